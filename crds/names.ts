@@ -1,0 +1,40 @@
+/** Names that other people's programs rely on. */
+
+export const LABEL_WORKSPACE_UID = 'nexus.dev/workspace-uid';
+export const LABEL_PLACEMENT = 'nexus.dev/placement';
+export const LABEL_NODE = 'nexus.dev/node';
+/** Digest of what cannot change in place, on everything an agent makes. */
+export const LABEL_SPEC_HASH = 'nexus.dev/spec-hash';
+
+/** On a Workspace: held until its placement is gone. */
+export const FINALIZER_WORKSPACE = 'nexus.dev/workspace';
+/** On a Placement: held until the node's agent has removed what it made. */
+export const FINALIZER_PLACEMENT = 'nexus.dev/agent';
+
+/** On a Workspace: a changed value restarts its container once. */
+export const ANNOTATION_RESTARTED_AT = 'nexus.dev/restarted-at';
+/** On a Workspace that is being deleted: `true` forgets what its node does not answer for. */
+export const ANNOTATION_FORCE_DELETE = 'nexus.dev/force-delete';
+
+export const NODE_NAMESPACE_PREFIX = 'nexus-node-';
+
+/** The namespace in which a node's placements, their secrets and its Lease live. */
+export function nodeNamespace(node: string): string {
+  return `${NODE_NAMESPACE_PREFIX}${node}`;
+}
+
+/** Unique on a node, and a host name: neither part may hold a dot. */
+export function placementName(workspace: string, namespace: string): string {
+  return `${workspace}.${namespace}`;
+}
+
+/** Keys of a placement's Secret. */
+export const SECRET_HOST_KEY = 'ssh_host_ed25519_key';
+export const SECRET_GIT_USERNAME = 'git-username';
+export const SECRET_GIT_PASSWORD = 'git-password';
+export const SECRET_GIT_SSH_KEY = 'git-ssh-privatekey';
+
+export const DEFAULT_SSH_PORTS = { from: 2222, to: 2299 } as const;
+export const DEFAULT_SERVICE_PORTS = { from: 23000, to: 30000 } as const;
+export const DEFAULT_USER = 'dev';
+export const DEFAULT_PIDS = 4096;

@@ -1,0 +1,1136 @@
+// Generated from crds/*.yaml by crds/generate.ts. Do not edit.
+import type { KubeObject } from './object.ts';
+
+/**
+ * What the user wants.
+ */
+export interface WorkspaceSpec {
+/**
+ * Whether the workspace should run. false stops it and keeps its container, filesystem and volume. Defaults to true.
+ */
+running?: boolean
+/**
+ * The Git repository that is cloned into /home/<user>/workspace once.
+ */
+repo?: {
+/**
+ * URL to clone from: https://, http://, ssh://, git:// or user@host:path.
+ */
+url: string
+/**
+ * Branch, tag or commit to check out. Defaults to the repository's default branch.
+ */
+ref?: string
+/**
+ * Secret in the workspace's namespace with username and password (or token) for HTTPS, or ssh-privatekey for SSH.
+ */
+credentialsSecretRef?: {
+/**
+ * Name of the Secret.
+ */
+name: string
+}
+}
+/**
+ * Container image, any that holds a shell. Defaults to the server's workspace image. A change makes a new container on the same volume.
+ */
+image?: string
+/**
+ * What runs the workspace. Defaults to what the node offers. memory is for tests: nothing runs.
+ */
+driver?: ("docker" | "lxc" | "kubernetes" | "memory")
+/**
+ * Labels that a node must have to be given the workspace.
+ */
+nodeSelector?: {
+[k: string]: string
+}
+/**
+ * Taints of nodes that the workspace tolerates.
+ */
+tolerations?: {
+/**
+ * Taint key. Empty matches every key, with operator Exists.
+ */
+key?: string
+/**
+ * Equal compares the value, Exists does not. Defaults to Equal.
+ */
+operator?: ("Equal" | "Exists")
+/**
+ * Taint value to match, with operator Equal.
+ */
+value?: string
+/**
+ * Effect to match. Empty matches every effect.
+ */
+effect?: ("NoSchedule" | "PreferNoSchedule" | "NoExecute")
+}[]
+/**
+ * Limits of the container, also what is set aside on the node. Changed in place without a restart.
+ */
+resources?: {
+/**
+ * Processor cores, as a quantity: "2", "0.5", "500m".
+ */
+cpu?: string
+/**
+ * Memory, as a quantity in bytes: 512Mi, 4Gi. At least 32Mi.
+ */
+memory?: string
+/**
+ * Disk of the home volume, as a quantity in bytes: 20Gi. Enforced where the driver can, else only set aside.
+ */
+disk?: string
+/**
+ * Most processes and threads. Defaults to 4096.
+ */
+pids?: number
+}
+/**
+ * Environment of services, lifecycle hooks and SSH sessions.
+ */
+env?: {
+/**
+ * Name of the variable.
+ */
+name: string
+/**
+ * Its value. Defaults to empty.
+ */
+value?: string
+/**
+ * Where to read the value from.
+ */
+valueFrom?: {
+/**
+ * A key of a Secret in the workspace's namespace.
+ */
+secretKeyRef: {
+/**
+ * Name of the Secret.
+ */
+name: string
+/**
+ * Key within the Secret.
+ */
+key: string
+/**
+ * Whether the workspace starts without the Secret or the key. Defaults to false.
+ */
+optional?: boolean
+}
+}
+}[]
+/**
+ * Long-running processes, started in the order of their dependencies and restarted when they end.
+ */
+services?: {
+/**
+ * Name of the service.
+ */
+name: string
+/**
+ * Shell command that runs it in the foreground.
+ */
+command: string
+/**
+ * Folder to run in, absolute or relative to the repository. Defaults to the repository.
+ */
+workingDir?: string
+/**
+ * TCP port it listens on, forwarded from a port of the node. 22 is taken by SSH.
+ */
+port?: number
+/**
+ * Private: on the node's loopback, reached over SSH. Node: on the node's address. Defaults to Private.
+ */
+exposure?: ("Private" | "Node")
+/**
+ * Services that must be healthy (or running, without a health check) before this one is started.
+ */
+dependsOn?: string[]
+/**
+ * Environment of this service, over the workspace's.
+ */
+env?: {
+/**
+ * Name of the variable.
+ */
+name: string
+/**
+ * Its value. Defaults to empty.
+ */
+value?: string
+/**
+ * Where to read the value from.
+ */
+valueFrom?: {
+/**
+ * A key of a Secret in the workspace's namespace.
+ */
+secretKeyRef: {
+/**
+ * Name of the Secret.
+ */
+name: string
+/**
+ * Key within the Secret.
+ */
+key: string
+/**
+ * Whether the workspace starts without the Secret or the key. Defaults to false.
+ */
+optional?: boolean
+}
+}
+}[]
+/**
+ * How to tell that the service works. Without one, a running process is enough.
+ */
+healthCheck?: {
+/**
+ * An HTTP GET that must answer 200 to 399.
+ */
+http?: {
+/**
+ * Path and query. Defaults to /.
+ */
+path?: string
+/**
+ * Defaults to the service's port.
+ */
+port?: number
+}
+/**
+ * A TCP connection that must be accepted.
+ */
+tcp?: {
+/**
+ * Defaults to the service's port.
+ */
+port?: number
+}
+/**
+ * A command that must exit 0.
+ */
+exec?: {
+/**
+ * The command and its arguments, run as the workspace's user without a shell.
+ */
+command: string[]
+}
+/**
+ * Seconds between checks. Defaults to 10.
+ */
+intervalSeconds?: number
+/**
+ * Seconds after which a check has failed. Defaults to 5.
+ */
+timeoutSeconds?: number
+/**
+ * Failures in a row after which a service that was healthy is unhealthy and restarted. Defaults to 3.
+ */
+failureThreshold?: number
+/**
+ * Seconds after the start before failures count. Defaults to 0.
+ */
+initialDelaySeconds?: number
+}
+}[]
+/**
+ * Further ports to forward, beside those of services.
+ */
+ports?: {
+/**
+ * Name of the port.
+ */
+name: string
+/**
+ * TCP port in the workspace.
+ */
+port: number
+/**
+ * Private: on the node's loopback, reached over SSH. Node: on the node's address. Defaults to Private.
+ */
+exposure?: ("Private" | "Node")
+}[]
+/**
+ * How people log in.
+ */
+ssh?: {
+/**
+ * Login user, uid 1000 with sudo. Defaults to dev. A change makes a new container.
+ */
+user?: string
+/**
+ * OpenSSH public keys that may log in, a line each. A change is live at the next login.
+ */
+authorizedKeys?: string[]
+}
+/**
+ * Shell commands run as the workspace's user in the repository.
+ */
+lifecycle?: {
+/**
+ * Before services are started, each time the container was started. Services wait for it; a failure holds them back.
+ */
+preStart?: string
+/**
+ * After services are healthy, each time the container was started.
+ */
+postStart?: string
+/**
+ * Before the container is stopped; given 30 seconds.
+ */
+preStop?: string
+}
+/**
+ * Whether the home volume is kept when the workspace is deleted. Defaults to false.
+ */
+retainVolume?: boolean
+}
+
+/**
+ * What was observed. Written by the controller alone.
+ */
+export interface WorkspaceStatus {
+/**
+ * The generation of the spec that this status speaks of.
+ */
+observedGeneration?: number
+/**
+ * Summary of the conditions.
+ */
+phase?: ("Pending" | "Creating" | "Running" | "Degraded" | "Stopping" | "Stopped" | "Failed" | "Unknown" | "Deleting")
+/**
+ * The most important thing to know and what to do next.
+ */
+message?: string
+/**
+ * What holds, by type.
+ */
+conditions?: {
+/**
+ * CamelCase name of the condition.
+ */
+type: string
+/**
+ * Whether it holds.
+ */
+status: ("True" | "False" | "Unknown")
+/**
+ * The generation of the spec it was computed from.
+ */
+observedGeneration?: number
+/**
+ * When the status last changed.
+ */
+lastTransitionTime: string
+/**
+ * CamelCase reason from a documented list.
+ */
+reason: string
+/**
+ * A sentence that says what to do next.
+ */
+message: string
+}[]
+/**
+ * The Node it is placed on.
+ */
+nodeName?: string
+/**
+ * The Placement in the node's namespace.
+ */
+placementName?: string
+/**
+ * The image its container was made from.
+ */
+image?: string
+/**
+ * The engine's id of its container.
+ */
+containerID?: string
+/**
+ * Services that are ready of those declared, as in 2/3.
+ */
+servicesReady?: string
+/**
+ * How to reach its SSH server.
+ */
+ssh?: {
+/**
+ * Host name or address of the node.
+ */
+host?: string
+/**
+ * Port on the node.
+ */
+port?: number
+/**
+ * Login user.
+ */
+user?: string
+/**
+ * host:port.
+ */
+endpoint?: string
+/**
+ * Public host keys, to be checked strictly.
+ */
+hostKeys?: string[]
+}
+/**
+ * The services as observed.
+ */
+services?: {
+/**
+ * Name of the service.
+ */
+name: string
+/**
+ * Where its process is. Waiting: for a dependency or preStart. Backoff: it ended and waits to be restarted.
+ */
+state: ("Pending" | "Waiting" | "Starting" | "Running" | "Backoff" | "Stopped" | "Failed")
+/**
+ * What its health check says.
+ */
+health?: ("Healthy" | "Unhealthy" | "Unknown")
+/**
+ * How often it was restarted after ending by itself or being unhealthy.
+ */
+restarts?: number
+/**
+ * How its last process ended.
+ */
+exitCode?: number
+/**
+ * Port in the workspace.
+ */
+port?: number
+/**
+ * Port on the node.
+ */
+hostPort?: number
+/**
+ * Where the node serves it.
+ */
+url?: string
+/**
+ * Why it is not ready.
+ */
+message?: string
+/**
+ * When state or health last changed.
+ */
+since?: string
+}[]
+/**
+ * The forwards as observed.
+ */
+ports?: {
+/**
+ * Name of the port or service.
+ */
+name: string
+/**
+ * Port in the workspace.
+ */
+port: number
+/**
+ * Port on the node.
+ */
+hostPort?: number
+/**
+ * Where on the node it listens.
+ */
+exposure?: ("Private" | "Node")
+/**
+ * Whether the node listens.
+ */
+state?: ("Open" | "Failed")
+/**
+ * Why it does not.
+ */
+message?: string
+}[]
+/**
+ * The working tree as observed.
+ */
+repository?: {
+/**
+ * The origin's URL, without credentials.
+ */
+url?: string
+/**
+ * The ref that was asked for.
+ */
+ref?: string
+/**
+ * The commit that is checked out.
+ */
+commit?: string
+/**
+ * The branch that is checked out, empty when detached.
+ */
+branch?: string
+/**
+ * Whether there are changes or unpushed commits.
+ */
+dirty?: boolean
+}
+}
+
+/** Workspace is a development environment that a person declares - a repository, services, ports - and that Nexus makes real on a node and keeps so. */
+export interface Workspace extends KubeObject {
+  apiVersion: 'nexus.dev/v1alpha1';
+  kind: 'Workspace';
+  spec: WorkspaceSpec;
+  status?: WorkspaceStatus;
+}
+
+/**
+ * What the node should run.
+ */
+export interface PlacementSpec {
+/**
+ * The workspace this is the placement of.
+ */
+workspace: {
+/**
+ * Its name.
+ */
+name: string
+/**
+ * Its namespace.
+ */
+namespace: string
+/**
+ * Its uid.
+ */
+uid: string
+/**
+ * The generation of its spec that was resolved.
+ */
+generation: number
+}
+/**
+ * The Node it is placed on.
+ */
+nodeName: string
+/**
+ * What runs it.
+ */
+driver: ("docker" | "lxc" | "kubernetes" | "memory")
+/**
+ * Image to make the container from.
+ */
+image: string
+/**
+ * Whether it should run; false keeps container and volume.
+ */
+running: boolean
+/**
+ * Secret in this namespace with the host keys (ssh_host_ed25519_key), Git credentials (git-username, git-password, git-ssh-privatekey) and secret variables (env.<n>).
+ */
+secretName?: string
+/**
+ * Digest of that Secret's contents, so that a changed secret is a changed spec.
+ */
+secretHash?: string
+/**
+ * Limits, resolved to numbers.
+ */
+resources?: {
+/**
+ * Processor in thousandths of a core. Absent means no limit.
+ */
+cpuMillis?: number
+/**
+ * Memory in bytes. Absent means no limit.
+ */
+memoryBytes?: number
+/**
+ * Home volume in bytes. Absent means no limit.
+ */
+diskBytes?: number
+/**
+ * Most processes and threads.
+ */
+pids?: number
+}
+/**
+ * Environment, in order; a later one of the same name wins.
+ */
+env?: {
+/**
+ * Name of the variable.
+ */
+name: string
+/**
+ * Its value.
+ */
+value?: string
+/**
+ * Key in the placement's Secret that holds the value.
+ */
+secretKey?: string
+}[]
+/**
+ * The repository to clone once.
+ */
+repo?: {
+/**
+ * URL to clone from.
+ */
+url: string
+/**
+ * Branch, tag or commit. Absent means the default branch.
+ */
+ref?: string
+/**
+ * Whether the placement's Secret has credentials for it.
+ */
+credentials?: boolean
+}
+/**
+ * Services with their ports on the node.
+ */
+services?: {
+/**
+ * Name of the service.
+ */
+name: string
+/**
+ * Shell command.
+ */
+command: string
+/**
+ * Folder, absolute or relative to the repository.
+ */
+workingDir?: string
+/**
+ * Port in the workspace.
+ */
+port?: number
+/**
+ * Services that come first.
+ */
+dependsOn?: string[]
+/**
+ * Environment, in order; a later one of the same name wins.
+ */
+env?: {
+/**
+ * Name of the variable.
+ */
+name: string
+/**
+ * Its value.
+ */
+value?: string
+/**
+ * Key in the placement's Secret that holds the value.
+ */
+secretKey?: string
+}[]
+/**
+ * How to tell that it works; exactly one of http, tcp, exec.
+ */
+healthCheck?: {
+/**
+ * HTTP GET.
+ */
+http?: {
+/**
+ * Path and query.
+ */
+path?: string
+/**
+ * Port in the workspace.
+ */
+port?: number
+}
+/**
+ * TCP connection.
+ */
+tcp?: {
+/**
+ * Port in the workspace.
+ */
+port?: number
+}
+/**
+ * Command.
+ */
+exec?: {
+/**
+ * Command and arguments.
+ */
+command?: string[]
+}
+/**
+ * Seconds between checks.
+ */
+intervalSeconds?: number
+/**
+ * Seconds after which a check has failed.
+ */
+timeoutSeconds?: number
+/**
+ * Failures in a row that make it unhealthy.
+ */
+failureThreshold?: number
+/**
+ * Seconds before failures count.
+ */
+initialDelaySeconds?: number
+}
+}[]
+/**
+ * Ports of the node that lead into the workspace.
+ */
+forwards?: {
+/**
+ * Name of the service or port.
+ */
+name: string
+/**
+ * Port in the workspace.
+ */
+port: number
+/**
+ * Port on the node.
+ */
+hostPort: number
+/**
+ * Private: loopback. Node: the node's address.
+ */
+exposure: ("Private" | "Node")
+}[]
+/**
+ * The SSH server.
+ */
+ssh: {
+/**
+ * Login user.
+ */
+user: string
+/**
+ * Port on the node, published by the engine.
+ */
+port: number
+/**
+ * Public keys that may log in.
+ */
+authorizedKeys?: string[]
+}
+/**
+ * Shell commands run as the user.
+ */
+lifecycle?: {
+/**
+ * Before services.
+ */
+preStart?: string
+/**
+ * After services are healthy.
+ */
+postStart?: string
+/**
+ * Before the container is stopped.
+ */
+preStop?: string
+}
+/**
+ * Opaque mark; a change restarts the container once. Copied from the workspace's annotation nexus.dev/restarted-at.
+ */
+restartedAt?: string
+/**
+ * Whether the volume outlives this placement.
+ */
+retainVolume?: boolean
+}
+
+/**
+ * What the node's agent observed. Written by the agent alone.
+ */
+export interface PlacementStatus {
+/**
+ * The generation of the spec that this status speaks of.
+ */
+observedGeneration?: number
+/**
+ * The generation of the workspace's spec that this status speaks of.
+ */
+workspaceGeneration?: number
+/**
+ * ImageReady, ContainerReady, RepositoryReady, SSHReady, ServicesReady, PortsReady and Ready.
+ */
+conditions?: {
+/**
+ * CamelCase name of the condition.
+ */
+type: string
+/**
+ * Whether it holds.
+ */
+status: ("True" | "False" | "Unknown")
+/**
+ * The generation of the spec it was computed from.
+ */
+observedGeneration?: number
+/**
+ * When the status last changed.
+ */
+lastTransitionTime: string
+/**
+ * CamelCase reason from a documented list.
+ */
+reason: string
+/**
+ * A sentence that says what to do next.
+ */
+message: string
+}[]
+/**
+ * The container as observed.
+ */
+container?: {
+/**
+ * The engine's id.
+ */
+id?: string
+/**
+ * Its state.
+ */
+state?: ("Missing" | "Created" | "Running" | "Stopped")
+/**
+ * The image as asked for.
+ */
+image?: string
+/**
+ * The image's content id.
+ */
+imageID?: string
+/**
+ * When it was started.
+ */
+startedAt?: string
+}
+/**
+ * The SSH server as observed.
+ */
+ssh?: {
+/**
+ * Public host keys.
+ */
+hostKeys?: string[]
+}
+/**
+ * The services as observed.
+ */
+services?: {
+/**
+ * Name of the service.
+ */
+name: string
+/**
+ * Where its process is.
+ */
+state: ("Pending" | "Waiting" | "Starting" | "Running" | "Backoff" | "Stopped" | "Failed")
+/**
+ * What its health check says.
+ */
+health?: ("Healthy" | "Unhealthy" | "Unknown")
+/**
+ * How often it was restarted.
+ */
+restarts?: number
+/**
+ * How its last process ended.
+ */
+exitCode?: number
+/**
+ * Why it is not ready.
+ */
+message?: string
+/**
+ * When state or health last changed.
+ */
+since?: string
+}[]
+/**
+ * The forwards as observed.
+ */
+forwards?: {
+/**
+ * Name of the service or port.
+ */
+name: string
+/**
+ * Port in the workspace.
+ */
+port: number
+/**
+ * Port on the node.
+ */
+hostPort?: number
+/**
+ * Where on the node it listens.
+ */
+exposure?: ("Private" | "Node")
+/**
+ * Whether the node listens.
+ */
+state?: ("Open" | "Failed")
+/**
+ * Why it does not.
+ */
+message?: string
+}[]
+/**
+ * Ports asked for in this spec that something else on the node holds.
+ */
+portConflicts?: number[]
+/**
+ * The working tree as observed.
+ */
+repository?: {
+/**
+ * The origin's URL, without credentials.
+ */
+url?: string
+/**
+ * The ref that was asked for.
+ */
+ref?: string
+/**
+ * The commit that is checked out.
+ */
+commit?: string
+/**
+ * The branch that is checked out.
+ */
+branch?: string
+/**
+ * Whether there are changes or unpushed commits.
+ */
+dirty?: boolean
+}
+}
+
+/** Placement is a workspace on a node, fully resolved. It lives in the node's namespace; its spec is written by the controller, its status by the node's agent. */
+export interface Placement extends KubeObject {
+  apiVersion: 'nexus.dev/v1alpha1';
+  kind: 'Placement';
+  spec: PlacementSpec;
+  status?: PlacementStatus;
+}
+
+/**
+ * What an admin, or the join, says of the node.
+ */
+export interface NodeSpec {
+/**
+ * Host name or address at which people reach the node. Defaults to what the agent reports.
+ */
+address?: string
+/**
+ * Whether new workspaces are kept off. Defaults to false.
+ */
+unschedulable?: boolean
+/**
+ * Marks that keep off workspaces without a matching toleration.
+ */
+taints?: {
+/**
+ * Key of the taint.
+ */
+key: string
+/**
+ * Value of the taint.
+ */
+value?: string
+/**
+ * What it does to workspaces that do not tolerate it.
+ */
+effect: ("NoSchedule" | "PreferNoSchedule" | "NoExecute")
+}[]
+/**
+ * Ranges of ports of the node that may be given out.
+ */
+ports?: {
+/**
+ * For SSH servers. Defaults to 2222-2299.
+ */
+ssh?: {
+/**
+ * First port.
+ */
+from: number
+/**
+ * Last port, inclusive.
+ */
+to: number
+}
+/**
+ * For forwards. Defaults to 23000-30000.
+ */
+services?: {
+/**
+ * First port.
+ */
+from: number
+/**
+ * Last port, inclusive.
+ */
+to: number
+}
+}
+}
+
+/**
+ * What was observed. Written by the agent, save allocated and the condition Ready, which are the controller's.
+ */
+export interface NodeStatus {
+/**
+ * Host name or address at which people reach the node.
+ */
+address?: string
+/**
+ * What it can run.
+ */
+drivers?: {
+/**
+ * Name of the driver.
+ */
+name: ("docker" | "lxc" | "kubernetes" | "memory")
+/**
+ * Whether its engine answers.
+ */
+ready: boolean
+/**
+ * Name and version of the engine.
+ */
+version?: string
+/**
+ * Why it does not work.
+ */
+message?: string
+}[]
+/**
+ * What the machine has.
+ */
+capacity?: {
+/**
+ * Processor cores, a quantity.
+ */
+cpu?: string
+/**
+ * Memory, a quantity.
+ */
+memory?: string
+/**
+ * Disk, a quantity.
+ */
+disk?: string
+}
+/**
+ * What the machine has.
+ */
+allocatable?: {
+/**
+ * Processor cores, a quantity.
+ */
+cpu?: string
+/**
+ * Memory, a quantity.
+ */
+memory?: string
+/**
+ * Disk, a quantity.
+ */
+disk?: string
+}
+/**
+ * What placements have set aside. Written by the controller.
+ */
+allocated?: {
+/**
+ * Processor cores, a quantity.
+ */
+cpu?: string
+/**
+ * Memory, a quantity.
+ */
+memory?: string
+/**
+ * Disk, a quantity.
+ */
+disk?: string
+/**
+ * Number of placements.
+ */
+workspaces?: number
+}
+/**
+ * Ready (the controller's), and the agent's: DriversReady, WorkspacesIsolated.
+ */
+conditions?: {
+/**
+ * CamelCase name of the condition.
+ */
+type: string
+/**
+ * Whether it holds.
+ */
+status: ("True" | "False" | "Unknown")
+/**
+ * The generation of the spec it was computed from.
+ */
+observedGeneration?: number
+/**
+ * When the status last changed.
+ */
+lastTransitionTime: string
+/**
+ * CamelCase reason from a documented list.
+ */
+reason: string
+/**
+ * A sentence that says what to do next.
+ */
+message: string
+}[]
+/**
+ * Versions of what runs on the node.
+ */
+versions?: {
+/**
+ * Version of the agent.
+ */
+agent?: string
+/**
+ * Operating system.
+ */
+os?: string
+/**
+ * Kernel.
+ */
+kernel?: string
+/**
+ * Processor architecture.
+ */
+arch?: string
+}
+}
+
+/** Node is a machine that runs workspaces. */
+export interface Node extends KubeObject {
+  apiVersion: 'nexus.dev/v1alpha1';
+  kind: 'Node';
+  spec?: NodeSpec;
+  status?: NodeStatus;
+}
