@@ -1,0 +1,152 @@
+/**
+ * Gets the default workspace image onto an engine: present, else pulled (only a reference that names its registry), else
+ * built from the Dockerfile, else made from Debian's packages alone, for machines that reach no image registry.
+ *
+ * `node manifests/image/build.ts [--socket PATH] [--tag REF]`
+ */
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { PassThrough, type Readable } from 'node:stream';
+import { parseArgs } from 'node:util';
+import Docker from 'dockerode';
+import { pack } from 'tar-stream';
+import { ensurePackages } from '../install/packages.ts';
+
+const here = new URL('./', import.meta.url);
+const version = (JSON.parse(readFileSync(new URL('../../package.json', here), 'utf8')) as { version: string })
+  .version;
+
+export const DEFAULT_WORKSPACE_IMAGE = `nexus-workspace:${version}`;
+const BASE = 'debian:bookworm-slim';
+const SUITE = 'bookworm';
+const PULL_TIMEOUT_MS = 60_000;
+
+export type Say = (line: string) => void;
+
+interface Step {
+  name: string;
+  run(docker: Docker, tag: string): Promise<void>;
+}
+
+/** Ensures `tag` on the engine behind `docker`. Throws with what each way answered when none works. */
+export async function ensureWorkspaceImage(docker: Docker, tag: string, say: Say): Promise<void> {
+  if (await present(docker, tag)) return;
+  const steps: Step[] = [
+    ...(namesRegistry(tag) ? [{ name: `pull ${tag}`, run: pull }] : []),
+    { name: 'build from manifests/image/Dockerfile', run: build },
+    { name: "make from Debian's packages", run: bootstrap },
+  ];
+  const answers: string[] = [];
+  for (const step of steps) {
+    say(`workspace image ${tag}: ${step.name} …`);
+    try {
+      await step.run(docker, tag);
+      say(`workspace image ${tag}: ready`);
+      return;
+    } catch (error) {
+      const answer = `${step.name}: ${(error as Error).message.trim().split('\n').at(-1)}`;
+      answers.push(answer);
+      say(`  did not work: ${answer}`);
+    }
+  }
+  throw new Error(`no way to get the workspace image ${tag}:\n  ${answers.join('\n  ')}`);
+}
+
+async function present(docker: Docker, tag: string): Promise<boolean> {
+  try {
+    await docker.getImage(tag).inspect();
+    return true;
+  } catch (error) {
+    if ((error as { statusCode?: number }).statusCode === 404) return false;
+    throw error;
+  }
+}
+
+/** An unqualified name would be looked up on somebody else's registry, where anybody may have taken it. */
+function namesRegistry(reference: string): boolean {
+  const first = reference.split('/')[0] ?? '';
+  return reference.includes('/') && /[.:]|^localhost$/.test(first);
+}
+
+async function pull(docker: Docker, tag: string): Promise<void> {
+  const stream = (await docker.pull(tag, { abortSignal: AbortSignal.timeout(PULL_TIMEOUT_MS) })) as Readable;
+  await follow(docker, stream);
+}
+
+async function build(docker: Docker, tag: string): Promise<void> {
+  await pull(docker, BASE);
+  const context = pack();
+  for (const name of ['Dockerfile', 'packages.txt'])
+    context.entry({ name }, readFileSync(new URL(name, here)));
+  context.finalize();
+  const stream = (await docker.buildImage(context as unknown as NodeJS.ReadableStream, {
+    t: tag,
+  })) as Readable;
+  await follow(docker, stream);
+}
+
+function follow(docker: Docker, stream: Readable): Promise<void> {
+  return new Promise((resolve, reject) => {
+    docker.modem.followProgress(stream, (error: Error | null, output: { error?: string }[]) => {
+      const failed = error ?? output?.find(line => line.error);
+      if (!failed) return resolve();
+      reject(failed instanceof Error ? failed : new Error(failed.error));
+    });
+  });
+}
+
+async function bootstrap(docker: Docker, tag: string): Promise<void> {
+  await ensurePackages(['mmdebstrap'], { mmdebstrap: 'mmdebstrap' });
+  const include = readFileSync(new URL('packages.txt', here), 'utf8').trim().split('\n').join(',');
+  const hooks = [
+    'rm -f "$1"/etc/ssh/ssh_host_*',
+    'rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin "$1"/usr/share/doc/*/changelog*',
+    'rm -f "$1"/etc/resolv.conf "$1"/etc/hostname',
+  ];
+  const args = [
+    '--variant=minbase',
+    `--include=${include}`,
+    '--quiet',
+    ...hooks.map(hook => `--customize-hook=${hook}`),
+  ];
+  const child = spawn('mmdebstrap', [...args, SUITE, '-'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString()).slice(-4096);
+  });
+  const ended = new Promise<void>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', code =>
+      code === 0 ? resolve() : reject(new Error(`mmdebstrap exited ${code}: ${stderr}`)),
+    );
+  });
+  const [repo, version = 'latest'] = splitTag(tag);
+  const staging = `${version}-incomplete`;
+  const body = child.stdout.pipe(new PassThrough());
+  const options = { repo, tag: staging, changes: ['ENV LANG=C.UTF-8', 'CMD ["sleep","infinity"]'] };
+  const imported: unknown = docker.importImage(body, options);
+  // A bootstrap that broke off must not leave a tag that looks whole, so the real one is given last.
+  await Promise.all([ended, (imported as Promise<Readable>).then(stream => follow(docker, stream))]);
+  const image = docker.getImage(`${repo}:${staging}`);
+  await image.tag({ repo, tag: version });
+  await image.remove();
+}
+
+function splitTag(reference: string): [string, string | undefined] {
+  const colon = reference.lastIndexOf(':');
+  return colon > reference.lastIndexOf('/')
+    ? [reference.slice(0, colon), reference.slice(colon + 1)]
+    : [reference, undefined];
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: {
+      socket: { type: 'string', default: '/var/run/docker.sock' },
+      tag: { type: 'string', default: DEFAULT_WORKSPACE_IMAGE },
+    },
+  });
+  await ensureWorkspaceImage(new Docker({ socketPath: values.socket }), values.tag, line =>
+    console.log(line),
+  );
+}
