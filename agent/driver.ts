@@ -168,7 +168,10 @@ export interface Driver {
   info(signal?: AbortSignal): Promise<DriverInfo>;
   /** Everything labelled with this node. A pass over it changes nothing. */
   list(signal?: AbortSignal): Promise<{ instances: Instance[]; volumes: Volume[] }>;
-  /** What the engine says happened. Ends with an error when the engine goes away; the caller lists again and restarts it. */
+  /**
+   * What the engine says happened. The first event, given once the engine is being listened to, is `changed` without a
+   * placement: list then, and nothing is missed. Returns when `signal` is aborted; throws when the engine goes away.
+   */
   watch(signal: AbortSignal): AsyncIterable<EngineEvent>;
   /**
    * The image on this node, pulled if it is not there, with sshd, git and sudo added once (derived image, cached by
