@@ -20,7 +20,7 @@ module.exports = {
     layer('reconcilers-below-main', '^controller/reconcilers/', '^(controller/(?!kit/|client/|runtime/|reconcilers/)|agent|cli|test)/'),
     layer('agent-uses-client-and-runtime', '^agent/', '^(controller/(?!kit/|client/|runtime/)|cli|test)/'),
     layer('drivers-know-no-agent', '^agent/drivers/', '^agent/(?!driver\\.ts|drivers/)'),
-    layer('cli-uses-mains', '^cli/', '^(controller/(?!kit/|client/|main\\.ts)|agent/(?!main\\.ts|guest/guest\\.ts)|test)/'),
+    layer('cli-uses-mains', '^cli/', '^(controller/(?!kit/|client/|main\\.ts|options\\.ts)|agent/(?!main\\.ts|options\\.ts|guest/guest\\.ts)|test/)'),
     layer('nothing-imports-tests', '^(controller|agent|cli|crds)/', '^test/'),
   ],
   options: {

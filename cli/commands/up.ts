@@ -1,0 +1,74 @@
+import { mkdirSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { AGENT_OPTIONS } from '../../agent/options.ts';
+import { resolveOptions } from '../../controller/kit/options.ts';
+import { SERVER_OPTIONS } from '../../controller/options.ts';
+import type { Command } from '../command.ts';
+import { EXIT } from '../errors.ts';
+import { optionFlags, passFlags } from '../option-flags.ts';
+import { keepRunning } from '../up/keep-running.ts';
+import { tellParentReady } from '../up/parent.ts';
+
+const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
+
+/** A host name made fit to name a Node: a DNS label of at most 50 characters. */
+export function nodeNameFrom(host: string): string {
+  const label = host
+    .toLowerCase()
+    .split('.')[0]
+    ?.replace(/[^a-z0-9-]+/g, '-')
+    .slice(0, 50)
+    .replace(/^-+|-+$/g, '');
+  return label || 'node';
+}
+
+export const up: Command = {
+  usage: 'up',
+  describe:
+    'Run a server and an agent on this machine, each kept running; Ctrl-C stops both and leaves workspaces as they are',
+  examples: [['nexus up', 'everything on this machine, reachable from it alone']],
+  build: yargs => optionFlags(optionFlags(yargs, SERVER_OPTIONS, 'Server:'), AGENT_OPTIONS, 'Agent:'),
+  async run(flags, context) {
+    // Both are read here too, so that a bad one is told once and before anything is started.
+    const { values: server } = resolveOptions(SERVER_OPTIONS, { flags, env: context.io.env });
+    const { values: agent } = resolveOptions(AGENT_OPTIONS, { flags, env: context.io.env });
+    mkdirSync(context.home, { recursive: true, mode: 0o700 });
+    const nodeName = server.localNode ?? agent.nodeName ?? nodeNameFrom(hostname());
+    const env = { ...context.io.env, NEXUS_HOME: context.home };
+    const abort = new AbortController();
+    const signal = AbortSignal.any([context.signal, abort.signal]);
+    const start = (name: string, args: string[], stopTimeoutMs?: number) =>
+      keepRunning(
+        { name, module: MAIN, args, env, clock: context.clock, note: context.note, stopTimeoutMs },
+        signal,
+      );
+
+    const controller = start('server', [
+      'controller',
+      ...passFlags({ ...flags, localNode: nodeName }, SERVER_OPTIONS),
+    ]);
+    try {
+      await Promise.race([controller.ready, controller.ended]);
+      if (!signal.aborted) {
+        const kubeconfig = join(context.home, 'agent', 'kubeconfig');
+        const args = [
+          'agent',
+          `--kubeconfig=${kubeconfig}`,
+          ...passFlags({ ...flags, nodeName }, AGENT_OPTIONS),
+        ];
+        const nodeAgent = start('agent', args);
+        nodeAgent.ready.then(tellParentReady, () => {});
+        await Promise.race([controller.ended, nodeAgent.ended]);
+        abort.abort();
+        await nodeAgent.ended.catch(() => {});
+      }
+    } finally {
+      // The server goes last: the agent reports what it sees until it stops.
+      abort.abort();
+      await controller.ended.catch(() => {});
+    }
+    return EXIT.done;
+  },
+};

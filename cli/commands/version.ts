@@ -1,0 +1,21 @@
+import { VERSION } from '../../controller/kit/version.ts';
+import type { Command } from '../command.ts';
+import { EXIT } from '../errors.ts';
+
+export const version: Command = {
+  usage: 'version',
+  describe: 'Print the version of this program, and of the server where there is one',
+  build: yargs => yargs.option('client', { type: 'boolean', default: false, describe: 'This program only' }),
+  async run(flags, context) {
+    context.print(`nexus ${VERSION} (Node.js ${process.versions.node}, ${process.platform} ${process.arch})`);
+    if (flags.client) return EXIT.done;
+    try {
+      const client = await context.client();
+      const { text } = await client.raw('GET', '/version', { signal: context.signal });
+      context.print(`server ${(JSON.parse(text) as { gitVersion: string }).gitVersion}`);
+    } catch (error) {
+      context.note(`server: ${(error as Error).message}`);
+    }
+    return EXIT.done;
+  },
+};

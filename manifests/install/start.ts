@@ -1,0 +1,172 @@
+/**
+ * `npm start`: engine, image, server and agent, and examples/01-hello on them; then how to connect. Stays in the
+ * foreground; Ctrl-C stops server and agent and leaves workspaces as they are.
+ */
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { mkdirSync, openSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import Docker from 'dockerode';
+import { GIT_PORT, type ServedRepository, serveRepository } from '../../examples/01-hello/serve.ts';
+import { DEFAULT_WORKSPACE_IMAGE, ensureWorkspaceImage } from '../image/build.ts';
+import { type Engine, ensureEngine } from './engine.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const CLI = join(ROOT, 'cli', 'main.ts');
+const NEXUS = join(ROOT, 'cli', 'nexus');
+const EXAMPLE = join(ROOT, 'examples', '01-hello');
+const READY_TIMEOUT_MS = 60_000;
+const HELLO_TIMEOUT = '5m';
+
+const say = (line = '') => console.log(line);
+
+/** The address at which workspaces find this machine under the name node.nexus.internal. */
+async function gatewayOf(docker: Docker): Promise<string> {
+  for (const name of ['bridge', 'podman']) {
+    const network = await docker
+      .getNetwork(name)
+      .inspect()
+      .catch(() => undefined);
+    const gateway = network?.IPAM?.Config?.[0]?.Gateway as string | undefined;
+    if (gateway) return gateway;
+  }
+  return '127.0.0.1';
+}
+
+interface Up {
+  child: ChildProcess;
+  ready: Promise<void>;
+  exited: Promise<number>;
+}
+
+function startUp(engine: Engine, logFile: string): Up {
+  const log = openSync(logFile, 'a', 0o600);
+  const args = ['up', `--docker-socket=${engine.socket}`, `--allow-host-port=${GIT_PORT}`];
+  // Its own process group, so that Ctrl-C reaches it once, through this process, in the right order.
+  const child = fork(CLI, args, { stdio: ['ignore', log, log, 'ipc'], detached: true });
+  const exited = new Promise<number>(resolve => child.once('exit', code => resolve(code ?? 1)));
+  const ready = new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(
+      () =>
+        reject(
+          new Error(
+            `server and agent were not ready within ${READY_TIMEOUT_MS / 1000} s; their log: ${logFile}`,
+          ),
+        ),
+      READY_TIMEOUT_MS,
+    );
+    child.once('message', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    void exited.then(code => {
+      clearTimeout(timer);
+      reject(new Error(`server and agent exited with ${code}; their log: ${logFile}`));
+    });
+  });
+  ready.catch(() => {});
+  return { child, ready, exited };
+}
+
+function nexus(...args: string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', CLI, ...args], {
+      stdio: 'inherit',
+    });
+    child.once('error', reject);
+    child.once('exit', code => resolve(code ?? 1));
+  });
+}
+
+function nexusOutput(...args: string[]): Promise<string> {
+  return new Promise(resolve => {
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', CLI, ...args], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    let text = '';
+    child.stdout.on('data', chunk => {
+      text += chunk;
+    });
+    child.once('close', () => resolve(text));
+  });
+}
+
+interface Hello {
+  status?: {
+    ssh?: { host: string; port: number; user: string };
+    services?: { name: string; url?: string; state: string }[];
+  };
+}
+
+async function tellHowToConnect(home: string, logFile: string): Promise<void> {
+  const text = await nexusOutput('get', 'workspace', 'hello', '-n', 'default', '-o', 'json');
+  const { status } = JSON.parse(text) as Hello;
+  const command = relative(process.cwd(), NEXUS).startsWith('..')
+    ? NEXUS
+    : `./${relative(process.cwd(), NEXUS)}`;
+  const kubeconfig = join(home, 'kubeconfig');
+  say();
+  say('Your workspace runs.');
+  say();
+  say(`  a shell in it    ${command} ssh hello`);
+  if (status?.ssh) say(`  plain ssh        ssh -p ${status.ssh.port} ${status.ssh.user}@${status.ssh.host}`);
+  for (const service of status?.services ?? [])
+    if (service.url) say(`  ${service.name.padEnd(16)} ${service.url}`);
+  say(`  its state        ${command} get ws -w`);
+  say(`  kubectl          kubectl --kubeconfig ${kubeconfig} get ws`);
+  say(`  logs             ${logFile}`);
+  say();
+  say('Ctrl-C stops server and agent and leaves the workspace as it is; `npm start` goes on from there.');
+}
+
+async function main(): Promise<number> {
+  const home = process.env.NEXUS_HOME || join(homedir(), '.nexus');
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  const logFile = join(home, 'up.log');
+  const engine = await ensureEngine(say);
+  say(`container engine  ${engine.version} at ${engine.socket}`);
+  const docker = new Docker({ socketPath: engine.socket });
+  await ensureWorkspaceImage(docker, DEFAULT_WORKSPACE_IMAGE, say);
+  say(`workspace image   ${DEFAULT_WORKSPACE_IMAGE}`);
+
+  let git: ServedRepository | undefined;
+  let up: Up | undefined;
+  let stopping = false;
+  const stop = () => {
+    if (stopping) return;
+    stopping = true;
+    say('\nstopping server and agent …');
+    up?.child.kill('SIGTERM');
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+  try {
+    git = await serveRepository({ listen: await gatewayOf(docker), port: GIT_PORT });
+    up = startUp(engine, logFile);
+    await up.ready;
+    say('server and agent  ready');
+    say();
+    const code = await nexus('apply', '-f', EXAMPLE, '--wait', '--timeout', HELLO_TIMEOUT);
+    if (code === 0) await tellHowToConnect(home, logFile);
+    else if (!stopping)
+      say(
+        `the example did not become ready; \`${NEXUS} describe ws hello\` says why. Server and agent go on.`,
+      );
+    const exit = await up.exited;
+    return stopping ? 0 : exit;
+  } catch (error) {
+    if (stopping) return 0;
+    throw error;
+  } finally {
+    up?.child.kill('SIGTERM');
+    await up?.exited;
+    await git?.stop();
+  }
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(`npm start: ${(error as Error).message}`);
+  process.exitCode = 1;
+}
