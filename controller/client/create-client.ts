@@ -1,0 +1,296 @@
+import { apiVersionOf, type Resource } from '../../crds/kinds.ts';
+import type { KubeList, KubeObject, Status } from '../../crds/object.ts';
+import { type Clock, systemClock } from '../kit/clock.ts';
+import { ApiError } from '../kit/errors.ts';
+import type { Metrics } from '../kit/metrics.ts';
+import { collectionPath, objectPath, type QueryParams, queryString } from '../kit/paths.ts';
+import type { Client, ListQuery, ObjectKey, PatchType, WatchQuery, WriteOptions } from './client.ts';
+import { observeCalls } from './observe-calls.ts';
+import type { Transport, TransportResponse } from './transport.ts';
+import { watchEvents } from './watch-stream.ts';
+
+export interface ClientOptions {
+  transport: Transport;
+  /** Defaults to `nexus`. */
+  userAgent?: string;
+  /** Counts and times calls. */
+  metrics?: Metrics;
+  clock?: Clock;
+}
+
+const PATCH_TYPES: Record<PatchType, string> = {
+  json: 'application/json-patch+json',
+  merge: 'application/merge-patch+json',
+  strategic: 'application/strategic-merge-patch+json',
+  apply: 'application/apply-patch+yaml',
+};
+/** A server that says it ends a watch after n seconds and does not is given up this much later. */
+const WATCH_GRACE_SECONDS = 30;
+
+interface Call {
+  verb: string;
+  resource: string;
+  method: string;
+  path: string;
+  body?: unknown;
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+  onWarning?: (text: string) => void;
+}
+
+/**
+ * The Kubernetes API over a transport.
+ *
+ * @example
+ * const client = createClient({ transport: httpsTransport({ server, ca, token }) });
+ * const shop = await client.get(WORKSPACE, { namespace: 'default', name: 'shop' });
+ */
+export function createClient(options: ClientOptions): Client {
+  const { transport } = options;
+  const observe = options.metrics && observeCalls(options.metrics);
+  const clock = options.clock ?? systemClock;
+  const userAgent = options.userAgent ?? 'nexus';
+
+  async function open(call: Call, stream: boolean): Promise<TransportResponse> {
+    const body = call.body === undefined ? undefined : encode(call.body);
+    return transport.request({
+      method: call.method,
+      path: call.path,
+      headers: {
+        accept: 'application/json',
+        'user-agent': userAgent,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...call.headers,
+      },
+      ...(body !== undefined && { body }),
+      stream,
+      ...(call.signal && { signal: call.signal }),
+    });
+  }
+
+  /** Counts what `run` came to; its code is 0 when no answer came. */
+  async function observed<R>(call: Call, run: () => Promise<{ code: number; result: R }>): Promise<R> {
+    if (!observe) return (await run()).result;
+    const started = clock.now();
+    const tell = (code: number) => {
+      const seconds = (clock.now() - started) / 1000;
+      observe({ verb: call.verb, resource: call.resource, code, seconds });
+    };
+    try {
+      const { code, result } = await run();
+      tell(code);
+      return result;
+    } catch (error) {
+      tell(error instanceof ApiError ? error.code : 0);
+      throw error;
+    }
+  }
+
+  function text(call: Call): Promise<{ status: number; headers: Record<string, string>; text: string }> {
+    return observed(call, async () => {
+      const response = await open(call, false);
+      const body = await readText(response);
+      if (call.onWarning) for (const warning of warnings(response)) call.onWarning(warning);
+      if (response.status < 200 || response.status > 299) throw refusal(call, response.status, body);
+      return {
+        code: response.status,
+        result: { status: response.status, headers: flat(response), text: body },
+      };
+    });
+  }
+
+  async function json<R>(call: Call): Promise<R> {
+    const { text: body } = await text(call);
+    try {
+      return JSON.parse(body) as R;
+    } catch (cause) {
+      throw new ApiError('InternalError', `${call.method} ${call.path}: the answer is not JSON`, undefined, {
+        cause,
+      });
+    }
+  }
+
+  const client: Client = {
+    get: (resource, key, signal) =>
+      json({ ...about('get', resource), method: 'GET', path: objectPath(resource, key), signal }),
+
+    async list<T extends KubeObject>(resource: Resource<T>, query: ListQuery = {}) {
+      const path = collectionPath(resource, query.namespace) + queryString(listParams(query));
+      const list = await json<KubeList<T>>({
+        ...about('list', resource),
+        method: 'GET',
+        path,
+        signal: query.signal,
+      });
+      return { ...list, items: (list.items ?? []).map(item => typed(resource, item)) };
+    },
+
+    create: (resource, object, o = {}) =>
+      json({
+        ...about('create', resource),
+        method: 'POST',
+        path: collectionPath(resource, object.metadata.namespace) + queryString(writeParams(o)),
+        body: object,
+        ...common(o),
+      }),
+
+    update: (resource, object, o = {}) =>
+      json({
+        ...about('update', resource),
+        method: 'PUT',
+        path: objectPath(resource, object.metadata, o.subresource) + queryString(writeParams(o)),
+        body: object,
+        ...common(o),
+      }),
+
+    patch: (resource, key, type, body, o = {}) =>
+      json({
+        ...about(type === 'apply' ? 'apply' : 'patch', resource),
+        method: 'PATCH',
+        path: objectPath(resource, key, o.subresource) + queryString({ ...writeParams(o), force: o.force }),
+        body,
+        headers: { 'content-type': PATCH_TYPES[type] },
+        ...common(o),
+      }),
+
+    apply(resource, object, o) {
+      const body = { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind };
+      return client.patch(resource, object.metadata, 'apply', body, o);
+    },
+
+    async delete(resource: Resource, key: ObjectKey, o = {}) {
+      const { signal, dryRun, ...rest } = o;
+      const body = { apiVersion: 'v1', kind: 'DeleteOptions', ...rest, ...(dryRun && { dryRun: ['All'] }) };
+      await text({
+        ...about('delete', resource),
+        method: 'DELETE',
+        path: objectPath(resource, key),
+        body,
+        signal,
+      });
+    },
+
+    async *watch<T extends KubeObject>(resource: Resource<T>, query: WatchQuery = {}) {
+      const limit = query.timeoutSeconds;
+      const controller = new AbortController();
+      const stop = () => controller.abort(query.signal?.reason);
+      if (query.signal?.aborted) return;
+      query.signal?.addEventListener('abort', stop, { once: true });
+      const cancel = limit
+        ? clock.after((limit + WATCH_GRACE_SECONDS) * 1000, () =>
+            controller.abort(
+              new ApiError('Unreachable', `the watch of ${resource.plural} outlived its time`),
+            ),
+          )
+        : () => {};
+      const call: Call = {
+        ...about('watch', resource),
+        method: 'GET',
+        path: collectionPath(resource, query.namespace) + queryString(watchParams(query)),
+        signal: controller.signal,
+      };
+      let response: TransportResponse | undefined;
+      try {
+        response = await observed(call, async () => {
+          const result = await open(call, true);
+          if (result.status !== 200) throw refusal(call, result.status, await readText(result));
+          return { code: result.status, result };
+        });
+        for await (const event of watchEvents<T>(response.body)) yield event;
+      } catch (error) {
+        if (query.signal?.aborted) return;
+        throw controller.signal.aborted ? controller.signal.reason : error;
+      } finally {
+        cancel();
+        query.signal?.removeEventListener('abort', stop);
+        response?.destroy();
+      }
+    },
+
+    raw: (method, path, o = {}) =>
+      text({
+        verb: method.toLowerCase(),
+        resource: 'raw',
+        method,
+        path,
+        body: o.body,
+        headers: o.headers,
+        signal: o.signal,
+      }),
+
+    close: () => transport.close(),
+  };
+  return client;
+}
+
+const about = (verb: string, resource: Resource) => ({ verb, resource: resource.plural });
+
+const common = (o: WriteOptions) => ({ signal: o.signal, onWarning: o.onWarning });
+
+const encode = (body: unknown) => (typeof body === 'string' ? body : JSON.stringify(body));
+
+/** Items of a list carry neither kind nor apiVersion on some servers. */
+function typed<T extends KubeObject>(resource: Resource<T>, item: T): T {
+  if (item.kind && item.apiVersion) return item;
+  return { ...item, apiVersion: apiVersionOf(resource), kind: resource.kind };
+}
+
+const listParams = (query: ListQuery): QueryParams => ({
+  labelSelector: query.labelSelector,
+  fieldSelector: query.fieldSelector,
+  limit: query.limit,
+  continue: query.continue,
+  resourceVersion: query.resourceVersion,
+  resourceVersionMatch: query.resourceVersionMatch,
+});
+
+const watchParams = (query: WatchQuery): QueryParams => ({
+  watch: true,
+  ...listParams(query),
+  timeoutSeconds: query.timeoutSeconds,
+  allowWatchBookmarks: query.allowWatchBookmarks,
+  sendInitialEvents: query.sendInitialEvents,
+});
+
+const writeParams = (o: WriteOptions): QueryParams => ({
+  dryRun: o.dryRun ? 'All' : undefined,
+  fieldManager: o.fieldManager,
+  fieldValidation: o.fieldValidation,
+});
+
+async function readText(response: TransportResponse): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response.body) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function flat(response: TransportResponse): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(response.headers))
+    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : String(value);
+  return headers;
+}
+
+/** Texts of `Warning: 299 - "text"` headers (RFC 9111), several joined in one included. */
+function warnings(response: TransportResponse): string[] {
+  const header = flat(response).warning;
+  if (!header) return [];
+  return [...header.matchAll(/\d{3} \S+ "((?:[^"\\]|\\.)*)"/g)].map(m =>
+    (m[1] ?? '').replace(/\\(.)/g, '$1'),
+  );
+}
+
+/** The Status in an answer; what is no Status is told by its code and its first words. */
+function refusal(call: Call, code: number, body: string): ApiError {
+  try {
+    const status = JSON.parse(body) as Partial<Status>;
+    if (status.kind === 'Status') return ApiError.fromStatus({ ...status, code: status.code ?? code });
+  } catch {
+    // Not ours: a proxy's page, or nothing at all.
+  }
+  const words = body.trim().slice(0, 200);
+  return ApiError.fromStatus({
+    code,
+    message: `${call.method} ${call.path.split('?')[0]}: the server answered ${code}${words ? `: ${words}` : ''}`,
+  });
+}

@@ -1,0 +1,201 @@
+import { EVENT } from '../../crds/kinds.ts';
+import type { Event } from '../../crds/object.ts';
+import type { Client } from '../client/client.ts';
+import { slept } from '../kit/abort.ts';
+import { fullJitterMs } from '../kit/backoff.ts';
+import { BoundedMap } from '../kit/bounded-map.ts';
+import { type Clock, type Milliseconds, timestamp } from '../kit/clock.ts';
+import { isApiError } from '../kit/errors.ts';
+import type { Logger } from '../kit/log.ts';
+import type { Metrics } from '../kit/metrics.ts';
+import { TokenBucket } from '../kit/token-bucket.ts';
+import {
+  clip,
+  eventName,
+  newEvent,
+  objectKey,
+  referTo,
+  type Said,
+  sameKey,
+  similarKey,
+} from './event-key.ts';
+import type { EventRecorder } from './reconciler.ts';
+
+export interface EventRecorderOptions {
+  client: Client;
+  /** Who says it: the Event's source. */
+  component: string;
+  clock: Clock;
+  log: Logger;
+  random?: () => number;
+  metrics?: Metrics;
+  /** Most events that wait to be written; more are dropped and counted. Defaults to 1000. */
+  capacity?: number;
+  /** Events of one object that may come at once, and how fast more are allowed. Defaults to 25, then one in 30 s. */
+  burst?: number;
+  refillMs?: Milliseconds;
+  /** Different messages of one reason within 10 minutes after which they are told as one. Defaults to 10. */
+  similarLimit?: number;
+  /** Ends retries; what waits is dropped. */
+  signal?: AbortSignal;
+}
+
+/** What is waiting to be written, folded over repetitions. */
+interface Pending {
+  said: Said;
+  times: number;
+  first: string;
+  last: string;
+}
+
+/** An Event that was written: enough to count on. */
+interface Written {
+  name: string;
+  count: number;
+  first: string;
+}
+
+const REMEMBERED = 4096;
+const SIMILAR_WINDOW_MS = 600_000;
+const COMBINED = '(combined from similar events): ';
+const ATTEMPTS = 8;
+const RETRY = { baseMs: 500, maxMs: 10_000 };
+
+/**
+ * Writes core/v1 Events in the background, one after the other. The same thing said again raises the count of its
+ * Event; many different messages for one reason become one Event; an object that never stops is held back. A server that
+ * is away is waited for a while, then events are dropped: they are a convenience, never state.
+ */
+export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
+  const { client, clock, component, log } = options;
+  const random = options.random ?? Math.random;
+  const capacity = options.capacity ?? 1000;
+  const signal = options.signal ?? new AbortController().signal;
+  const similarLimit = options.similarLimit ?? 10;
+  const pending = new Map<string, Pending>();
+  const written = new BoundedMap<string, Written>(REMEMBERED);
+  const similar = new BoundedMap<string, { messages: Set<string>; at: Milliseconds }>(REMEMBERED);
+  const buckets = new BoundedMap<string, TokenBucket>(REMEMBERED);
+  const total = options.metrics?.counter('nexus_events_total', 'Events by what became of them.', [
+    'component',
+    'result',
+  ]);
+  let worker: Promise<void> | undefined;
+
+  const count = (result: string) => total?.inc({ component, result });
+
+  /** The same, or what stands for many alike. */
+  function combine(said: Said): Said {
+    const key = similarKey(said);
+    const now = clock.now();
+    let seen = similar.get(key);
+    if (!seen || now - seen.at > SIMILAR_WINDOW_MS) seen = { messages: new Set(), at: now };
+    seen.at = now;
+    if (seen.messages.size < similarLimit) seen.messages.add(said.message);
+    similar.set(key, seen);
+    if (seen.messages.has(said.message)) return said;
+    return { ...said, message: clip(COMBINED + said.message) };
+  }
+
+  /** Combined events are one, although their message changes. */
+  function identity(said: Said): string {
+    return sameKey(said.message.startsWith(COMBINED) ? { ...said, message: COMBINED } : said);
+  }
+
+  function admitted(said: Said): boolean {
+    const key = objectKey(said);
+    const bucket =
+      buckets.get(key) ??
+      new TokenBucket({ burst: options.burst ?? 25, refillMs: options.refillMs ?? 30_000, clock });
+    buckets.set(key, bucket);
+    return bucket.take();
+  }
+
+  async function bump(
+    name: string,
+    namespace: string,
+    said: Said,
+    counted: Written,
+    last: string,
+  ): Promise<Event> {
+    const body = { count: counted.count, message: said.message, lastTimestamp: last };
+    return client.patch(EVENT, { name, namespace }, 'merge', body, { signal });
+  }
+
+  async function write(key: string, item: Pending): Promise<void> {
+    const { said, times, first, last } = item;
+    const namespace = said.object.namespace ?? 'default';
+    const before = written.get(key);
+    if (before) {
+      const next = { ...before, count: before.count + times };
+      try {
+        await bump(before.name, namespace, said, next, last);
+        written.set(key, next);
+        return;
+      } catch (error) {
+        if (!isApiError(error, 'NotFound')) throw error;
+        // It was removed meanwhile: begin a new one.
+        written.delete(key);
+      }
+    }
+    const name = eventName(
+      said.message.startsWith(COMBINED) ? { ...said, message: COMBINED } : said,
+      component,
+    );
+    const made: Written = { name, count: times, first };
+    try {
+      await client.create(EVENT, newEvent(said, component, { ...made, last }), { signal });
+      written.set(key, made);
+    } catch (error) {
+      if (!isApiError(error, 'AlreadyExists')) throw error;
+      // Said by an earlier life of this component: go on counting.
+      const present = await client.get(EVENT, { name, namespace }, signal);
+      const next = { name, count: (present.count ?? 1) + times, first: present.firstTimestamp ?? first };
+      await bump(name, namespace, said, next, last);
+      written.set(key, next);
+    }
+  }
+
+  async function writeWithRetries(key: string, item: Pending): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        await write(key, item);
+        return void count('written');
+      } catch (error) {
+        const again = isApiError(error) && error.retryable && attempt + 1 < ATTEMPTS && !signal.aborted;
+        if (!again || !(await slept(clock, fullJitterMs(attempt, RETRY, random), signal))) {
+          count('failed');
+          return log.debug({ err: error, reason: item.said.reason }, 'an event was not written');
+        }
+      }
+    }
+  }
+
+  async function drain(): Promise<void> {
+    for (;;) {
+      const next = pending.entries().next().value;
+      if (!next) break;
+      pending.delete(next[0]);
+      if (signal.aborted) count('dropped');
+      else await writeWithRetries(...next);
+    }
+    worker = undefined;
+  }
+
+  return {
+    event(object, type, reason, message) {
+      const said = combine({ object: referTo(object), type, reason, message: clip(message) });
+      if (!admitted(said)) return void count('limited');
+      const key = identity(said);
+      const now = timestamp(clock.now());
+      const waiting = pending.get(key);
+      if (!waiting && pending.size >= capacity) return void count('dropped');
+      pending.set(key, { said, times: (waiting?.times ?? 0) + 1, first: waiting?.first ?? now, last: now });
+      // Never in the caller's stack: recording must not fail or wait.
+      worker ??= Promise.resolve().then(drain);
+    },
+    async flush() {
+      while (worker) await worker;
+    },
+  };
+}
