@@ -62,6 +62,8 @@ export type StoreErrorCode =
   | 'Corrupt'
   /** The database was written by a newer version. */
   | 'NewerSchema'
+  /** open: another server has the database. */
+  | 'Locked'
   /** Writing failed (disk full, I/O error). The write did not happen. */
   | 'Unavailable'
   | 'Closed';
@@ -79,6 +81,8 @@ export class StoreError extends Error {
 
 /** A watch: events in revision order, each exactly once, in batches as they were committed. */
 export interface Watch extends AsyncIterable<readonly StoreEvent[]> {
+  /** Every matching event up to this revision has been taken from the iterator: what a bookmark may say. */
+  readonly revision: number;
   /** Ends the iteration. Idempotent. */
   close(): void;
 }

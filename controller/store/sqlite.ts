@@ -1,0 +1,34 @@
+import { LogStore } from './log-store.ts';
+import { resolveOptions, type StoreOptions } from './options.ts';
+import { REVISION_MARGIN } from './restore.ts';
+import { loadState } from './sqlite/load.ts';
+import { createSqliteLog } from './sqlite/sqlite-log.ts';
+import { DatabaseThread } from './sqlite/thread.ts';
+import type { Store } from './store.ts';
+
+export interface SqliteStoreOptions extends StoreOptions {
+  /** The database. Made, with its folder, when it is not there; `<file>-wal`, `-shm` and `.lock` appear beside it. */
+  file: string;
+}
+
+/** Opens the server's database. Throws StoreError Corrupt, NewerSchema, Locked, Unavailable; then nothing was changed. */
+export async function openSqliteStore({ file, ...rest }: SqliteStoreOptions): Promise<Store> {
+  const options = resolveOptions(rest);
+  const thread = new DatabaseThread();
+  try {
+    const found = await thread.call('open', file, 'server');
+    let { compactRevision } = found;
+    if (found.isBackup) {
+      // Its former server went on after the backup: clients may know revisions that would now mean something else.
+      compactRevision += REVISION_MARGIN;
+      await thread.call('adopt', compactRevision);
+      options.log.info({ file, revision: compactRevision }, 'a backup was put in the place of the database');
+    }
+    const state = await loadState(thread, file, compactRevision, options);
+    options.log.info({ file, revision: state.revision, keys: state.count('') }, 'opened the database');
+    return new LogStore(state, createSqliteLog(thread, found.sweptRevision), options);
+  } catch (error) {
+    await thread.close();
+    throw error;
+  }
+}

@@ -1,0 +1,80 @@
+import { parentPort } from 'node:worker_threads';
+import { StoreError } from '../store.ts';
+import { Database, type Purpose } from './database.ts';
+import { lockDatabase } from './lock.ts';
+import { prepareFile } from './prepare.ts';
+import type { Row } from './row.ts';
+import { META } from './schema.ts';
+
+/** What a thread may be asked to do with its one database. */
+export interface Operations {
+  open(file: string, purpose: Purpose): { compactRevision: number; sweptRevision: number; isBackup: boolean };
+  read(chars: number): Row[];
+  append(rows: readonly Row[], options: { base: number; compactTo?: number; commit: boolean }): void;
+  /** Makes the file a backup of `revision`. */
+  markBackup(revision: number): void;
+  /** Takes a backup for one's own: history up to `revision` is not to be served. */
+  adopt(revision: number): void;
+  sweep(target: number): number;
+  close(): void;
+}
+
+let database: Database | undefined;
+let unlock = () => {};
+
+function opened(): Database {
+  if (!database) throw new StoreError('Closed', 'no database is open');
+  return database;
+}
+
+const operations: Operations = {
+  open(file, purpose) {
+    if (purpose === 'server') {
+      unlock = lockDatabase(file);
+      prepareFile(file);
+    }
+    database = new Database(file, purpose);
+    return {
+      compactRevision: database.meta(META.compactRevision),
+      sweptRevision: database.meta(META.sweptRevision),
+      isBackup: database.meta(META.isBackup) === 1,
+    };
+  },
+  read: chars => opened().read(chars),
+  append: (rows, options) => opened().append(rows, options),
+  markBackup(revision) {
+    opened().setMeta(META.sweptRevision, revision);
+    opened().setMeta(META.isBackup, 1);
+  },
+  adopt(revision) {
+    opened().setMeta(META.compactRevision, revision);
+    opened().setMeta(META.isBackup, 0);
+  },
+  sweep: target => opened().sweep(target),
+  close() {
+    database?.close();
+    database = undefined;
+    unlock();
+  },
+};
+
+export interface Request {
+  id: number;
+  operation: keyof Operations;
+  args: unknown[];
+}
+
+/** `error` has what survives the way between threads. */
+export type Response = { id: number } & ({ result: unknown } | { error: { code: string; message: string } });
+
+parentPort?.on('message', ({ id, operation, args }: Request) => {
+  let response: Response;
+  try {
+    const run = operations[operation] as (...args: unknown[]) => unknown;
+    response = { id, result: run(...args) };
+  } catch (error) {
+    const code = error instanceof StoreError ? error.code : 'Unavailable';
+    response = { id, error: { code, message: error instanceof Error ? error.message : String(error) } };
+  }
+  parentPort?.postMessage(response);
+});
