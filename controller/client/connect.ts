@@ -1,0 +1,67 @@
+import { readFile } from 'node:fs/promises';
+import { type Clock, systemClock } from '../kit/clock.ts';
+import type { Metrics } from '../kit/metrics.ts';
+import type { Client } from './client.ts';
+import { createClient } from './create-client.ts';
+import { type HttpsTransportOptions, httpsTransport } from './https-transport.ts';
+import { type Connection, KubeconfigError, readKubeconfig, resolveConnection } from './kubeconfig.ts';
+
+export interface ConnectOptions {
+  /** A kubeconfig; see kubeconfigPath. */
+  file: string;
+  /** Defaults to the file's current context. */
+  context?: string;
+  userAgent?: string;
+  metrics?: Metrics;
+  clock?: Clock;
+  /** For the connection; see HttpsTransportOptions. */
+  transport?: Pick<HttpsTransportOptions, 'connectTimeoutMs' | 'idleTimeoutMs' | 'maxSockets'>;
+}
+
+/** A token in a file is read again after this long, as client-go does. */
+const TOKEN_FILE_MS = 60_000;
+
+/**
+ * A client for a context of a kubeconfig. Nothing is sent yet. Throws KubeconfigError.
+ *
+ * @example
+ * const file = kubeconfigPath({ flag, env, home });
+ * const { client, connection } = await connect({ file });
+ */
+export async function connect(options: ConnectOptions): Promise<{ client: Client; connection: Connection }> {
+  const config = await readKubeconfig(options.file);
+  const connection = await resolveConnection(config, options);
+  const clock = options.clock ?? systemClock;
+  const { server, ca, insecure, serverName, clientCert } = connection;
+  const base = { server, ca, insecure, serverName, clientCert, clock, ...options.transport };
+  const transport = httpsTransport({ ...base, ...(await authentication(connection, options, clock)) });
+  const client = createClient({ transport, clock, userAgent: options.userAgent, metrics: options.metrics });
+  return { client, connection };
+}
+
+async function authentication(
+  connection: Connection,
+  options: ConnectOptions,
+  clock: Clock,
+): Promise<Pick<HttpsTransportOptions, 'token' | 'clientCert'>> {
+  if (connection.token) return { token: connection.token };
+  if (connection.tokenFile) return { token: tokenFromFile(connection.tokenFile, clock) };
+  if (!connection.exec) return {};
+  // Costs a third of a second to import, so only those who need it pay.
+  const { execCredentials } = await import('./exec-credentials.ts');
+  return execCredentials(options.file, connection.context);
+}
+
+function tokenFromFile(file: string, clock: Clock): () => Promise<string> {
+  let known: { token: string; at: number } | undefined;
+  return async () => {
+    if (known && clock.now() - known.at < TOKEN_FILE_MS) return known.token;
+    try {
+      known = { token: (await readFile(file, 'utf8')).trim(), at: clock.now() };
+    } catch (cause) {
+      const why = `cannot read the token in ${file}: ${(cause as Error).message}`;
+      if (!known) throw new KubeconfigError('Invalid', why, { cause });
+    }
+    return known.token;
+  };
+}
