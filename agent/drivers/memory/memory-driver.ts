@@ -88,7 +88,8 @@ export function createMemoryDriver(options: MemoryDriverOptions): MemoryDriver {
     },
 
     async *watch(signal) {
-      await call('watch', signal);
+      if (signal.aborted) return;
+      await call('watch');
       const { events, stop } = engine.subscribe();
       const onAbort = () => events.close();
       signal.addEventListener('abort', onAbort, { once: true });

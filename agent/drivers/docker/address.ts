@@ -1,0 +1,38 @@
+import { Agent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import Docker from 'dockerode';
+
+/** Where an engine listens: a Unix socket, or TCP with TLS when a certificate is given. */
+export interface EngineAddress {
+  socketPath?: string;
+  host?: string;
+  port?: number;
+  /** PEM. All three or none. */
+  ca?: string;
+  cert?: string;
+  key?: string;
+}
+
+export interface Connection {
+  docker: Docker;
+  close(): void;
+}
+
+/** A client with sockets of its own. Connects with the first call. */
+export function connect(address: EngineAddress): Connection {
+  const { socketPath, host, port, ca, cert, key } = address;
+  const tls = cert !== undefined;
+  const agent = tls ? new HttpsAgent({ keepAlive: true, ca, cert, key }) : new Agent({ keepAlive: true });
+  // The client takes an agent; its types do not know of it.
+  const options: Docker.DockerOptions & { agent: Agent } = {
+    ...(socketPath ? { socketPath } : { host, port, protocol: tls ? 'https' : 'http', ca, cert, key }),
+    agent,
+  };
+  const docker = new Docker(options);
+  return { docker, close: () => agent.destroy() };
+}
+
+/** As a person would write it. */
+export function describeAddress({ socketPath, host, port }: EngineAddress): string {
+  return socketPath ? `unix://${socketPath}` : `tcp://${host}:${port}`;
+}

@@ -1,0 +1,20 @@
+import type Docker from 'dockerode';
+import type { Clock } from '../../../controller/kit/clock.ts';
+import type { Logger } from '../../../controller/kit/log.ts';
+import type { EngineFacts } from './engine-facts.ts';
+
+/** What every part of the driver is given. */
+export interface DockerContext {
+  docker: Docker;
+  node: string;
+  clock: Clock;
+  log: Logger;
+  /** Read once and kept; read again after the engine was away. */
+  facts(): Promise<EngineFacts>;
+}
+
+/** Label of containers that live for a moment to look into an image; value: the node. Never listed as instances. */
+export const LABEL_HELPER = 'nexus.dev/helper';
+
+/** An instance bears this after its name until its files are in it; the rename makes it whole. */
+export const UNFINISHED_SUFFIX = '.unfinished';

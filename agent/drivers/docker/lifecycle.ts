@@ -1,0 +1,95 @@
+import type { ContainerInspectInfo } from 'dockerode';
+import { DriverError, type Limits } from '../../driver.ts';
+import { inspectOurs } from './containers.ts';
+import type { DockerContext } from './context.ts';
+import { engineCall, engineMessage, statusOf } from './errors.ts';
+import { hostLimits, toInstance } from './to-instance.ts';
+
+/** Also ends a pause, and an endless restart by the engine, whose wait between tries would hide why it fails. */
+export async function startInstance(context: DockerContext, id: string): Promise<void> {
+  const found = await inspectOurs(context, id);
+  const container = context.docker.getContainer(id);
+  const name = found.Name.replace(/^\//, '');
+  await engineCall(`start ${name}`, async () => {
+    if (found.State.Paused) return container.unpause();
+    if (found.State.Restarting) await ignoring(304, () => container.stop({ t: 0 }));
+    try {
+      await ignoring(304, () => container.start());
+    } catch (error) {
+      throw portInUse(found, error) ?? error;
+    }
+  });
+}
+
+export async function stopInstance(
+  context: DockerContext,
+  id: string,
+  timeoutSeconds: number,
+): Promise<void> {
+  const found = await inspectOurs(context, id);
+  const container = context.docker.getContainer(id);
+  await engineCall(`stop ${found.Name.replace(/^\//, '')}`, async () => {
+    if (found.State.Paused) await container.unpause();
+    await ignoring(304, () => container.stop({ t: timeoutSeconds }));
+  });
+}
+
+/** Throws Invalid when the instance uses more memory than it would get: engines would fail halfway or kill it. */
+export async function updateLimits(context: DockerContext, id: string, limits: Limits): Promise<void> {
+  const found = await inspectOurs(context, id);
+  const { name, limits: before } = toInstance(found, false);
+  const container = context.docker.getContainer(id);
+  const lowered = limits.memoryBytes !== undefined && limits.memoryBytes < (before.memoryBytes ?? Infinity);
+  if (lowered && found.State.Running) {
+    const used = await memoryUsed(context, id);
+    if (used > limits.memoryBytes!)
+      throw new DriverError(
+        'Invalid',
+        `${name} uses ${mebibytes(used)} MiB of memory, more than the ${mebibytes(limits.memoryBytes!)} MiB it would get; stop something in it or restart it`,
+      );
+  }
+  await engineCall(`change the limits of ${name}`, () => container.update(hostLimits(limits)));
+}
+
+/** Bytes in use that the kernel cannot simply drop. 0 when the engine does not tell. */
+function memoryUsed({ docker }: DockerContext, id: string): Promise<number> {
+  return engineCall(`measure ${id.slice(0, 12)}`, async () => {
+    const { memory_stats: memory } = await docker
+      .getContainer(id)
+      .stats({ stream: false, 'one-shot': true } as { stream: false });
+    // By its cgroup v1 and v2 names.
+    const detail = memory?.stats as { total_inactive_file?: number; inactive_file?: number } | undefined;
+    const cache = detail?.total_inactive_file ?? detail?.inactive_file ?? 0;
+    return Math.max(0, (memory?.usage ?? 0) - cache);
+  });
+}
+
+function mebibytes(bytes: number): number {
+  return Math.ceil(bytes / 2 ** 20);
+}
+
+async function ignoring(status: number, call: () => Promise<unknown>): Promise<void> {
+  try {
+    await call();
+  } catch (error) {
+    if (statusOf(error) !== status) throw error;
+  }
+}
+
+/** The ports are those of the container that the message names; all of them when it names none. */
+function portInUse(found: ContainerInspectInfo, error: unknown): DriverError | undefined {
+  const message = engineMessage(error);
+  if (
+    !/port is already allocated|address already in use|failed to bind host port|Ports are not available/i.test(
+      message,
+    )
+  )
+    return undefined;
+  const published = toInstance(found, false).publish.map(({ hostPort }) => hostPort);
+  const named = published.filter(port => new RegExp(`(?<!\\d)${port}(?!\\d)`).test(message));
+  const ports = named.length > 0 ? named : published;
+  return new DriverError('PortInUse', `port ${ports.join(', ')} of the node is taken by something else`, {
+    cause: error,
+    ports,
+  });
+}
