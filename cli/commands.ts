@@ -7,6 +7,11 @@ export interface CommandEntry {
 }
 
 export const COMMANDS: Record<string, CommandEntry> = {
+  apply: {
+    describe: 'Make objects as declared in files',
+    load: async () => (await import('./commands/apply.ts')).apply,
+  },
+  get: { describe: 'Show objects', load: async () => (await import('./commands/get.ts')).get },
   up: {
     describe: 'Run a server and an agent on this machine',
     load: async () => (await import('./commands/up.ts')).up,

@@ -2,7 +2,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import yargs, { type Argv } from 'yargs';
 import { systemClock } from '../controller/kit/clock.ts';
-import type { Command, CommandContext, Flags, Io } from './command.ts';
+import type { Command, Flags, Io } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { createContext } from './context.ts';
 import { describeError, EXIT, usageError } from './errors.ts';
@@ -65,18 +65,16 @@ export async function runCli(argv: string[], io: Io, signal: AbortSignal): Promi
         throw error ?? usageError(message, `nexus ${name ?? ''} --help`.replace('  ', ' '));
       });
     globals(y);
-    const context = (flags: Flags): CommandContext =>
-      createContext({
-        io,
-        flags,
-        signal,
-        clock: systemClock,
-        home: io.env.NEXUS_HOME || join(io.env.HOME || homedir(), '.nexus'),
-      });
+    const home = io.env.NEXUS_HOME || join(io.env.HOME || homedir(), '.nexus');
     for (const key of wanted) {
       const command = await (COMMANDS[key] as (typeof COMMANDS)[string]).load();
       register(y, command, async (c, flags) => {
-        exitCode = await c.run(flags, context(flags));
+        const context = createContext({ io, flags, signal, clock: systemClock, home });
+        try {
+          exitCode = await c.run(flags, context);
+        } finally {
+          await context.close();
+        }
       });
     }
     await y.parseAsync(argv, {}, (error, _parsed, output) => {

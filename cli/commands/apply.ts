@@ -1,0 +1,245 @@
+import type { Client } from '../../controller/client/client.ts';
+import { parseDuration } from '../../controller/kit/duration.ts';
+import { ApiError, isApiError } from '../../controller/kit/errors.ts';
+import type { Resource } from '../../crds/kinds.ts';
+import type { KubeObject } from '../../crds/object.ts';
+import type { Command, CommandContext, Flags } from '../command.ts';
+import { CliError, EXIT, usageError } from '../errors.ts';
+import { type Manifest, readManifests } from '../manifest/read.ts';
+import { formatObject, nameOf, parseFormat } from '../output/format.ts';
+import { prune } from '../prune.ts';
+import { resourceOf } from '../resources.ts';
+import { waitUntilReady } from '../wait/ready.ts';
+
+/** The owner of the fields that `nexus apply` sets. */
+export const FIELD_MANAGER = 'nexus';
+/** Applied first, one kind after the other, since others need them to be there. */
+const FIRST = ['Namespace', 'CustomResourceDefinition', 'Secret', 'ConfigMap'];
+const PARALLEL = 8;
+
+interface ApplyFlags extends Flags {
+  filename: string[];
+  recursive: boolean;
+  dryRun: boolean;
+  forceConflicts: boolean;
+  prune: boolean;
+  selector?: string;
+  wait: boolean;
+  timeout: string;
+  output?: string;
+}
+
+export interface Applied {
+  manifest: Manifest;
+  resource: Resource;
+  result: 'created' | 'configured' | 'unchanged';
+  object: KubeObject;
+}
+
+export const apply: Command = {
+  usage: 'apply',
+  describe: 'Make objects as declared in files (server-side apply)',
+  examples: [
+    ['nexus apply -f shop.yaml --wait', 'and follow it until it is ready'],
+    [
+      'nexus apply -f team/ --prune -l team=red',
+      'and delete what is labelled so and no longer in the folder',
+    ],
+    ['cat shop.yaml | nexus apply -f - --dry-run', 'see what would happen'],
+  ],
+  build: yargs =>
+    yargs
+      .option('filename', {
+        alias: 'f',
+        type: 'string',
+        array: true,
+        demandOption: true,
+        nargs: 1,
+        describe: 'File, folder or - for standard input',
+      })
+      .option('recursive', { alias: 'R', type: 'boolean', default: false, describe: 'Folders below too' })
+      .option('dry-run', {
+        type: 'boolean',
+        default: false,
+        describe: 'Ask the server what would happen, and change nothing',
+      })
+      .option('force-conflicts', {
+        type: 'boolean',
+        default: false,
+        describe: 'Take over fields that others have set',
+      })
+      .option('prune', {
+        type: 'boolean',
+        default: false,
+        describe: 'Delete what -l selects, was applied before, and is not in the files',
+      })
+      .option('selector', { alias: 'l', type: 'string', describe: 'With --prune: label selector' })
+      .option('wait', { type: 'boolean', default: false, describe: 'Wait until workspaces are as declared' })
+      .option('timeout', { type: 'string', default: '5m', describe: 'With --wait: how long' })
+      .option('output', {
+        alias: 'o',
+        type: 'string',
+        describe: 'json, yaml or name: print the objects instead of what happened',
+      }),
+
+  async run(raw, context) {
+    const flags = raw as ApplyFlags;
+    if (flags.prune && !flags.selector)
+      throw usageError(
+        '--prune needs -l, so that it deletes nothing by accident',
+        'nexus apply -f DIR --prune -l app=shop',
+      );
+    const timeoutMs = parseDuration(flags.timeout);
+    if (timeoutMs === undefined || timeoutMs <= 0)
+      throw usageError(`--timeout must be a duration such as 90s or 5m, not "${flags.timeout}"`);
+    const format = flags.output === undefined ? undefined : parseFormat(flags.output);
+    const manifests = await readManifests(flags.filename, context.io.stdin, { recursive: flags.recursive });
+    const client = await context.client();
+    const prepared = await prepare(manifests, flags, context);
+
+    const applied: Applied[] = [];
+    const failures: unknown[] = [];
+    for (const wave of waves(prepared)) {
+      await inParallel(wave, async one => {
+        try {
+          const done = await applyOne(client, one, flags, context);
+          applied.push(done);
+          if (!format)
+            context.print(`${nameOf(done.object)} ${done.result}${flags.dryRun ? ' (dry run)' : ''}`);
+        } catch (error) {
+          failures.push(error);
+          const conflicts = isApiError(error, 'Conflict')
+            ? '\nnext: leave those fields out, or take them over with --force-conflicts'
+            : '';
+          context.note(`error: ${one.manifest.source}: ${(error as Error).message}${conflicts}`);
+        }
+      });
+    }
+    if (format)
+      for (const { object } of inOrder(applied, manifests)) context.print(await formatObject(object, format));
+    if (flags.prune && failures.length === 0)
+      await prune(
+        {
+          client,
+          applied,
+          selector: flags.selector as string,
+          dryRun: flags.dryRun,
+          fieldManager: FIELD_MANAGER,
+        },
+        context,
+      );
+    if (failures.length > 0) throw summary(failures, manifests.length);
+    if (!flags.wait || flags.dryRun) return EXIT.done;
+    const waitFor = inOrder(applied, manifests).filter(({ resource }) => resource.kind === 'Workspace');
+    return waitUntilReady(
+      client,
+      waitFor.map(({ object }) => object),
+      timeoutMs,
+      context,
+    );
+  },
+};
+
+interface Prepared {
+  manifest: Manifest;
+  resource: Resource;
+}
+
+/** Kinds found, namespaces filled in; everything is checked before anything is written. */
+async function prepare(
+  manifests: Manifest[],
+  flags: ApplyFlags,
+  context: CommandContext,
+): Promise<Prepared[]> {
+  const namespace = await context.namespace();
+  // A kind may be declared by a CustomResourceDefinition in the same files, and is then known only after that was applied.
+  const seen = new Set<string>();
+  return Promise.all(
+    manifests.map(async manifest => {
+      const { object, source } = manifest;
+      const resource = await resourceOf(object, context.client, context.signal);
+      const metadata = { ...object.metadata };
+      if (resource.namespaced) {
+        if (flags.namespace && metadata.namespace && metadata.namespace !== flags.namespace)
+          throw usageError(
+            `${source}: its namespace is ${metadata.namespace}, but -n says ${flags.namespace}`,
+          );
+        metadata.namespace ??= namespace;
+      } else delete metadata.namespace;
+      const key = `${resource.group}/${resource.kind}/${metadata.namespace ?? ''}/${metadata.name}`;
+      if (metadata.name && seen.has(key))
+        throw usageError(`${source}: ${object.kind} ${metadata.name} is in the files twice`);
+      seen.add(key);
+      const { status: _, ...rest } = object as KubeObject & { status?: unknown };
+      return { manifest: { source, object: { ...rest, metadata } }, resource };
+    }),
+  );
+}
+
+function waves(prepared: Prepared[]): Prepared[][] {
+  const first = FIRST.map(kind => prepared.filter(({ resource }) => resource.kind === kind));
+  return [...first, prepared.filter(({ resource }) => !FIRST.includes(resource.kind))].filter(
+    wave => wave.length > 0,
+  );
+}
+
+async function inParallel<T>(items: T[], run: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items];
+  const worker = async () => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await run(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, items.length) }, worker));
+}
+
+async function applyOne(
+  client: Client,
+  { manifest, resource }: Prepared,
+  flags: ApplyFlags,
+  context: CommandContext,
+): Promise<Applied> {
+  const { object } = manifest;
+  const before = await client.get(resource, object.metadata, context.signal).catch(error => {
+    if (isApiError(error, 'NotFound')) return undefined;
+    throw error;
+  });
+  const after = await client.apply(resource, object, {
+    fieldManager: FIELD_MANAGER,
+    force: flags.forceConflicts,
+    dryRun: flags.dryRun,
+    fieldValidation: 'Strict',
+    signal: context.signal,
+    onWarning: text => context.note(`warning: ${manifest.source}: ${text}`),
+  });
+  const same = before?.metadata.resourceVersion === after.metadata.resourceVersion;
+  return {
+    manifest,
+    resource,
+    object: after,
+    result: before === undefined ? 'created' : same ? 'unchanged' : 'configured',
+  };
+}
+
+function inOrder(applied: Applied[], manifests: Manifest[]): Applied[] {
+  const order = new Map(manifests.map(({ source }, i) => [source, i]));
+  return [...applied].sort(
+    (a, b) => (order.get(a.manifest.source) ?? 0) - (order.get(b.manifest.source) ?? 0),
+  );
+}
+
+/** One failure speaks for itself, in exit code too; of several the first's code is used. */
+function summary(failures: unknown[], total: number): CliError {
+  const [first] = failures;
+  const exits: Partial<Record<ApiError['reason'], number>> = {
+    Conflict: EXIT.conflict,
+    AlreadyExists: EXIT.conflict,
+    Forbidden: EXIT.noAccess,
+    Unauthorized: EXIT.noAccess,
+    Unreachable: EXIT.unreachable,
+    NotFound: EXIT.notFound,
+  };
+  const exitCode = first instanceof ApiError ? (exits[first.reason] ?? EXIT.failed) : EXIT.failed;
+  return new CliError(`${failures.length} of ${total} could not be applied`, {
+    exitCode: exitCode as CliError['exitCode'],
+    cause: first,
+  });
+}

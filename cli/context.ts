@@ -1,0 +1,63 @@
+import type { Client } from '../controller/client/client.ts';
+import { connect } from '../controller/client/connect.ts';
+import { KubeconfigError, kubeconfigPath } from '../controller/client/kubeconfig.ts';
+import type { Clock } from '../controller/kit/clock.ts';
+import { VERSION } from '../controller/kit/version.ts';
+import type { CommandContext, GlobalFlags, Io } from './command.ts';
+import { CliError, EXIT } from './errors.ts';
+
+export interface ContextOptions {
+  io: Io;
+  flags: GlobalFlags;
+  signal: AbortSignal;
+  clock: Clock;
+  home: string;
+}
+
+/** What a command works with. Nothing is read or connected before it is asked for. */
+export function createContext({
+  io,
+  flags,
+  signal,
+  clock,
+  home,
+}: ContextOptions): CommandContext & { close(): Promise<void> } {
+  const file = kubeconfigPath({ flag: flags.kubeconfig, env: io.env, home });
+  let connecting: ReturnType<typeof connect> | undefined;
+  const connection = () => {
+    connecting ??= connect({
+      file,
+      context: flags.context ?? io.env.NEXUS_CONTEXT,
+      userAgent: `nexus/${VERSION}`,
+      clock,
+    }).catch(error => {
+      throw foreseen(error);
+    });
+    return connecting;
+  };
+  const print = (line: string) => void io.stdout.write(`${line}\n`);
+  const note = (line: string) => void io.stderr.write(`${line}\n`);
+  return {
+    io,
+    clock,
+    signal,
+    home,
+    client: async (): Promise<Client> => (await connection()).client,
+    namespace: async () => flags.namespace ?? (await connection()).connection.namespace ?? 'default',
+    print,
+    note,
+    verbose: line => {
+      if (flags.verbose) note(line);
+    },
+    async close() {
+      const open = await connecting?.catch(() => undefined);
+      await open?.client.close();
+    },
+  };
+}
+
+function foreseen(error: unknown): unknown {
+  if (!(error instanceof KubeconfigError)) return error;
+  const exitCode = error.code === 'NoFile' ? EXIT.unreachable : EXIT.usage;
+  return new CliError(error.message, { exitCode, cause: error });
+}

@@ -1,0 +1,59 @@
+import { stringify } from 'yaml';
+import type { KubeObject } from '../../crds/object.ts';
+import { usageError } from '../errors.ts';
+
+/** What `-o` says. */
+export type Format =
+  | { kind: 'table'; wide: boolean }
+  | { kind: 'json' | 'yaml' | 'name' }
+  | { kind: 'jsonpath'; template: string };
+
+/** Reads `-o`. Throws CliError. */
+export function parseFormat(text: string | undefined): Format {
+  if (text === undefined || text === 'table' || text === '') return { kind: 'table', wide: false };
+  if (text === 'wide') return { kind: 'table', wide: true };
+  if (text === 'json' || text === 'yaml' || text === 'name') return { kind: text };
+  const jsonpath = /^jsonpath=(.*)$/s.exec(text);
+  if (jsonpath) return { kind: 'jsonpath', template: jsonpath[1] as string };
+  throw usageError(`unknown output format "${text}"`, 'one of table, wide, json, yaml, name, jsonpath={…}');
+}
+
+/** An object or list as text, without a newline at its end. Managed fields are left out unless asked for. */
+export async function formatObject(
+  object: KubeObject | { kind: string; items: KubeObject[] },
+  format: Format,
+  showManagedFields = false,
+): Promise<string> {
+  const shown = showManagedFields ? object : withoutManagedFields(object);
+  switch (format.kind) {
+    case 'json':
+      return JSON.stringify(shown, null, 4);
+    case 'yaml':
+      return toYaml(shown).trimEnd();
+    case 'jsonpath': {
+      const { renderJsonPath } = await import('../../controller/kit/jsonpath.ts');
+      return renderJsonPath(format.template, shown);
+    }
+    case 'name':
+      return ('items' in shown ? shown.items : [shown]).map(nameOf).join('\n');
+    case 'table':
+      throw new Error('tables are rendered from what the server sends');
+  }
+}
+
+/** As kubectl writes it: no folding, no aliases. */
+export function toYaml(value: unknown): string {
+  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
+}
+
+/** `workspace.nexus.dev/shop`, `secret/git`. */
+export function nameOf(object: KubeObject): string {
+  const group = object.apiVersion.includes('/') ? `.${object.apiVersion.split('/')[0]}` : '';
+  return `${object.kind.toLowerCase()}${group}/${object.metadata.name}`;
+}
+
+function withoutManagedFields<T extends KubeObject | { items: KubeObject[] }>(value: T): T {
+  if ('items' in value) return { ...value, items: value.items.map(withoutManagedFields) };
+  const { managedFields: _, ...metadata } = value.metadata;
+  return { ...value, metadata };
+}

@@ -1,0 +1,84 @@
+import type { Client } from '../../controller/client/client.ts';
+import type { Milliseconds } from '../../controller/kit/clock.ts';
+import { WORKSPACE } from '../../crds/kinds.ts';
+import type { KubeObject } from '../../crds/object.ts';
+import type { Workspace } from '../../crds/types.generated.ts';
+import type { CommandContext } from '../command.ts';
+import { EXIT } from '../errors.ts';
+import { createProgress, type Progress } from '../output/progress.ts';
+import { followObject } from './follow.ts';
+
+type Verdict = { done: true; ok: boolean } | { done: false };
+
+/** Whether a workspace is as its spec says, cannot become so, or is on its way. */
+export function verdict(workspace: Workspace): Verdict {
+  const { status, metadata, spec } = workspace;
+  if (!status || status.observedGeneration !== metadata.generation) return { done: false };
+  if (spec.running === false) return status.phase === 'Stopped' ? { done: true, ok: true } : { done: false };
+  const ready = status.conditions?.find(({ type }) => type === 'Ready');
+  if (ready?.status === 'True' && ready.observedGeneration === metadata.generation)
+    return { done: true, ok: true };
+  return status.phase === 'Failed' ? { done: true, ok: false } : { done: false };
+}
+
+/**
+ * Follows workspaces until each is as declared: a live picture on a terminal, lines elsewhere. Resolves with the exit
+ * code: done, failed when one cannot become ready, timeout when the time is over (they go on converging all the same).
+ */
+export async function waitUntilReady(
+  client: Client,
+  objects: KubeObject[],
+  timeoutMs: Milliseconds,
+  context: CommandContext,
+): Promise<number> {
+  if (objects.length === 0) return EXIT.done;
+  const { clock } = context;
+  const expired = new AbortController();
+  const cancel = clock.after(timeoutMs, () => expired.abort());
+  const signal = AbortSignal.any([context.signal, expired.signal]);
+  const progress = createProgress(
+    context,
+    objects.map(({ metadata }) => metadata.name),
+  );
+  try {
+    const results = await Promise.all(
+      objects.map(({ metadata }) => waitForOne(client, metadata, { signal, clock, progress })),
+    );
+    if (context.signal.aborted) {
+      progress.end();
+      context.note(
+        'left; the server goes on. `nexus get ws -w` follows, `nexus delete ws NAME` takes it back.',
+      );
+      return EXIT.failed;
+    }
+    progress.end();
+    const late = objects.filter((_, i) => results[i] === undefined).map(({ metadata }) => metadata.name);
+    if (late.length > 0) {
+      context.note(`error: not ready within ${timeoutMs / 1000} s: ${late.join(', ')}`);
+      context.note(`next: nexus describe ws ${late[0]}`);
+      return EXIT.timeout;
+    }
+    const failed = objects.filter((_, i) => results[i] === false).map(({ metadata }) => metadata.name);
+    if (failed.length === 0) return EXIT.done;
+    context.note(`error: cannot become ready: ${failed.join(', ')}`);
+    context.note(`next: nexus describe ws ${failed[0]}`);
+    return EXIT.failed;
+  } finally {
+    cancel();
+    progress.end();
+  }
+}
+
+async function waitForOne(
+  client: Client,
+  key: { name: string; namespace?: string },
+  options: { signal: AbortSignal; clock: CommandContext['clock']; progress: Progress },
+): Promise<boolean | undefined> {
+  for await (const workspace of followObject(client, WORKSPACE, key, options)) {
+    if (!workspace) return false;
+    options.progress.update(workspace);
+    const state = verdict(workspace);
+    if (state.done) return state.ok;
+  }
+  return undefined;
+}
