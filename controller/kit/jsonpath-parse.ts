@@ -89,7 +89,6 @@ function actionEnd(text: string, from: number): number {
 /** What stands between braces: paths and quoted text, or range, or end. */
 function parseAction(source: string, open: Node[][], put: (node: Node) => void): void {
   let rest = source.trim();
-  if (rest === '') return put({ kind: 'path', steps: [] });
   if (rest === 'end') {
     if (open.length === 1) throw new JsonPathError('{end} without {range}');
     open.pop();
@@ -102,6 +101,7 @@ function parseAction(source: string, open: Node[][], put: (node: Node) => void):
     open.push(node.body);
     return;
   }
+  if (rest === '') put({ kind: 'path', steps: [] });
   while (rest !== '') {
     const quoted = QUOTED.exec(rest);
     if (quoted) {
