@@ -18,6 +18,8 @@ export interface WatchQuery extends ListQuery {
   timeoutSeconds?: number;
   allowWatchBookmarks?: boolean;
   sendInitialEvents?: boolean;
+  /** Media type of the objects in events, e.g. a Table's. Defaults to `application/json`. */
+  accept?: string;
 }
 
 export type WatchEvent<T extends KubeObject = KubeObject> =

@@ -186,6 +186,7 @@ export function createClient(options: ClientOptions): Client {
       const call: Call = {
         ...about('watch', resource),
         method: 'GET',
+        ...(query.accept && { headers: { accept: query.accept } }),
         path: collectionPath(resource, query.namespace) + queryString(watchParams(query)),
         signal: controller.signal,
       };
