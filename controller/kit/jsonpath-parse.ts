@@ -180,7 +180,7 @@ function bracketEnd(text: string, source: string): number {
 }
 
 function parseBrackets(inner: string, source: string): Step {
-  if (inner === '*' || inner === '') return { kind: 'every' };
+  if (inner === '*') return { kind: 'every' };
   const filter = /^\?\s*\((.*)\)$/s.exec(inner);
   if (filter) return parseFilter((filter[1] as string).trim(), source);
   const slice = /^(-?\d+)?:(-?\d+)?(?::(\d+))?$/.exec(inner);

@@ -1,30 +1,58 @@
-const FACTORS: Record<string, number> = {
-  '': 1,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  P: 1e15,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-  Pi: 2 ** 50,
+/** Suffixes as [numerator, denominator]. */
+const FACTORS: Record<string, readonly [bigint, bigint]> = {
+  n: [1n, 10n ** 9n],
+  u: [1n, 10n ** 6n],
+  m: [1n, 1000n],
+  '': [1n, 1n],
+  k: [1000n, 1n],
+  M: [10n ** 6n, 1n],
+  G: [10n ** 9n, 1n],
+  T: [10n ** 12n, 1n],
+  P: [10n ** 15n, 1n],
+  E: [10n ** 18n, 1n],
+  Ki: [1n << 10n, 1n],
+  Mi: [1n << 20n, 1n],
+  Gi: [1n << 30n, 1n],
+  Ti: [1n << 40n, 1n],
+  Pi: [1n << 50n, 1n],
+  Ei: [1n << 60n, 1n],
 };
+const QUANTITY = /^([+-]?)(\d+)?(?:\.(\d*))?(?:[eE]([+-]?\d{1,3})|(n|u|m|k|[MGTPE]|[KMGTPE]i))?$/;
+/** Longer ones are mistakes. */
+const MAX_LENGTH = 64;
 
-/** Bytes in a Kubernetes quantity (`4Gi`, `512Mi`, `1.5G`, `1024`), rounded up; undefined when it is none. */
-export function parseBytes(quantity: string): number | undefined {
-  const match = /^(\d+(?:\.\d*)?|\.\d+)(k|[MGTP]|[KMGTP]i)?$/.exec(quantity);
-  const factor = match && FACTORS[match[2] ?? ''];
-  return match && factor !== undefined && factor !== null ? Math.ceil(Number(match[1]) * factor) : undefined;
-}
-
-/** Thousandths of a core in a Kubernetes quantity (`2`, `0.5`, `500m`), rounded up; undefined when it is none. */
-export function parseCpuMillis(quantity: string): number | undefined {
-  const match = /^(\d+(?:\.\d*)?|\.\d+)(m)?$/.exec(quantity);
+/** A quantity times `unit`, exactly, then rounded away from zero as Kubernetes does. */
+function parseScaled(quantity: string, unit: bigint): number | undefined {
+  const match = quantity.length <= MAX_LENGTH ? QUANTITY.exec(quantity) : null;
   if (!match) return undefined;
-  return match[2] ? Math.ceil(Number(match[1])) : Math.ceil(Number((Number(match[1]) * 1000).toFixed(6)));
+  const [, sign, whole = '', fraction = '', exponent = '0', suffix = ''] = match;
+  if (whole === '' && fraction === '') return undefined;
+  const [numerator, denominator] = FACTORS[suffix] ?? [1n, 1n];
+  const power = Number(exponent) - fraction.length;
+  const over = BigInt(whole + fraction) * numerator * unit * 10n ** BigInt(Math.max(0, power));
+  const under = denominator * 10n ** BigInt(Math.max(0, -power));
+  const rounded = Number((over + under - 1n) / under);
+  if (!Number.isFinite(rounded)) return undefined;
+  return sign === '-' && rounded !== 0 ? -rounded : rounded;
 }
+
+/** The value of any Kubernetes quantity (`4Gi`, `500m`, `1.5G`, `1e3`, `-2`), to a thousandth; undefined when it is none. */
+export function parseQuantity(quantity: string): number | undefined {
+  const thousandths = parseScaled(quantity, 1000n);
+  return thousandths === undefined ? undefined : thousandths / 1000;
+}
+
+/** Bytes in a Kubernetes quantity (`4Gi`, `512Mi`, `1.5G`, `1024`), rounded up; undefined when it is none or negative. */
+export function parseBytes(quantity: string): number | undefined {
+  return notNegative(parseScaled(quantity, 1n));
+}
+
+/** Thousandths of a core in a Kubernetes quantity (`2`, `0.5`, `500m`), rounded up; undefined when it is none or negative. */
+export function parseCpuMillis(quantity: string): number | undefined {
+  return notNegative(parseScaled(quantity, 1000n));
+}
+
+const notNegative = (value: number | undefined) => (value !== undefined && value >= 0 ? value : undefined);
 
 /** Whole cores as `2`, else `1500m`. */
 export function formatCpuMillis(millis: number): string {
@@ -34,8 +62,8 @@ export function formatCpuMillis(millis: number): string {
 /** The largest binary unit that divides it: `4Gi`, `512Mi`, else plain bytes. */
 export function formatBytes(bytes: number): string {
   if (bytes === 0) return '0';
-  for (const unit of ['Pi', 'Ti', 'Gi', 'Mi', 'Ki']) {
-    const factor = FACTORS[unit] ?? 1;
+  for (const unit of ['Ei', 'Pi', 'Ti', 'Gi', 'Mi', 'Ki']) {
+    const factor = Number(FACTORS[unit]?.[0]);
     if (bytes % factor === 0) return `${bytes / factor}${unit}`;
   }
   return String(bytes);
