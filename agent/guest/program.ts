@@ -1,0 +1,35 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { sha256 } from '../../controller/kit/hash.ts';
+import { GUEST_RUN_DIR } from './guest.ts';
+
+export const GUEST_PROGRAM_PATH = '/opt/nexus/guest';
+export const GUEST_SHELL_PATH = '/opt/nexus/shell';
+export const GUEST_SSHD_CONFIG_PATH = '/opt/nexus/etc/sshd_config';
+export const GUEST_KEYS_PATH = '/opt/nexus/etc/authorized_keys';
+export const GUEST_USER_PATH = `${GUEST_RUN_DIR}/user`;
+export const GUEST_ENV_PATH = `${GUEST_RUN_DIR}/env`;
+export const GUEST_HOST_KEY_PATH = `${GUEST_RUN_DIR}/ssh_host_ed25519_key`;
+
+const folder = new URL('./program/', import.meta.url);
+const parts = readdirSync(folder)
+  .filter(name => /^\d.*\.sh$/.test(name))
+  .sort()
+  .map(name => readFileSync(new URL(name, folder), 'utf8'));
+const source = parts.join('\n');
+
+/** Digest of the program, so that one that differs is told apart. */
+export const GUEST_VERSION = sha256(source).slice(0, 12);
+/** What is installed as GUEST_PROGRAM_PATH. */
+export const GUEST_PROGRAM = source.replace('@VERSION@', GUEST_VERSION);
+/** Login shell of the user. */
+export const GUEST_SHELL = readFileSync(new URL('shell.sh', folder), 'utf8');
+
+/** For InstanceSpec.command, under the engine's init. */
+export function guestCommand(): string[] {
+  return ['/bin/sh', GUEST_PROGRAM_PATH, 'init'];
+}
+
+/** For InstanceSpec.tmpfs: where secrets and the state of the guest live. */
+export function guestTmpfs(): Record<string, { sizeBytes: number; mode: number }> {
+  return { [GUEST_RUN_DIR]: { sizeBytes: 32 * 1024 * 1024, mode: 0o755 } };
+}

@@ -1,0 +1,130 @@
+#!/bin/sh
+# shellcheck shell=dash
+# The inside of a Nexus workspace: runs sshd and the services, and tells what it sees. Made of the files in
+# agent/guest/program, in order. POSIX sh with `local`; dash, busybox ash and bash run it. Secrets are only ever in $RUN.
+set -u
+umask 022
+
+VERSION='@VERSION@'
+PROGRAM=/opt/nexus/guest
+ETC=/opt/nexus/etc
+WRAPPER=/opt/nexus/shell
+RUN=/run/nexus
+LOGS=/var/log/nexus
+UNITS=$RUN/units
+JOBS=$RUN/jobs
+# Of one log file; a full one is kept beside it as .1.
+LOG_BYTES=5242880
+ACCOUNT_UID=1000
+
+IMAGE_PATH=$PATH
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin:$PATH
+export PATH
+
+# Waits for init, which empties $RUN first: up to 10 s.
+wait_boot() {
+  local n=0
+  until [ -r "$RUN/boot-id" ]; do
+    n=$((n + 1))
+    [ "$n" -le 200 ] || fail 'the instance was started without its init'
+    sleep 0.05
+  done
+}
+
+fail() {
+  printf 'nexus: %s\n' "$*" >&2
+  exit 1
+}
+
+# One line a thing that happened, in a bounded file.
+note() {
+  [ -d "$LOGS" ] || return 0
+  printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$*" >>"$LOGS/_guest.log"
+}
+
+# The first line of a file into LINE; empty when there is none.
+first_line() {
+  LINE=
+  [ -r "$1" ] || return 1
+  { IFS= read -r LINE || [ -n "$LINE" ]; } 2>/dev/null <"$1"
+}
+
+# Whole or not at all.
+write_line() {
+  printf '%s\n' "$2" >"$1.new" && mv -f "$1.new" "$1"
+}
+
+# START: when the process was started, in ticks since the machine was; with a pid it names a process for good.
+process_start() {
+  local text='' line=''
+  START=
+  [ -r "/proc/$1/stat" ] || return 1
+  # The name of a program may hold newlines.
+  while IFS= read -r line || [ -n "$line" ]; do
+    text="$text $line"
+    line=
+  done 2>/dev/null <"/proc/$1/stat"
+  # shellcheck disable=SC2086 # split into fields, from the third on
+  set -- ${text##*) }
+  [ $# -ge 20 ] || return 1
+  case $1 in Z | X) return 1 ;; esac
+  shift 19
+  START=$1
+}
+
+# Whether the process "pid start" of a file lives; PID is its pid.
+alive() {
+  local at
+  PID=
+  first_line "$1" || return 1
+  PID=${LINE%% *}
+  at=${LINE##* }
+  [ -n "$PID" ] && process_start "$PID" && [ "$START" = "$at" ]
+}
+
+# Names this very process in a file. $$ is the shell's own pid even in a subshell, so only for main programs.
+claim() {
+  process_start $$
+  write_line "$1" "$$ $START"
+}
+
+# Ends what is left of a process group: SIGTERM, and SIGKILL after $2 tenths of a second. Its leader may be our child:
+# every sleep lets the shell collect it.
+end_group() {
+  local n=0
+  kill -TERM "-$1" 2>/dev/null || kill -TERM "$1" 2>/dev/null || return 0
+  while kill -0 "-$1" 2>/dev/null || process_start "$1"; do
+    n=$((n + 1))
+    if [ "$n" -eq "$2" ]; then kill -KILL "-$1" 2>/dev/null || kill -KILL "$1" 2>/dev/null; fi
+    [ "$n" -lt $(($2 + 20)) ] || return 1
+    sleep 0.1
+  done
+}
+
+# Wakes the supervisor, so that it looks at once.
+poke() {
+  if alive "$RUN/supervisor.pid"; then kill -USR1 "$PID" 2>/dev/null; fi
+  return 0
+}
+
+# Copies stdin to a file as it comes and starts it anew when it is full: at most two files of $LOG_BYTES.
+pump() {
+  local size after
+  while :; do
+    size=0
+    [ ! -f "$1" ] || size=$(wc -c <"$1")
+    if [ "$size" -ge $((LOG_BYTES - 65536)) ]; then
+      mv -f "$1" "$1.1"
+      size=0
+    fi
+    # Reads are at most 4096 bytes each, so that many cannot overfill it, and short ones are not waited for.
+    if dd bs=4096 count=$(((LOG_BYTES - size) / 4096)) >>"$1" 2>/dev/null; then
+      after=$(wc -c <"$1")
+      [ "$after" -gt "$size" ] || return 0
+    else
+      # No space: drop what comes rather than block who writes.
+      dd bs=4096 count=16 of=/dev/null 2>/dev/null || return 0
+      sleep 1
+    fi
+  done
+}

@@ -1,0 +1,157 @@
+# shellcheck shell=dash
+# The user: uid 1000, home on the volume, sudo without a password.
+
+# ACCOUNT_USER, ACCOUNT_GID, ACCOUNT_HOME, REPOSITORY of the account that was made.
+load_account() {
+  first_line "$RUN/account" || return 1
+  # shellcheck disable=SC2086
+  set -- $LINE
+  ACCOUNT_USER=$1 ACCOUNT_GID=$2 BECOME=$3
+  ACCOUNT_HOME=/home/$1
+  REPOSITORY=$ACCOUNT_HOME/workspace
+}
+
+# Replaces this process by "$@" as the user, with a clean environment. No extra process stays in between, so that pid
+# and process group are the command's own.
+as_user() {
+  set -- env -i "HOME=$ACCOUNT_HOME" "USER=$ACCOUNT_USER" "LOGNAME=$ACCOUNT_USER" "SHELL=$(user_shell)" \
+    "PATH=$IMAGE_PATH" "$@"
+  # shellcheck disable=SC2016 # expanded by the shell that su starts
+  case $BECOME in
+    setpriv) exec setpriv "--reuid=$ACCOUNT_UID" "--regid=$ACCOUNT_GID" --init-groups "$@" ;;
+    chroot) exec chroot "--userspec=$ACCOUNT_UID:$ACCOUNT_GID" / "$@" ;;
+    *) exec su -s /bin/sh "$ACCOUNT_USER" -c 'exec "$@"' sh "$@" ;;
+  esac
+}
+
+how_to_become() {
+  if setpriv "--reuid=$ACCOUNT_UID" "--regid=$1" --init-groups true 2>/dev/null; then
+    echo setpriv
+  elif chroot "--userspec=$ACCOUNT_UID:$1" / true 2>/dev/null; then
+    echo chroot
+  else
+    echo su
+  fi
+}
+
+# The user's own shell: what was chosen with chsh, else bash, else sh.
+user_shell() {
+  local shell=/bin/sh
+  [ ! -x /bin/bash ] || shell=/bin/bash
+  if first_line "$ETC/shell" && [ -x "$LINE" ]; then shell=$LINE; fi
+  printf '%s' "$shell"
+}
+
+# Sets GID to the group of the user, which is made when there is none.
+make_group() {
+  local name gid rest by_name=''
+  GID=
+  while IFS=: read -r name _ gid rest; do
+    [ "$gid" != "$ACCOUNT_UID" ] || GID=$gid
+    [ "$name" != "$1" ] || by_name=$gid
+  done </etc/group
+  GID=${GID:-$by_name}
+  [ -z "$GID" ] || return 0
+  GID=$ACCOUNT_UID
+  printf '%s:x:%s:\n' "$1" "$GID" >>/etc/group
+}
+
+# Replaces the lines of user $2 in file $1 by line $3: before the first one of uid 1000, so that the user's name is the
+# one that the uid is shown as, else at the end. Nothing is written when it is there already.
+put_account_line() {
+  local line uid out='' done='' newline='
+'
+  while IFS= read -r line || [ -n "$line" ]; do
+    case $line in
+      "$3") [ -n "$done" ] || { done=yes; out=$out$line$newline; } ;;
+      "$2":*) ;;
+      *)
+        uid=${line#*:*:}
+        if [ -z "$done" ] && [ "$1" = /etc/passwd ] && [ "${uid%%:*}" = "$ACCOUNT_UID" ]; then
+          done=yes
+          out=$out$3$newline
+        fi
+        out=$out$line$newline
+        ;;
+    esac
+  done <"$1"
+  [ -n "$done" ] || out=$out$3$newline
+  [ "$(cat "$1")$newline" != "$out" ] || return 0
+  cp -p "$1" "$1.nexus" && printf '%s' "$out" >"$1.nexus" && mv -f "$1.nexus" "$1"
+}
+
+# What the image or chsh gave as the shell of the account is what our wrapper runs.
+keep_shell() {
+  local name shell
+  while IFS=: read -r name _ _ _ _ _ shell; do
+    [ "$name" = "$1" ] || continue
+    case $shell in
+      "$WRAPPER" | '' | /bin/sh | */nologin | */false) ;;
+      *) [ ! -x "$shell" ] || write_line "$ETC/shell" "$shell" ;;
+    esac
+    return 0
+  done </etc/passwd
+}
+
+make_account() {
+  local user home owner
+  first_line "$RUN/user" || fail 'no user was named'
+  user=$LINE
+  home=/home/$user
+  make_group "$user"
+  keep_shell "$user"
+  put_account_line /etc/passwd "$user" "$user:x:$ACCOUNT_UID:$GID::$home:$WRAPPER"
+  # `*` is no password and not locked either, which sshd would refuse.
+  if [ -f /etc/shadow ]; then put_account_line /etc/shadow "$user" "$user:*:19000:0:99999:7:::"; fi
+  case "
+$(cat /etc/shells 2>/dev/null)
+" in
+    *"
+$WRAPPER
+"*) ;;
+    *) printf '%s\n' "$WRAPPER" >>/etc/shells ;;
+  esac
+  if [ ! -f /etc/sudoers.d/nexus ]; then
+    mkdir -p -m 0750 /etc/sudoers.d
+    (umask 0337 && printf '%s ALL=(ALL:ALL) NOPASSWD: ALL\n' "$user" >/etc/sudoers.d/.nexus) &&
+      mv -f /etc/sudoers.d/.nexus /etc/sudoers.d/nexus
+  fi
+  mkdir -p "$home"
+  # A home that is not the user's yet is new: seeded once. Its owner is changed last, so that a crash starts over.
+  owner=$(stat -c %u "$home")
+  if [ "$owner" != "$ACCOUNT_UID" ]; then
+    if [ -d /etc/skel ]; then
+      (cd /etc/skel && for f in . .[!.]* ..?* *; do
+        if [ "$f" != . ] && [ -e "$f" ] && [ ! -e "$home/$f" ]; then cp -R -p "$f" "$home/"; fi
+      done)
+    fi
+    chmod 0755 "$home"
+    find "$home" -mindepth 1 -exec chown -h "$ACCOUNT_UID:$GID" {} +
+    chown "$ACCOUNT_UID:$GID" "$home"
+  fi
+  write_line "$RUN/account" "$user $GID $(how_to_become "$GID")"
+}
+
+# A shell chosen with chsh is kept, behind the wrapper that gives sessions their environment.
+watch_shell() {
+  local name shell
+  [ -r "$RUN/configured" ] && load_account || return 0
+  while IFS=: read -r name _ _ _ _ _ shell; do
+    if [ "$name" = "$ACCOUNT_USER" ] && [ "$shell" != "$WRAPPER" ]; then
+      make_account
+      note "shell $shell of $name is kept behind the wrapper"
+      return 0
+    fi
+  done </etc/passwd
+}
+
+# As the user: the image's environment, and the usual private folders first in PATH.
+load_environment() {
+  local dir
+  # shellcheck disable=SC1091
+  if [ -r "$RUN/base-env" ]; then . "$RUN/base-env"; fi
+  for dir in "$HOME/bin" "$HOME/.local/bin"; do
+    if [ -d "$dir" ]; then PATH=$dir:$PATH; fi
+  done
+  export PATH
+}

@@ -1,0 +1,159 @@
+# shellcheck shell=dash
+# init keeps the supervisor alive, the supervisor the runners and loggers, a runner its process.
+
+# The command of the instance. Ends on SIGTERM when the services have ended.
+init_main() {
+  local restarts=0 began
+  cd / || exit 1
+  rm -rf "${RUN:?}"/*
+  mkdir -p "$UNITS" "$JOBS" "$RUN/watchers" "$LOGS" "$ETC"
+  trap init_stop TERM INT
+  save_base_environment
+  sshd_options
+  write_line "$RUN/supervisor.restarts" 0
+  cat /proc/sys/kernel/random/uuid >"$RUN/boot-id.new"
+  mv -f "$RUN/boot-id.new" "$RUN/boot-id"
+  while :; do
+    began=$(date +%s)
+    sh "$PROGRAM" supervise </dev/null &
+    wait $!
+    if [ -e "$RUN/supervisor.planned" ]; then
+      rm -f "$RUN/supervisor.planned"
+      continue
+    fi
+    restarts=$((restarts + 1))
+    write_line "$RUN/supervisor.restarts" "$restarts"
+    note 'the supervisor ended and is started again'
+    [ "$(date +%s)" -gt $((began + 1)) ] || sleep 1
+  done
+}
+
+init_stop() {
+  local n=0 unit busy
+  : >"$RUN/stopping"
+  for unit in "$UNITS"/*/; do
+    if alive "$unit/runner"; then kill -USR1 "$PID" 2>/dev/null; else end_unit "$unit" & fi
+  done
+  while [ "$n" -lt 130 ]; do
+    busy=no
+    for unit in "$UNITS"/*/; do
+      if alive "$unit/pid" || alive "$unit/runner"; then busy=yes; fi
+    done
+    [ "$busy" = yes ] || break
+    n=$((n + 1))
+    sleep 0.1
+  done
+  exit 0
+}
+
+end_unit() {
+  if alive "$1/pid"; then end_group "$PID" 100; fi
+}
+
+# What the image sets is for services and sessions too, but for what belongs to a login.
+save_base_environment() {
+  (
+    unset HOME USER LOGNAME SHELL MAIL PWD OLDPWD TERM HOSTNAME SHLVL _ container
+    PATH=$IMAGE_PATH
+    export -p >"$RUN/base-env"
+  )
+}
+
+# Connections through the engine or a jump host share one address: one person's failures must not lock out the others.
+# Versions before 9.8 do not know the option and would not start with it.
+sshd_options() {
+  local version major minor
+  version=$(sshd -V 2>&1) || :
+  version=${version#*OpenSSH_}
+  major=${version%%.*}
+  minor=${version#*.}
+  minor=${minor%%[!0-9]*}
+  case $major$minor in *[!0-9]* | '') return 0 ;; esac
+  if [ "$major" -gt 9 ] || { [ "$major" -eq 9 ] && [ "$minor" -ge 8 ]; }; then
+    write_line "$RUN/sshd-options" '-oPerSourcePenalties=no'
+  fi
+}
+
+sshd_exec() {
+  local program
+  mkdir -p /run/sshd
+  chmod 0755 /run/sshd
+  rm -f "$RUN/sshd.pid"
+  program=$(command -v sshd) || { echo 'nexus: the image has no sshd'; exit 127; }
+  first_line "$RUN/sshd-options" || :
+  # shellcheck disable=SC2086 # none or one option
+  exec env -i "PATH=$IMAGE_PATH" "$program" -D -e -f "$ETC/sshd_config" $LINE
+}
+
+# One look a second, at once when something pokes it. Shell built-ins do, but for the sleep.
+supervise_main() {
+  local n=0 last='' name
+  cd / || exit 1
+  trap 'WOKEN=yes' USR1
+  trap 'exit 0' TERM
+  claim "$RUN/supervisor.pid"
+  WOKEN=yes
+  REPO_SEEN=- REPO_WAIT=0 FILES=''
+  while :; do
+    [ ! -e "$RUN/stopping" ] || exit 0
+    if [ -e "$RUN/configured" ]; then
+      for U in "$UNITS"/*/; do
+        U=${U%/}
+        NAME=${U##*/}
+        [ "$NAME" = '*' ] || supervise_unit
+      done
+      supervise_jobs
+      supervise_repository
+    fi
+    if [ "$WOKEN" = yes ] || [ $((n % 5)) -eq 0 ] || files_touched; then
+      : >"$RUN/hashed"
+      hash_files
+    fi
+    [ $((n % 5)) -ne 0 ] || watch_shell
+    [ $((n % 60)) -ne 0 ] || bound_own_log
+    WOKEN=no
+    snapshot
+    if [ "$SNAPSHOT" != "$last" ]; then
+      last=$SNAPSHOT
+      tell_watchers
+    fi
+    n=$((n + 1))
+    if [ "$WOKEN" = no ]; then
+      sleep 1 &
+      wait $! 2>/dev/null
+      [ "$WOKEN" = no ] || kill $! 2>/dev/null
+    fi
+  done
+}
+
+supervise_unit() {
+  [ ! -e "$U/removed" ] || return 0
+  first_line "$U/wanted" || return 0
+  if [ "$LINE" = Up ] || alive "$U/pid"; then
+    if ! alive "$U/runner"; then
+      unit_runner_ensure "$NAME"
+    elif ! alive "$U/logger"; then
+      unit_logger_ensure
+    fi
+  fi
+}
+
+bound_own_log() {
+  local size=0
+  [ ! -f "$LOGS/_guest.log" ] || size=$(wc -c <"$LOGS/_guest.log")
+  [ "$size" -lt 1048576 ] || mv -f "$LOGS/_guest.log" "$LOGS/_guest.log.1"
+}
+
+# A watcher is told by a line in its FIFO that the snapshot is new. Opened for both, so that it never blocks.
+tell_watchers() {
+  local pipe
+  printf '%s' "$SNAPSHOT" >"$RUN/snapshot.new" && mv -f "$RUN/snapshot.new" "$RUN/snapshot"
+  for pipe in "$RUN"/watchers/*; do
+    [ -p "$pipe" ] || continue
+    if alive "$RUN/${pipe##*/}.watcher"; then
+      echo >>"$pipe"
+    else
+      rm -f "$pipe" "$RUN/${pipe##*/}.watcher"
+    fi
+  done
+}

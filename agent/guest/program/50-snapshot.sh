@@ -1,0 +1,145 @@
+# shellcheck shell=dash
+# What the agent is told, line by line; agent/guest/parse-state.ts reads it. Made with built-ins from files in $RUN.
+
+MANAGED="$PROGRAM $WRAPPER $ETC/sshd_config $ETC/authorized_keys $RUN/user $RUN/env $RUN/ssh_host_ed25519_key"
+
+# FILES: `file SHA256 path` of the managed files that are there.
+hash_files() {
+  local sum path
+  # shellcheck disable=SC2086
+  FILES=$(sha256sum $MANAGED 2>/dev/null | while read -r sum path; do printf 'file %s %s\n' "$sum" "$path"; done)
+}
+
+# Whether a managed file was written or removed since hash_files. What it cannot see, the slower full look does.
+files_touched() {
+  local path
+  for path in $MANAGED; do
+    if [ -e "$path" ]; then
+      [ ! "$path" -nt "$RUN/hashed" ] || return 0
+    else
+      case $FILES in *" $path"*) return 0 ;; esac
+    fi
+  done
+  return 1
+}
+
+# Everything into SNAPSHOT, with $FILES as they were hashed last.
+snapshot() {
+  local boot='' configured=no running=no restarts unit name newline='
+'
+  first_line "$RUN/boot-id" && boot=$LINE
+  [ ! -e "$RUN/configured" ] || [ ! -e "$RUN/env" ] || configured=yes
+  SNAPSHOT="nexus-guest 1${newline}boot $boot${newline}version $VERSION${newline}configured $configured$newline"
+  U=$UNITS/_sshd
+  unit_load "$U"
+  if [ "$STATE" = Running ] && alive "$U/pid" && first_line "$RUN/sshd.pid" && [ "$LINE" = "$PID" ]; then running=yes; fi
+  SNAPSHOT="${SNAPSHOT}sshd $running $RESTARTS$newline"
+  running=no
+  alive "$RUN/supervisor.pid" && running=yes
+  first_line "$RUN/supervisor.restarts" || LINE=0
+  restarts=$LINE
+  SNAPSHOT="${SNAPSHOT}supervisor $running $restarts$newline"
+  [ -z "$FILES" ] || SNAPSHOT=$SNAPSHOT$FILES$newline
+  for unit in "$UNITS"/*/; do
+    unit=${unit%/}
+    name=${unit##*/}
+    case $name in '*' | _sshd) ;; *) snapshot_service "$name" "$unit" ;; esac
+  done
+  for name in clone preStart postStart preStop; do snapshot_job "$name"; done
+  if first_line "$RUN/repository"; then SNAPSHOT="${SNAPSHOT}repository $LINE$newline"; fi
+  SNAPSHOT="${SNAPSHOT}end$newline"
+}
+
+snapshot_service() {
+  local wanted
+  first_line "$2/wanted" && [ ! -e "$2/removed" ] || return 0
+  wanted=$LINE
+  unit_load "$2"
+  PID=-
+  case $STATE in Running) alive "$2/pid" || { STATE=Backoff; PID=-; } ;; esac
+  SNAPSHOT="${SNAPSHOT}service $1 $wanted $STATE $DIGEST $PID $EXIT $RESTARTS $SINCE$newline"
+}
+
+# A job whose process is gone without having told its end failed.
+snapshot_job() {
+  local token state
+  first_line "$JOBS/$1/token" || return 0
+  token=$LINE
+  first_line "$JOBS/$1/status" || return 0
+  state=$LINE
+  if [ "$state" = 'Running -' ] && ! alive "$JOBS/$1/pid"; then
+    # It may have told just now.
+    first_line "$JOBS/$1/status" && state=$LINE
+    [ "$state" != 'Running -' ] || state='Failed 137'
+  fi
+  SNAPSHOT="${SNAPSHOT}job $1 $state $token$newline"
+  case $state in
+    Failed*) if first_line "$JOBS/$1/tail"; then SNAPSHOT="${SNAPSHOT}tail $1 $LINE$newline"; fi ;;
+  esac
+}
+
+# Looks at the repository when its HEAD moved, and every half a minute or less often when that takes long.
+supervise_repository() {
+  local head=''
+  load_account || return 0
+  if [ ! -e "$REPOSITORY/.git" ]; then
+    REPO_SEEN=-
+    [ ! -e "$RUN/repository" ] || rm -f "$RUN/repository"
+    return 0
+  fi
+  if first_line "$REPOSITORY/.git/HEAD"; then
+    head=$LINE
+    case $head in 'ref: '*) if first_line "$REPOSITORY/.git/${head#ref: }"; then head="$head $LINE"; fi ;; esac
+  fi
+  REPO_WAIT=$((REPO_WAIT - 1))
+  [ "$head" != "$REPO_SEEN" ] || [ "$REPO_WAIT" -le 0 ] || return 0
+  if alive "$RUN/repository.pid"; then return 0; fi
+  REPO_SEEN=$head
+  REPO_WAIT=30
+  if first_line "$RUN/repository.seconds"; then REPO_WAIT=$((30 + LINE * 30)); fi
+  setsid sh "$PROGRAM" look full </dev/null >/dev/null 2>&1 &
+  process_start $! && write_line "$RUN/repository.pid" "$! $START"
+}
+
+# As the user: a repository's settings may run programs.
+look_main() {
+  local began
+  load_account || exit 1
+  began=$(date +%s)
+  if (as_user timeout 60 sh "$PROGRAM" look-user "$1") >"$RUN/repository.looked" 2>/dev/null &&
+    ! cmp_files "$RUN/repository.looked" "$RUN/repository"; then
+    mv -f "$RUN/repository.looked" "$RUN/repository"
+  fi
+  write_line "$RUN/repository.seconds" $(($(date +%s) - began))
+  poke
+}
+
+cmp_files() {
+  [ -f "$2" ] && [ "$(cat "$1")" = "$(cat "$2")" ]
+}
+
+# `commit dirty branch url`; dirty: changes, or commits that no remote and no clone has brought.
+# The argument `quick` leaves dirty for a later look.
+look_user() {
+  local commit branch url dirty=no
+  cd "$HOME/workspace" || exit 1
+  export GIT_OPTIONAL_LOCKS=0 GIT_TERMINAL_PROMPT=0
+  commit=$(git rev-parse -q --verify HEAD 2>/dev/null) || commit=-
+  branch=$(git symbolic-ref -q --short HEAD 2>/dev/null) || branch=-
+  url=$(git config --get remote.origin.url) || url=
+  if [ "$1" = quick ]; then
+    :
+  elif [ -n "$(git -c core.fsmonitor=false status --porcelain 2>/dev/null | head -n 1)" ]; then
+    dirty=yes
+  elif git rev-parse -q --verify refs/stash >/dev/null 2>&1; then
+    dirty=yes
+  elif [ "$commit" != - ] && [ -n "$(git rev-list -n 1 HEAD --branches --not --remotes --tags "--glob=refs/nexus/*" 2>/dev/null)" ]; then
+    dirty=yes
+  fi
+  printf '%s %s %s %s\n' "$commit" "$dirty" "$branch" "$(printf '%s' "$url" | without_userinfo | tr -d '\n')"
+}
+
+# Credentials in URLs of http, and passwords in any, are not shown.
+without_userinfo() {
+  sed -e 's#\(https\{0,1\}://\)[^/@[:space:]]*@#\1#g' -e 's#\([a-z+]*://[^/:@[:space:]]*\):[^/@[:space:]]*@#\1@#g'
+}

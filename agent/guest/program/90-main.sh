@@ -1,0 +1,161 @@
+# shellcheck shell=dash
+# Commands of the agent, run as root. Input on stdin is $SIZE bytes long, so that its end need not be told.
+
+# INPUT: a private file in memory with that many bytes of stdin.
+read_input() {
+  INPUT=$RUN/input.$$
+  (umask 077 && head -c "$1" >"$INPUT")
+  [ "$(wc -c <"$INPUT")" -eq "$1" ] || { rm -f "$INPUT"; fail 'the input broke off'; }
+}
+
+# Used by what is read: put MODE OWNER PATH CONTENT, whole or not at all.
+put() {
+  mkdir -p "${3%/*}"
+  (umask 077 && printf '%s' "$4" >"$3.nexus-new") && chown "$2" "$3.nexus-new" && chmod "$1" "$3.nexus-new" &&
+    mv -f "$3.nexus-new" "$3" || fail "cannot write $3"
+  if [ "$3" = "$PROGRAM" ]; then UPDATED=yes; fi
+}
+
+# configure SUM SIZE: SUM is of the files that the program consists of; others are asked for by exit code 75.
+configure() {
+  local n=0 before after
+  UPDATED=no
+  wait_boot
+  if [ "$1" != - ] && [ "$(cat "$PROGRAM" "$WRAPPER" "$ETC/sshd_config" 2>/dev/null | sha256sum)" != "$1  -" ]; then
+    exit 75
+  fi
+  exec 8>"$RUN/lock"
+  flock 8
+  before=$(sshd_digest)
+  read_input "$2"
+  # shellcheck disable=SC1090
+  . "$INPUT"
+  rm -f "$INPUT"
+  make_account
+  load_account
+  mkdir -p "$UNITS/_sshd"
+  [ -e "$UNITS/_sshd/wanted" ] || write_line "$UNITS/_sshd/wanted" Up
+  U=$UNITS/_sshd
+  unit_runner_ensure _sshd
+  if [ -e "$REPOSITORY/.git" ] && [ ! -e "$RUN/repository" ]; then look_main quick; fi
+  : >"$RUN/configured"
+  if [ "$UPDATED" = yes ] && alive "$RUN/supervisor.pid"; then
+    : >"$RUN/supervisor.planned"
+    kill -TERM "$PID"
+  else
+    poke
+  fi
+  # A changed host key or sshd_config is read by the listener in place: sessions stay, so does its pid.
+  after=$(sshd_digest)
+  if [ "$before" != "$after" ] && alive "$U/pid" && first_line "$RUN/sshd.pid"; then
+    rm -f "$RUN/sshd.pid"
+    kill -HUP "$PID"
+  fi
+  until first_line "$RUN/sshd.pid" || [ "$n" -ge 150 ]; do
+    n=$((n + 1))
+    sleep 0.02
+  done
+}
+
+sshd_digest() {
+  cat "$ETC/sshd_config" "$RUN/ssh_host_ed25519_key" 2>/dev/null | sha256sum
+}
+
+state() {
+  wait_boot
+  hash_files
+  snapshot
+  printf '%s' "$SNAPSHOT"
+}
+
+# Prints the state at once and after each change, until stdin ends: so it does not outlive who asked.
+watch() {
+  local reader
+  wait_boot
+  mkfifo -m 0600 "$RUN/watchers/$$"
+  claim "$RUN/$$.watcher"
+  exec 3<>"$RUN/watchers/$$"
+  {
+    state
+    while read -r _ <&3; do cat "$RUN/snapshot"; done
+  } </dev/null &
+  reader=$!
+  cat >/dev/null
+  kill "$reader" 2>/dev/null
+  rm -f "$RUN/watchers/$$" "$RUN/$$.watcher"
+}
+
+# up NAME DIGEST SIZE
+unit_up() {
+  load_account || fail 'the instance is not configured'
+  U=$UNITS/$1
+  if first_line "$U/digest" && [ "$LINE" = "$2" ] && first_line "$U/wanted" && [ "$LINE" = Up ]; then
+    unit_tell "$1" Up
+    return 0
+  fi
+  mkdir -p "$U"
+  rm -f "$U/removed"
+  read_input "$3"
+  mv -f "$INPUT" "$U/def"
+  write_line "$U/digest" "$2"
+  write_line "$U/wanted" Up
+  unit_tell "$1" Up
+}
+
+unit_down() {
+  [ -d "$UNITS/$1" ] || return 0
+  write_line "$UNITS/$1/wanted" Down
+  unit_tell "$1" Stopped
+}
+
+unit_restart() {
+  local asked=0
+  U=$UNITS/$1
+  first_line "$U/wanted" && [ "$LINE" = Up ] || fail "the service $1 is not up"
+  if first_line "$U/restart"; then asked=$LINE; fi
+  write_line "$U/restart" $((asked + 1))
+  unit_tell "$1" Up
+}
+
+unit_remove() {
+  [ -d "$UNITS/$1" ] || return 0
+  unit_down "$1"
+  : >"$UNITS/$1/removed"
+  rm -rf "${UNITS:?}/$1"
+  poke
+}
+
+main() {
+  local command=${1:-}
+  [ $# -eq 0 ] || shift
+  case $command in
+    init) init_main ;;
+    supervise) supervise_main ;;
+    state) state ;;
+    watch) watch ;;
+    configure) configure "$@" ;;
+    up) unit_up "$@" ;;
+    down) unit_down "$@" ;;
+    restart) unit_restart "$@" ;;
+    remove) unit_remove "$@" ;;
+    job) job_start "$@" ;;
+    check) check_main "$@" ;;
+    unit-run) unit_run "$@" ;;
+    unit-exec) unit_exec "$@" ;;
+    unit-user) unit_user "$@" ;;
+    unit-log) unit_log "$@" ;;
+    job-run) job_run "$@" ;;
+    job-exec) job_exec "$@" ;;
+    job-user) job_user "$@" ;;
+    job-log) job_log "$@" ;;
+    check-exec) check_exec "$@" ;;
+    check-user) check_user "$@" ;;
+    look) look_main "$@" ;;
+    look-user) look_user "$@" ;;
+    credential) credential_main "$@" ;;
+    *) fail "no command '$command'" ;;
+  esac
+}
+
+main "$@"
+exit

@@ -1,0 +1,116 @@
+import { sha256 } from '../../controller/kit/hash.ts';
+import type { GuestFile } from '../driver.ts';
+import {
+  GUEST_RUN_DIR,
+  GUEST_SSH_PORT,
+  type GuestConfig,
+  type GuestDesired,
+  type GuestService,
+} from './guest.ts';
+import {
+  GUEST_ENV_PATH,
+  GUEST_HOST_KEY_PATH,
+  GUEST_KEYS_PATH,
+  GUEST_PROGRAM,
+  GUEST_PROGRAM_PATH,
+  GUEST_SHELL,
+  GUEST_SHELL_PATH,
+  GUEST_SSHD_CONFIG_PATH,
+  GUEST_USER_PATH,
+} from './program.ts';
+import { shellExports, shellQuote } from './shell-quote.ts';
+
+/** uid of the user; files that the user must read are the user's. */
+const USER_UID = 1000;
+
+/** Guest.render: pure, the same for every guest. */
+export function renderGuest(desired: GuestDesired): GuestConfig {
+  const services: GuestConfig['services'] = {};
+  for (const service of desired.services) services[service.name] = renderService(service, desired.env);
+  return {
+    boot: [
+      { path: GUEST_PROGRAM_PATH, content: GUEST_PROGRAM, mode: 0o755 },
+      { path: GUEST_SHELL_PATH, content: GUEST_SHELL, mode: 0o755 },
+      { path: GUEST_SSHD_CONFIG_PATH, content: renderSshdConfig(desired.user), mode: 0o644 },
+    ],
+    runtime: [
+      { path: GUEST_USER_PATH, content: `${desired.user}\n`, mode: 0o644 },
+      { path: GUEST_HOST_KEY_PATH, content: withNewline(desired.hostKey), mode: 0o600 },
+      { path: GUEST_ENV_PATH, content: shellExports(desired.env), mode: 0o400, uid: USER_UID },
+    ],
+    keys: [{ path: GUEST_KEYS_PATH, content: renderAuthorizedKeys(desired), mode: 0o644 }],
+    services,
+  };
+}
+
+/** The environment is part of the definition, so that a changed variable is a changed service. */
+function renderService(service: GuestService, env: Record<string, string>): GuestConfig['services'][string] {
+  const content = [
+    shellExports({ ...env, ...service.env }),
+    `nexus_dir=${shellQuote(service.workingDir ?? '')}\n`,
+    `nexus_command=${shellQuote(service.command)}\n`,
+  ].join('');
+  const file: GuestFile = {
+    path: `${GUEST_RUN_DIR}/units/${service.name}/def`,
+    content,
+    mode: 0o400,
+    uid: USER_UID,
+  };
+  return { files: [file], digest: sha256(content) };
+}
+
+/** The agent's key opens connections to the instance's loopback, and can neither run anything nor listen. */
+function renderAuthorizedKeys({ authorizedKeys, agentKey }: GuestDesired): string {
+  const loopback = ['127.0.0.1:*', 'localhost:*', '[::1]:*'].map(to => `permitopen="${to}"`).join(',');
+  const agent = `restrict,port-forwarding,${loopback},permitlisten="127.0.0.1:1",command="/bin/false"`;
+  // A line break would begin another key.
+  const lines = authorizedKeys.map(key => key.replaceAll(/[\r\n]+/g, ' ').trim()).filter(key => key !== '');
+  if (agentKey) lines.push(`${agent} ${agentKey.trim()}`);
+  return lines.map(line => `${line}\n`).join('');
+}
+
+/** Algorithms are taken away from the defaults, not listed: names differ by version, and an unknown one is an error. */
+function renderSshdConfig(user: string): string {
+  return `# Written by Nexus; changes are put back.
+Port ${GUEST_SSH_PORT}
+HostKey ${GUEST_HOST_KEY_PATH}
+PidFile ${GUEST_RUN_DIR}/sshd.pid
+AuthorizedKeysFile ${GUEST_KEYS_PATH}
+AllowUsers ${user}
+PermitRootLogin no
+AuthenticationMethods publickey
+PubkeyAuthentication yes
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitEmptyPasswords no
+UsePAM no
+PubkeyAcceptedKeyTypes -ssh-rsa,ssh-rsa-cert-v01@openssh.com,ssh-dss*
+KexAlgorithms -diffie-hellman-*,ecdh-sha2-*
+Ciphers -*-cbc,3des*
+MACs -hmac-sha1*,hmac-md5*,umac-64*
+AllowTcpForwarding yes
+AllowStreamLocalForwarding yes
+StreamLocalBindUnlink yes
+AllowAgentForwarding yes
+GatewayPorts no
+PermitTunnel no
+X11Forwarding no
+PermitUserEnvironment no
+AcceptEnv LANG LC_* COLORTERM TERM_PROGRAM TERM_PROGRAM_VERSION
+PrintMotd no
+PrintLastLog no
+UseDNS no
+TCPKeepAlive yes
+ClientAliveInterval 60
+ClientAliveCountMax 10
+LoginGraceTime 60
+MaxAuthTries 20
+MaxSessions 100
+MaxStartups 100:30:200
+Subsystem sftp internal-sftp
+`;
+}
+
+function withNewline(text: string): string {
+  return text.endsWith('\n') ? text : `${text}\n`;
+}

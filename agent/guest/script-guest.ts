@@ -1,0 +1,172 @@
+import { StringDecoder } from 'node:string_decoder';
+import type { Clock } from '../../controller/kit/clock.ts';
+import { sha256 } from '../../controller/kit/hash.ts';
+import type { Logger } from '../../controller/kit/log.ts';
+import { type Driver, DriverError, type GuestFile } from '../driver.ts';
+import type { CloneRequest, Guest, GuestConfig, GuestState } from './guest.ts';
+import { type GuestResult, guestArgv, guestExec } from './guest-exec.ts';
+import { encodeToken, GuestStateError, parseGuestState } from './parse-state.ts';
+import { clonePayload, putPayload } from './payload.ts';
+import { renderGuest } from './render.ts';
+import { shellQuote } from './shell-quote.ts';
+
+export interface ScriptGuestOptions {
+  driver: Driver;
+  clock: Clock;
+  log: Logger;
+  /** Most time for a clone. Defaults to 600. */
+  cloneTimeoutSeconds?: number;
+  /** Most time for a hook. Defaults to 3600. */
+  hookTimeoutSeconds?: number;
+}
+
+/** Asked for by `configure` when the program in the instance is another one. */
+const EXIT_BOOT_FILES = 75;
+/** A snapshot is a few KiB; more is not one. */
+const SNAPSHOT_BYTES = 4 * 1024 * 1024;
+
+/** The guest over Driver.exec and the program in ./program. One exec for an operation. */
+export function createScriptGuest(options: ScriptGuestOptions): Guest {
+  const { driver, clock, log, cloneTimeoutSeconds = 600, hookTimeoutSeconds = 3600 } = options;
+
+  const run = async (id: string, args: string[], input?: string): Promise<GuestResult> => {
+    const result = await guestExec({ driver, clock }, id, args, input === undefined ? {} : { input });
+    if (result.code !== 0 && result.code !== EXIT_BOOT_FILES) throw failure(id, args[0] ?? '', result);
+    return result;
+  };
+  const startJob = (
+    id: string,
+    job: string,
+    token: string,
+    { seconds, input }: { seconds: number; input: string },
+  ) => run(id, ['job', job, encodeToken(token), String(seconds), String(Buffer.byteLength(input))], input);
+
+  return {
+    render: renderGuest,
+
+    async state(id, signal) {
+      const result = await guestExec({ driver, clock }, id, ['state'], signal ? { signal } : {});
+      if (result.code !== 0) throw failure(id, 'state', result);
+      return parse(id, result.stdout);
+    },
+
+    watch: (id, signal) => watchStates(driver, id, signal),
+
+    async configure(id, config) {
+      const args = (sum: string, input: string) => ['configure', sum, String(Buffer.byteLength(input))];
+      const input = putPayload([...config.runtime, ...config.keys]);
+      const first = await run(id, args(bootSum(config), input), input);
+      if (first.code !== EXIT_BOOT_FILES) return;
+      log.info({ instance: id.slice(0, 12) }, 'the guest program is brought up to date');
+      const all = putPayload([...config.boot, ...config.runtime, ...config.keys]);
+      await run(id, args('-', all), all);
+    },
+
+    async serviceUp(id, name, service) {
+      const content = service.files.map(file => file.content.toString()).join('');
+      await run(id, ['up', checkName(name), service.digest, String(Buffer.byteLength(content))], content);
+    },
+    async serviceDown(id, name) {
+      await run(id, ['down', checkName(name)]);
+    },
+    async serviceRestart(id, name) {
+      await run(id, ['restart', checkName(name)]);
+    },
+    async serviceRemove(id, name) {
+      await run(id, ['remove', checkName(name)]);
+    },
+
+    async clone(id, request: CloneRequest) {
+      await startJob(id, 'clone', request.token, {
+        seconds: cloneTimeoutSeconds,
+        input: clonePayload(request),
+      });
+    },
+
+    async runHook(id, hook, command, token) {
+      const file: GuestFile = {
+        path: `/run/nexus/jobs/${hook}/request`,
+        content: `nexus_command=${shellQuote(command)}\n`,
+        mode: 0o400,
+        uid: 1000,
+      };
+      await startJob(id, hook, token, { seconds: hookTimeoutSeconds, input: putPayload([file]) });
+    },
+
+    async check(id, { command }, timeoutMs) {
+      const seconds = Math.max(1, Math.ceil(timeoutMs / 1000));
+      const result = await guestExec({ driver, clock }, id, ['check', String(seconds), ...command], {
+        timeoutMs: seconds * 1000 + 10_000,
+      });
+      if (result.code === 0) return { ok: true, message: '' };
+      return { ok: false, message: checkMessage(result, seconds) };
+    },
+  };
+}
+
+/** Snapshots as they come, without repeats. Ends when the process does; its stdin tells it that nobody listens any more. */
+async function* watchStates(
+  driver: Driver,
+  id: string,
+  signal: AbortSignal,
+): AsyncGenerator<GuestState, void, undefined> {
+  const process = await driver.exec(id, guestArgv(['watch']), { stdin: true, signal });
+  process.stdin.on('error', () => {});
+  process.stderr.on('error', () => {}).resume();
+  const exit = process.exit.catch(() => undefined);
+  const decoder = new StringDecoder('utf8');
+  let text = '';
+  let last = '';
+  try {
+    for await (const chunk of process.stdout) {
+      text += decoder.write(chunk as Buffer);
+      for (let end = text.indexOf('\nend\n'); end >= 0; end = text.indexOf('\nend\n')) {
+        const snapshot = text.slice(0, end + 5);
+        text = text.slice(end + 5);
+        if (snapshot !== last) yield parse(id, snapshot);
+        last = snapshot;
+      }
+      if (text.length > SNAPSHOT_BYTES)
+        throw new DriverError('Internal', `the guest of ${id} prints no state`);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    process.stdin.end();
+  }
+  if (!signal.aborted) await exit;
+}
+
+function parse(id: string, text: string): GuestState {
+  try {
+    return parseGuestState(text);
+  } catch (error) {
+    if (!(error instanceof GuestStateError)) throw error;
+    throw new DriverError('Internal', `${error.message} (${id.slice(0, 12)})`, { cause: error });
+  }
+}
+
+/** Of the files of the program, as `configure` of the program reckons it. */
+function bootSum(config: GuestConfig): string {
+  return sha256(Buffer.concat(config.boot.map(file => Buffer.from(file.content))));
+}
+
+function failure(id: string, command: string, { code, stderr }: GuestResult): DriverError {
+  const said = stderr.trim().split('\n').slice(-3).join('; ').slice(0, 500);
+  return new DriverError('Internal', `guest ${command} in ${id.slice(0, 12)} ended with ${code}: ${said}`);
+}
+
+/** Becomes part of paths in the instance. */
+function checkName(name: string): string {
+  if (!/^[A-Za-z][A-Za-z0-9_-]{0,62}$/.test(name))
+    throw new DriverError('Invalid', `${JSON.stringify(name)} is no name of a service`);
+  return name;
+}
+
+const TIMED_OUT = new Set([124, 137, 143]);
+
+function checkMessage({ code, stdout, stderr }: GuestResult, seconds: number): string {
+  if (TIMED_OUT.has(code)) return `did not end within ${seconds} s`;
+  const line = `${stdout}\n${stderr}`.trim().split('\n').pop()?.trim().slice(0, 200);
+  return `exit code ${code}${line ? `: ${line}` : ''}`;
+}
