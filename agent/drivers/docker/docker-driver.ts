@@ -12,7 +12,8 @@ import { execInContainer } from './exec.ts';
 import { createImages } from './images/ensure-image.ts';
 import { startInstance, stopInstance, updateLimits } from './lifecycle.ts';
 import { isOwnAddress } from './network/host-network.ts';
-import { ensureNetwork, inspectNetwork, nodeNetwork } from './network/network.ts';
+import { inspectNetwork } from './network/network.ts';
+import { NetworkKeeper } from './network/network-keeper.ts';
 import { putFiles } from './put-files.ts';
 import { watchEngine } from './watch.ts';
 
@@ -42,14 +43,15 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     },
   };
   const images = createImages(context);
+  const network = new NetworkKeeper(context);
   /** Volumes of this node by name, as last seen: events of volumes come without labels. */
   const volumes = new Map<string, { placement?: string }>();
 
   const direct = async () => {
     const { local, rootless } = await context.facts();
     if (!local || rootless) return false;
-    const network = await inspectNetwork(context);
-    return network?.gateways[0] === undefined || (await isOwnAddress(network.gateways[0]));
+    const [gateway] = (await inspectNetwork(context))?.gateways ?? [];
+    return gateway === undefined || isOwnAddress(gateway);
   };
 
   return {
@@ -61,7 +63,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       return {
         version,
         capacity,
-        isolation: { enforced: false, message: 'not looked at yet' },
+        isolation: await network.isolation(),
         directNetwork: await direct(),
       };
     },
@@ -82,8 +84,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     ensureImage: images.ensure,
 
     async create(spec) {
-      await ensureNetwork(context);
-      const made = await createInstance(context, spec, nodeNetwork(node).name);
+      const made = await network.use(name => createInstance(context, spec, name));
       volumes.set(spec.volume.name, { placement: spec.volume.labels[LABEL_PLACEMENT] });
       return made;
     },
@@ -100,6 +101,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
         throw error;
       }
       await removeContainer(docker, id);
+      await network.releaseUnused();
     },
 
     async removeVolume(name) {

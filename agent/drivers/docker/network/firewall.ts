@@ -1,0 +1,119 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import type { DriverInfo } from '../../../driver.ts';
+import type { EngineFacts } from '../engine-facts.ts';
+import { nameServers } from './host-network.ts';
+import { type Family, findIptables, type Iptables } from './iptables.ts';
+import type { NetworkFacts } from './network.ts';
+import {
+  isInForce,
+  parseSaved,
+  type RuleInput,
+  type Rules,
+  removeScript,
+  restoreScript,
+  rules4,
+  rules6,
+} from './rules.ts';
+
+export type Isolation = DriverInfo['isolation'];
+
+const ENFORCED: Isolation = {
+  enforced: true,
+  message: 'Workspaces cannot reach each other or the node.',
+};
+
+/** Why nothing can be enforced from here; undefined when it can be tried. */
+export function cannotEnforce(facts: EngineFacts, uid: number | undefined): string | undefined {
+  if (!facts.local)
+    return 'The engine runs on another machine or in a virtual machine: run the agent beside it.';
+  if (facts.rootless) return 'The engine runs without root, so the agent cannot set its packet filter.';
+  if (uid !== 0) return 'The agent does not run as root, so it cannot set the packet filter.';
+  return undefined;
+}
+
+/** Whether the tools are there, without changing anything. */
+export async function canEnforce(): Promise<Isolation> {
+  try {
+    await findIptables();
+    return ENFORCED;
+  } catch (error) {
+    return notEnforced(error);
+  }
+}
+
+/** Puts the rules of a network in force; changes nothing when they are. Never throws. */
+export async function enforce(network: NetworkFacts, facts: EngineFacts): Promise<Isolation> {
+  if (facts.kind === 'docker' && !existsSync(`/sys/class/net/${network.bridge}`))
+    return {
+      enforced: false,
+      message: `The bridge ${network.bridge} is not in the agent's network namespace: run the agent on the node itself, not in a container.`,
+    };
+  try {
+    const iptables = await findIptables();
+    await filterBridgedPackets();
+    const input = await ruleInput(network, facts);
+    await apply(iptables, 4, input, rules4(input));
+    try {
+      await apply(iptables, 6, input, rules6(input));
+    } catch (error) {
+      // Docker switches IPv6 off in containers of a network without it; Podman leaves them their link-local addresses.
+      if (facts.kind === 'podman' && existsSync('/proc/net/if_inet6')) throw error;
+    }
+    return ENFORCED;
+  } catch (error) {
+    return notEnforced(error);
+  }
+}
+
+/** Takes the rules of a network away. */
+export async function stopEnforcing(bridge: string): Promise<void> {
+  const iptables = await findIptables();
+  const input: RuleInput = { bridge, chains: chainsOf(bridge), nameServers: [] };
+  for (const family of [4, 6] as const) {
+    const there = parseSaved(await iptables.save(family).catch(() => ''));
+    const script = removeScript(input, there);
+    if (script) await iptables.restore(family, script);
+  }
+}
+
+async function apply(iptables: Iptables, family: Family, input: RuleInput, rules: Rules): Promise<void> {
+  const there = parseSaved(await iptables.save(family));
+  if (!isInForce(input, rules, there)) await iptables.restore(family, restoreScript(input, rules, there));
+}
+
+async function ruleInput({ bridge, gateways }: NetworkFacts, { kind }: EngineFacts): Promise<RuleInput> {
+  // Podman's name server for containers listens on the bridge; Docker's is inside each container.
+  const servers = [...(await nameServers()), ...(kind === 'podman' ? gateways : [])];
+  return { bridge, chains: chainsOf(bridge), nameServers: [...new Set(servers)] };
+}
+
+function chainsOf(bridge: string): RuleInput['chains'] {
+  const prefix = bridge.toUpperCase().replace('NEXUS', 'NEXUS-');
+  return { forward: `${prefix}-F`, input: `${prefix}-I` };
+}
+
+/** Packets between two ports of one bridge pass iptables only when the kernel is told so. */
+async function filterBridgedPackets(): Promise<void> {
+  const dir = '/proc/sys/net/bridge';
+  if (!existsSync(dir)) await promisify(execFile)('modprobe', ['br_netfilter']).catch(() => {});
+  for (const name of ['bridge-nf-call-iptables', 'bridge-nf-call-ip6tables']) {
+    const path = `${dir}/${name}`;
+    try {
+      if ((await readFile(path, 'utf8')).trim() !== '1') await writeFile(path, '1');
+    } catch (error) {
+      throw new Error(`the kernel module br_netfilter is missing; load it with \`modprobe br_netfilter\``, {
+        cause: error,
+      });
+    }
+  }
+}
+
+function notEnforced(error: unknown): Isolation {
+  return {
+    enforced: false,
+    message: `The packet filter could not be set: ${(error as Error).message}.`,
+  };
+}

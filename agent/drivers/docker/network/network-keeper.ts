@@ -1,0 +1,74 @@
+import { listOurs } from '../containers.ts';
+import type { DockerContext } from '../context.ts';
+import { canEnforce, cannotEnforce, enforce, type Isolation, stopEnforcing } from './firewall.ts';
+import { ensureNetwork, inspectNetwork, type NetworkFacts, nodeNetwork, removeNetwork } from './network.ts';
+
+/** How often rules that were found in force are looked at again. */
+const CHECK_EVERY_MS = 15_000;
+
+/**
+ * The network of a node's instances and the rules around it: there while there are instances, gone with the last one.
+ * Making and removing exclude each other.
+ */
+export class NetworkKeeper {
+  readonly #context: DockerContext;
+  #turn: Promise<unknown> = Promise.resolve();
+  #users = 0;
+  #last: { isolation: Isolation; at: number } | undefined;
+
+  constructor(context: DockerContext) {
+    this.#context = context;
+  }
+
+  /** Runs `task` while the network is held: it is there, its rules are in force where they can be, and it stays. */
+  async use<T>(task: (network: string) => Promise<T>): Promise<T> {
+    this.#users += 1;
+    try {
+      await this.#alone(async () => this.#enforce(await ensureNetwork(this.#context)));
+      return await task(nodeNetwork(this.#context.node).name);
+    } finally {
+      this.#users -= 1;
+    }
+  }
+
+  /** What holds now; rules that somebody flushed are put back. */
+  async isolation(): Promise<Isolation> {
+    return this.#alone(async () => {
+      const network = await inspectNetwork(this.#context);
+      if (network) return this.#enforce(network);
+      const obstacle = cannotEnforce(await this.#context.facts(), process.getuid?.());
+      return obstacle ? { enforced: false, message: obstacle } : canEnforce();
+    });
+  }
+
+  /** Removes network and rules when no instance is left and none is being made. */
+  async releaseUnused(): Promise<void> {
+    await this.#alone(async () => {
+      if (this.#users > 0 || (await listOurs(this.#context)).length > 0) return;
+      const network = await inspectNetwork(this.#context);
+      if (!network || !(await removeNetwork(this.#context))) return;
+      this.#last = undefined;
+      if (!cannotEnforce(await this.#context.facts(), process.getuid?.()))
+        await stopEnforcing(network.bridge);
+    });
+  }
+
+  async #enforce(network: NetworkFacts): Promise<Isolation> {
+    const { clock, log } = this.#context;
+    const { enforced } = this.#last?.isolation ?? {};
+    if (this.#last && enforced && clock.now() - this.#last.at < CHECK_EVERY_MS) return this.#last.isolation;
+    const facts = await this.#context.facts();
+    const obstacle = cannotEnforce(facts, process.getuid?.());
+    const isolation = obstacle ? { enforced: false, message: obstacle } : await enforce(network, facts);
+    if (this.#last && isolation.message !== this.#last.isolation.message)
+      log.warn({ ...isolation }, 'the isolation of workspaces changed');
+    this.#last = { isolation, at: clock.now() };
+    return isolation;
+  }
+
+  #alone<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(task, task);
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+}
