@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import type { KubeObject } from '../../crds/object.ts';
 import { FanOut } from './fan-out.ts';
 import type { Log } from './log.ts';
@@ -5,7 +6,15 @@ import type { ResolvedOptions } from './options.ts';
 import { planRestore } from './restore.ts';
 import { readBackup, writeBackup } from './sqlite/backup.ts';
 import type { State } from './state.ts';
-import type { Entry, ListOptions, ListResult, Store, StoreEvent, Watch } from './store.ts';
+import {
+  type Entry,
+  type ListOptions,
+  type ListResult,
+  type Store,
+  StoreError,
+  type StoreEvent,
+  type Watch,
+} from './store.ts';
 import { Watcher } from './watcher.ts';
 import { closedError, Writer } from './writer.ts';
 
@@ -22,6 +31,7 @@ interface Waiter {
 export class LogStore implements Store {
   readonly #state: State;
   readonly #log: Log;
+  readonly #file: string | undefined;
   readonly #options: ResolvedOptions;
   readonly #writer: Writer;
   readonly #fanOut = new FanOut();
@@ -29,7 +39,9 @@ export class LogStore implements Store {
   #cancelTimer: () => void = () => {};
   #closing: Promise<void> | undefined;
 
-  constructor(state: State, log: Log, options: ResolvedOptions) {
+  /** `file` is the one that the log is in, if any. */
+  constructor(state: State, log: Log, options: ResolvedOptions, file?: string) {
+    this.#file = file;
     this.#state = state;
     this.#log = log;
     this.#options = options;
@@ -111,17 +123,17 @@ export class LogStore implements Store {
     if (this.#closing) throw closedError();
     if (revision > this.#state.revision) this.#state.checkRevision(revision);
     this.#state.trim(revision);
-    await this.#writer.swept(Math.min(revision, this.#state.compactRevision));
+    await this.#writer.swept(revision);
   }
 
   async backup(file: string): Promise<{ revision: number; bytes: number }> {
-    if (this.#closing) throw closedError();
+    this.#checkBackupFile(file);
     const { revision, entries } = this.#state.list('');
     return { revision, bytes: await writeBackup(file, revision, entries) };
   }
 
   async restore(file: string): Promise<{ revision: number; changed: number }> {
-    if (this.#closing) throw closedError();
+    this.#checkBackupFile(file);
     const backup = await readBackup(file);
     return this.#writer.exclusive(async () => {
       const events = await planRestore(this.#state, backup);
@@ -145,6 +157,16 @@ export class LogStore implements Store {
     this.#waiters = [];
     this.#fanOut.closeAll();
     await this.#log.close();
+  }
+
+  /** Our own database is neither written by a backup nor opened a second time. */
+  #checkBackupFile(file: string): void {
+    if (this.#closing) throw closedError();
+    const own = this.#file === undefined ? undefined : statSync(this.#file, { throwIfNoEntry: false });
+    const other = statSync(file, { throwIfNoEntry: false });
+    if (own && other && own.ino === other.ino && own.dev === other.dev) {
+      throw new StoreError('Unavailable', `${file} is the server's own database. Name another file`);
+    }
   }
 
   #publish(events: readonly StoreEvent[]): void {

@@ -1,3 +1,5 @@
+import { existsSync, realpathSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { LogStore } from './log-store.ts';
 import { resolveOptions, type StoreOptions } from './options.ts';
 import { REVISION_MARGIN } from './restore.ts';
@@ -12,7 +14,9 @@ export interface SqliteStoreOptions extends StoreOptions {
 }
 
 /** Opens the server's database. Throws StoreError Corrupt, NewerSchema, Locked, Unavailable; then nothing was changed. */
-export async function openSqliteStore({ file, ...rest }: SqliteStoreOptions): Promise<Store> {
+export async function openSqliteStore({ file: name, ...rest }: SqliteStoreOptions): Promise<Store> {
+  // One lock for one file, whatever links lead to it.
+  const file = existsSync(name) ? realpathSync(name) : resolve(name);
   const options = resolveOptions(rest);
   const thread = new DatabaseThread();
   try {
@@ -26,7 +30,8 @@ export async function openSqliteStore({ file, ...rest }: SqliteStoreOptions): Pr
     }
     const state = await loadState(thread, file, compactRevision, options);
     options.log.info({ file, revision: state.revision, keys: state.count('') }, 'opened the database');
-    return new LogStore(state, createSqliteLog(thread, found.sweptRevision), options);
+    const log = createSqliteLog(thread, { swept: found.sweptRevision, revision: state.revision });
+    return new LogStore(state, log, options, file);
   } catch (error) {
     await thread.close();
     throw error;

@@ -41,6 +41,11 @@ export class Writer {
 
   submit(write: Write): Promise<Entry> {
     if (this.#closed) return Promise.reject(closedError());
+    if (!write.key.isWellFormed() || write.key.includes('\0')) {
+      return Promise.reject(
+        new TypeError(`${JSON.stringify(write.key)} cannot be a key: it is not plain Unicode text`),
+      );
+    }
     if (this.#queue.length >= this.#parts.options.maxWaitingWrites) {
       const message = `${this.#queue.length} writes wait for the disk already. Try again later`;
       return Promise.reject(new StoreError('Unavailable', message));

@@ -8,7 +8,6 @@ import type { BackupContent } from '../restore.ts';
 import { type Entry, StoreError } from '../store.ts';
 import { openError, writeError } from './failure.ts';
 import { loadState } from './load.ts';
-import { publish, restrict } from './prepare.ts';
 import { appendRows, snapshotRowOf } from './sqlite-log.ts';
 import { DatabaseThread } from './thread.ts';
 
@@ -24,14 +23,10 @@ export async function writeBackup(
   const draft = `${file}.${randomUUID()}.tmp`;
   const thread = new DatabaseThread();
   try {
-    restrict(draft);
-    await thread.call('open', draft, 'copy');
+    await thread.call('open', draft, 'draft');
     const rows = entries.map(snapshotRowOf).sort(([a], [b]) => a - b);
     await appendRows(thread, rows, { base: 0, compactTo: revision });
-    await thread.call('markBackup', revision);
-    await thread.call('close');
-    publish(draft, file);
-    return (await stat(file)).size;
+    return await thread.call('publishBackup', revision, file);
   } catch (error) {
     await rm(draft, { force: true });
     throw writeError(file, error);

@@ -13,9 +13,10 @@ const BUSY_TIMEOUT_MS = 5_000;
 
 /**
  * `server`: write-ahead log, every commit on disk before it returns.
- * `copy`: a private file that is read or filled once and synced by whoever made it.
+ * `draft`: a new file that is filled once and synced at the end by whoever made it.
+ * `copy`: a private copy of a backup, to be read once.
  */
-export type Purpose = 'server' | 'copy';
+export type Purpose = 'server' | 'draft' | 'copy';
 
 /** The revision log in one SQLite file. Synchronous, for use in a worker thread. */
 export class Database {
@@ -33,9 +34,11 @@ export class Database {
     try {
       db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
       check(db, file);
+      // Before anything is written: it cannot be changed later.
+      db.exec('PRAGMA auto_vacuum = INCREMENTAL');
       if (purpose === 'server') db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
       else db.exec('PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF');
-      db.exec('PRAGMA auto_vacuum = INCREMENTAL; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY');
+      db.exec('PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY');
       db.exec('PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864');
       migrate(db, file);
       createViews(db);
@@ -83,10 +86,8 @@ export class Database {
   ): void {
     const db = this.#db;
     try {
-      if (!db.isTransaction) {
-        if (this.#isSuspect) this.#repair(base);
-        db.exec('BEGIN IMMEDIATE');
-      }
+      if (this.#isSuspect) this.#repair(base);
+      if (!db.isTransaction) db.exec('BEGIN IMMEDIATE');
       for (const row of rows) this.#insert.run(...row, rowChecksum(row));
       if (compactTo !== undefined) this.setMeta(META.compactRevision, compactTo);
       if (commit) db.exec('COMMIT');
@@ -161,7 +162,6 @@ export class Database {
   #undo(base: number): void {
     this.#isSuspect = true;
     try {
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       this.#repair(base);
     } catch {
       // The disk still fails: the next append repairs first.
@@ -173,6 +173,7 @@ export class Database {
    * that the failed one may have left in the write-ahead log and that a recovery could otherwise take for good.
    */
   #repair(base: number): void {
+    if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
     inTransaction(this.#db, () => {
       this.#db.prepare('DELETE FROM log WHERE revision > ?').run(base);
       this.setMeta(META.repairs, this.meta(META.repairs) + 1);

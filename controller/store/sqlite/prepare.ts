@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Database } from './database.ts';
 import { corruptError } from './failure.ts';
@@ -15,13 +15,12 @@ export function prepareFile(file: string): void {
   const draft = `${file}.new`;
   rmSync(draft, { force: true });
   restrict(draft);
-  new Database(draft, 'copy').close();
+  new Database(draft, 'draft').close();
   publish(draft, file);
 }
 
 /** Creates the file, or leaves it, for its owner alone. */
 export function restrict(file: string): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   if (!existsSync(file)) closeSync(openSync(file, 'wx', 0o600));
 }
 

@@ -7,15 +7,16 @@ import type { DatabaseThread } from './thread.ts';
 const CHUNK = 4 * 1024 * 1024;
 
 /** The log in an open database. */
-export function createSqliteLog(thread: DatabaseThread, swept: number): Log {
-  let sweptTo = swept;
+export function createSqliteLog(thread: DatabaseThread, opened: { swept: number; revision: number }): Log {
+  let sweptTo = opened.swept;
+  let durable = opened.revision;
   return {
     get swept() {
       return sweptTo;
     },
-    append: (events, compactTo) => {
-      const base = (events[0] as StoreEvent).revision - 1;
-      return appendRows(thread, events.map(rowOf), { base, compactTo });
+    append: async (events, compactTo) => {
+      await appendRows(thread, events.map(rowOf), { base: durable, compactTo });
+      durable = (events.at(-1) as StoreEvent).revision;
     },
     sweep: async target => {
       sweptTo = await thread.call('sweep', target);

@@ -1,8 +1,10 @@
+import { mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { StoreError } from '../store.ts';
 import { Database, type Purpose } from './database.ts';
 import { lockDatabase } from './lock.ts';
-import { prepareFile } from './prepare.ts';
+import { prepareFile, publish, restrict } from './prepare.ts';
 import type { Row } from './row.ts';
 import { META } from './schema.ts';
 
@@ -11,8 +13,8 @@ export interface Operations {
   open(file: string, purpose: Purpose): { compactRevision: number; sweptRevision: number; isBackup: boolean };
   read(chars: number): Row[];
   append(rows: readonly Row[], options: { base: number; compactTo?: number; commit: boolean }): void;
-  /** Makes the file a backup of `revision`. */
-  markBackup(revision: number): void;
+  /** Finishes a backup of `revision`, closes it and gives it its name. Returns its size in bytes. */
+  publishBackup(revision: number, file: string): number;
   /** Takes a backup for one's own: history up to `revision` is not to be served. */
   adopt(revision: number): void;
   sweep(target: number): number;
@@ -30,9 +32,11 @@ function opened(): Database {
 const operations: Operations = {
   open(file, purpose) {
     if (purpose === 'server') {
+      mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
       unlock = lockDatabase(file);
       prepareFile(file);
     }
+    if (purpose === 'draft') restrict(file);
     database = new Database(file, purpose);
     return {
       compactRevision: database.meta(META.compactRevision),
@@ -42,9 +46,14 @@ const operations: Operations = {
   },
   read: chars => opened().read(chars),
   append: (rows, options) => opened().append(rows, options),
-  markBackup(revision) {
-    opened().setMeta(META.sweptRevision, revision);
-    opened().setMeta(META.isBackup, 1);
+  publishBackup(revision, file) {
+    const draft = opened();
+    draft.setMeta(META.sweptRevision, revision);
+    draft.setMeta(META.isBackup, 1);
+    draft.close();
+    database = undefined;
+    publish(draft.file, file);
+    return statSync(file).size;
   },
   adopt(revision) {
     opened().setMeta(META.compactRevision, revision);
