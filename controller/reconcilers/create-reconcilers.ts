@@ -1,0 +1,144 @@
+import {
+  EVENT,
+  LEASE,
+  NAMESPACE,
+  NODE,
+  PLACEMENT,
+  type Resource,
+  SECRET,
+  WORKSPACE,
+} from '../../crds/kinds.ts';
+import { NODE_NAMESPACE_PREFIX } from '../../crds/names.ts';
+import type { KubeObject } from '../../crds/object.ts';
+import { type Controller, createController, watch } from '../runtime/controller.ts';
+import { createInformer } from '../runtime/informer.ts';
+import type { Part } from '../runtime/manager.ts';
+import type { Informer } from '../runtime/reconciler.ts';
+import {
+  DEFAULT_EVENT_TTL_MS,
+  DEFAULT_LEASE_GRACE_MS,
+  DEFAULT_NODE_LOSS_DELETE_MS,
+  type ReconcilerDeps,
+  type ReconcilerOptions,
+} from './deps.ts';
+import { createEventRelay, isAboutPlacement } from './events/event-relay.ts';
+import { createCollectors } from './gc/create-collectors.ts';
+import { createNodeReconciler } from './node/node-reconciler.ts';
+import { createWorkspaceEnvironment } from './workspace/pass.ts';
+import { createWorkspaceReconciler } from './workspace/workspace-reconciler.ts';
+import { workspaceWatches } from './workspace/workspace-watches.ts';
+
+export interface Reconcilers {
+  /** Caches. Any number of processes may run them. */
+  informers: Part[];
+  /** What acts on them. Only one process at a time, the leader, may run these. */
+  controllers: (Controller | Part)[];
+}
+
+/**
+ * Everything that makes the cluster what its objects say, over one set of caches.
+ *
+ * @example
+ * const { informers, controllers } = createReconcilers({ client, clock, log, recorder }, { defaultImage, embedded: true });
+ * manager.add(...informers);
+ * manager.addLeading(...controllers);
+ */
+export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptions): Reconcilers {
+  const { client, clock, log, recorder, metrics, random } = deps;
+  const informers: Part[] = [];
+  const inform = <T extends KubeObject>(resource: Resource<T>): Informer<T> => {
+    const informer = createInformer({ client, resource, clock, log, metrics, random });
+    informers.push({
+      name: `informer ${resource.plural}`,
+      ready: informer.synced,
+      run: signal => informer.run(signal),
+    });
+    return informer;
+  };
+  const control = (
+    spec: Pick<Parameters<typeof createController>[0], 'reconciler' | 'watches' | 'workers'>,
+  ) => createController({ ...spec, clock, log, metrics, random });
+
+  const workspaces = inform(WORKSPACE);
+  const placements = inform(PLACEMENT);
+  const nodes = inform(NODE);
+  const secrets = inform(SECRET);
+  const leases = inform(LEASE);
+  const namespaces = inform(NAMESPACE);
+  const events = inform(EVENT);
+  const eventTtlMs = options.eventTtlMs ?? DEFAULT_EVENT_TTL_MS;
+  const env = createWorkspaceEnvironment({
+    client,
+    clock,
+    recorder,
+    workspaces,
+    placements,
+    nodes,
+    secrets,
+    defaultImage: options.defaultImage,
+    nodeLossDeleteMs: options.nodeLossDeleteMs ?? DEFAULT_NODE_LOSS_DELETE_MS,
+  });
+
+  const ofNamespace = (namespace = '') =>
+    namespace.startsWith(NODE_NAMESPACE_PREFIX)
+      ? [{ name: namespace.slice(NODE_NAMESPACE_PREFIX.length) }]
+      : [];
+  const controllers: (Controller | Part)[] = [
+    control({
+      reconciler: createNodeReconciler({
+        client,
+        clock,
+        recorder,
+        nodes,
+        leases,
+        namespaces,
+        placements,
+        loadOf: node => env.ledger.load(node),
+        leaseGraceMs: options.leaseGraceMs ?? DEFAULT_LEASE_GRACE_MS,
+      }),
+      watches: [
+        watch(nodes),
+        watch(leases, ({ metadata }) =>
+          ofNamespace(metadata.namespace).filter(({ name }) => name === metadata.name),
+        ),
+        watch(namespaces, ({ metadata }) => ofNamespace(metadata.name)),
+        watch(
+          placements,
+          ({ spec }) => [{ name: spec.nodeName }],
+          ({ old, now }) => !old || !now || old.metadata.generation !== now.metadata.generation,
+        ),
+      ],
+    }),
+    control({
+      reconciler: createWorkspaceReconciler(env),
+      watches: workspaceWatches(env),
+      workers: options.workers ?? 8,
+    }),
+    control({
+      reconciler: createEventRelay({ client, clock, events, placements, workspaces, eventTtlMs }),
+      watches: [
+        watch(events, undefined, ({ now }) => now !== undefined && isAboutPlacement(now)),
+        {
+          synced: Promise.all([placements.synced, workspaces.synced]).then(() => {}),
+          subscribe: () => () => {},
+        },
+      ],
+    }),
+  ];
+  if (options.embedded)
+    controllers.push(
+      ...createCollectors({
+        ...deps,
+        eventTtlMs,
+        shared: { workspaces, placements, nodes, secrets, leases, namespaces, events },
+      }),
+    );
+  if (metrics) {
+    const phases = metrics.gauge('nexus_workspaces', 'Workspaces by phase.', ['phase']);
+    metrics.onCollect(() => {
+      phases.reset();
+      for (const { status } of workspaces.list()) phases.inc({ phase: status?.phase ?? 'Pending' });
+    });
+  }
+  return { informers, controllers };
+}

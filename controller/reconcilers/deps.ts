@@ -1,0 +1,40 @@
+import type { Client } from '../client/client.ts';
+import type { Clock, Milliseconds } from '../kit/clock.ts';
+import type { Logger } from '../kit/log.ts';
+import type { Metrics } from '../kit/metrics.ts';
+import type { EventRecorder } from '../runtime/reconciler.ts';
+
+/** What writes as the controller in managedFields. Agents write as `nexus-agent`. */
+export const FIELD_MANAGER = 'nexus-controller';
+
+/** What every reconciler needs from outside. */
+export interface ReconcilerDeps {
+  client: Client;
+  clock: Clock;
+  log: Logger;
+  recorder: EventRecorder;
+  metrics?: Metrics;
+  random?: () => number;
+}
+
+export interface ReconcilerOptions {
+  /** Image of workspaces that name none. */
+  defaultImage: string;
+  /**
+   * Whether the API is the embedded server: then garbage collection, namespace deletion and the end of Events are
+   * ours to do. Kubernetes does them itself.
+   */
+  embedded: boolean;
+  /** How long an agent may be silent before its node is not ready. Defaults to 40 s. */
+  leaseGraceMs?: Milliseconds;
+  /** How long a silent node holds up the deletion of its workspaces. Defaults to 1 h. */
+  nodeLossDeleteMs?: Milliseconds;
+  /** How long Events are kept, embedded only. Defaults to 1 h. */
+  eventTtlMs?: Milliseconds;
+  /** Workspaces that are reconciled side by side. Defaults to 8. */
+  workers?: number;
+}
+
+export const DEFAULT_LEASE_GRACE_MS: Milliseconds = 40_000;
+export const DEFAULT_NODE_LOSS_DELETE_MS: Milliseconds = 3_600_000;
+export const DEFAULT_EVENT_TTL_MS: Milliseconds = 3_600_000;

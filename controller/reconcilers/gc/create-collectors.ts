@@ -1,0 +1,70 @@
+import {
+  EVENT,
+  LEASE,
+  NAMESPACE,
+  NODE,
+  PLACEMENT,
+  type Resource,
+  SECRET,
+  WORKSPACE,
+} from '../../../crds/kinds.ts';
+import type { Event, KubeObject, Lease, Namespace, Secret } from '../../../crds/object.ts';
+import type { Node, Placement, Workspace } from '../../../crds/types.generated.ts';
+import type { Milliseconds } from '../../kit/clock.ts';
+import { type Controller, createController } from '../../runtime/controller.ts';
+import type { Part } from '../../runtime/manager.ts';
+import type { Informer } from '../../runtime/reconciler.ts';
+import type { ReconcilerDeps } from '../deps.ts';
+import { createEventExpiry, watchExpiry } from './event-expiry.ts';
+import { createGarbageCollector, watchOwners } from './garbage-collector.ts';
+import { createKindSet } from './kind-set.ts';
+import { createNamespaceReconciler, watchNamespaces } from './namespace-reconciler.ts';
+import { OwnerGraph } from './owner-graph.ts';
+
+export interface SharedInformers {
+  workspaces: Informer<Workspace>;
+  placements: Informer<Placement>;
+  nodes: Informer<Node>;
+  secrets: Informer<Secret>;
+  leases: Informer<Lease>;
+  namespaces: Informer<Namespace>;
+  events: Informer<Event>;
+}
+
+/** What Kubernetes does by itself and the embedded server must be helped with: ownership, namespaces, old Events. */
+export function createCollectors(
+  options: ReconcilerDeps & { shared: SharedInformers; eventTtlMs: Milliseconds },
+): (Controller | Part)[] {
+  const { client, clock, log, metrics, random, shared, eventTtlMs } = options;
+  const kinds = createKindSet(options, [
+    [WORKSPACE, shared.workspaces],
+    [PLACEMENT, shared.placements],
+    [NODE, shared.nodes],
+    [SECRET, shared.secrets],
+    [LEASE, shared.leases],
+    [NAMESPACE, shared.namespaces],
+    [EVENT, shared.events],
+  ] as [Resource, Informer<KubeObject>][]);
+  const graph = new OwnerGraph(kinds);
+  const common = { clock, log, metrics, random };
+  return [
+    kinds,
+    createController({
+      ...common,
+      reconciler: createGarbageCollector(client, kinds, graph),
+      watches: [watchOwners(kinds, graph)],
+    }),
+    createController({
+      ...common,
+      reconciler: createNamespaceReconciler(client, shared.namespaces, kinds),
+      watches: watchNamespaces(shared.namespaces, kinds),
+      workers: 2,
+    }),
+    createController({
+      ...common,
+      reconciler: createEventExpiry({ client, clock, events: shared.events, eventTtlMs }),
+      watches: [watchExpiry(shared.events)],
+      workers: 1,
+    }),
+  ];
+}

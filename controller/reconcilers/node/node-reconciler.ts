@@ -1,0 +1,145 @@
+import { apiVersionOf, NAMESPACE, NODE } from '../../../crds/kinds.ts';
+import { LABEL_NODE, nodeNamespace } from '../../../crds/names.ts';
+import type { Condition, Lease, Namespace } from '../../../crds/object.ts';
+import type { Node, NodeStatus, Placement } from '../../../crds/types.generated.ts';
+import type { Client } from '../../client/client.ts';
+import { type Clock, type Milliseconds, timestamp } from '../../kit/clock.ts';
+import { isApiError } from '../../kit/errors.ts';
+import { jsonEqual } from '../../kit/json.ts';
+import { formatBytes, formatCpuMillis } from '../../kit/quantity.ts';
+import { getCondition, type NewCondition } from '../../runtime/conditions.ts';
+import {
+  done,
+  type EventRecorder,
+  type Informer,
+  type Outcome,
+  type Reconciler,
+} from '../../runtime/reconciler.ts';
+import { FIELD_MANAGER } from '../deps.ts';
+import type { NodeLoad } from '../workspace/schedule.ts';
+import { type Heartbeat, hearLease, judgeNode } from './judge-node.ts';
+
+/** How long changes of what is set aside are gathered before they are written. */
+const GATHER_MS: Milliseconds = 1000;
+
+export interface NodeReconcilerOptions {
+  client: Client;
+  clock: Clock;
+  recorder: EventRecorder;
+  nodes: Informer<Node>;
+  leases: Informer<Lease>;
+  namespaces: Informer<Namespace>;
+  placements: Informer<Placement>;
+  /** What is set aside on a node. */
+  loadOf(node: string): NodeLoad;
+  leaseGraceMs: Milliseconds;
+}
+
+/**
+ * Node.status: the condition Ready, from the agent's Lease (of the node's name, in the node's namespace), and what is
+ * set aside. Sees to the node's namespace: there while the node or a placement on it is.
+ */
+export function createNodeReconciler(options: NodeReconcilerOptions): Reconciler {
+  const { client, clock, nodes, leases, namespaces, placements } = options;
+  const heartbeats = new Map<string, Heartbeat>();
+  /** When `allocated` was last written, by node. */
+  const countedAt = new Map<string, Milliseconds>();
+
+  async function ensureNamespace(name: string, signal: AbortSignal): Promise<Outcome | undefined> {
+    const namespace = namespaces.get(nodeNamespace(name));
+    if (namespace?.metadata.deletionTimestamp) return { kind: 'waiting', reason: 'Deleting' };
+    if (namespace) return undefined;
+    const wanted: Namespace = {
+      apiVersion: apiVersionOf(NAMESPACE),
+      kind: NAMESPACE.kind,
+      metadata: { name: nodeNamespace(name), labels: { [LABEL_NODE]: name } },
+    };
+    await client.create(NAMESPACE, wanted, { fieldManager: FIELD_MANAGER, signal }).catch(error => {
+      if (!isApiError(error, 'AlreadyExists')) throw error;
+    });
+    return undefined;
+  }
+
+  /** The node is gone: its namespace goes when nothing is placed there any more. */
+  async function forget(name: string, signal: AbortSignal): Promise<Outcome> {
+    heartbeats.delete(name);
+    countedAt.delete(name);
+    const namespace = namespaces.get(nodeNamespace(name));
+    if (!namespace || namespace.metadata.deletionTimestamp) return done;
+    if (namespace.metadata.labels?.[LABEL_NODE] !== name) return done;
+    if (placements.list({ namespace: nodeNamespace(name) }).length > 0)
+      return { kind: 'waiting', reason: 'NodeUnreachable' };
+    const { uid } = namespace.metadata;
+    await client
+      .delete(NAMESPACE, { name: nodeNamespace(name) }, { preconditions: { uid }, signal })
+      .catch(error => {
+        if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
+      });
+    return done;
+  }
+
+  async function write(
+    node: Node,
+    ready: NewCondition,
+    allocated: NodeStatus['allocated'],
+    signal: AbortSignal,
+  ) {
+    const before = getCondition(node.status?.conditions as Condition[] | undefined, 'Ready');
+    const moved = before?.status !== ready.status;
+    const lastTransitionTime = moved ? timestamp(clock.now()) : before.lastTransitionTime;
+    const condition = { ...ready, lastTransitionTime };
+    if (jsonEqual(before, condition) && jsonEqual(node.status?.allocated, allocated)) return;
+    const { name } = node.metadata;
+    const applied: Node = {
+      apiVersion: node.apiVersion,
+      kind: node.kind,
+      metadata: { name },
+      status: { conditions: [condition], allocated },
+    };
+    await client.apply(NODE, applied, {
+      fieldManager: FIELD_MANAGER,
+      force: true,
+      subresource: 'status',
+      signal,
+    });
+    if (before?.reason !== ready.reason)
+      options.recorder.event(
+        node,
+        ready.status === 'True' ? 'Normal' : 'Warning',
+        ready.reason,
+        ready.message,
+      );
+  }
+
+  return {
+    name: 'node',
+    async reconcile({ name }, { signal }) {
+      const node = nodes.get(name);
+      if (!node || node.metadata.deletionTimestamp) return forget(name, signal);
+      const now = { nowMs: clock.now(), graceMs: options.leaseGraceMs };
+      const lease = leases.get(name, nodeNamespace(name));
+      const heartbeat = hearLease(heartbeats.get(name), lease, node, now);
+      if (heartbeat) heartbeats.set(name, heartbeat);
+      else heartbeats.delete(name);
+      const { ready, againMs } = judgeNode(node, heartbeat, now);
+      const held = await ensureNamespace(name, signal);
+
+      const counted = allocatedOf(options.loadOf(name));
+      const dueMs = (countedAt.get(name) ?? Number.NEGATIVE_INFINITY) + GATHER_MS - now.nowMs;
+      const isEarly = dueMs > 0 && !jsonEqual(counted, node.status?.allocated);
+      if (!isEarly) countedAt.set(name, now.nowMs);
+      await write(node, ready, isEarly ? node.status?.allocated : counted, signal);
+      const ms = Math.min(againMs ?? Number.POSITIVE_INFINITY, isEarly ? dueMs : Number.POSITIVE_INFINITY);
+      return Number.isFinite(ms) ? { kind: 'requeueAfter', ms } : (held ?? done);
+    },
+  };
+}
+
+function allocatedOf(load: NodeLoad): NonNullable<NodeStatus['allocated']> {
+  return {
+    cpu: formatCpuMillis(load.cpuMillis),
+    memory: formatBytes(load.memoryBytes),
+    disk: formatBytes(load.diskBytes),
+    workspaces: load.workspaces,
+  };
+}

@@ -1,0 +1,57 @@
+import type { KubeObject } from '../../crds/object.ts';
+import type { ObjectKey } from '../client/client.ts';
+import type { Clock, Milliseconds } from '../kit/clock.ts';
+import { formatKey, keyOf } from '../kit/paths.ts';
+import type { Informer } from '../runtime/reconciler.ts';
+
+/** A create that the cache has not shown for this long was undone before the cache could see it. */
+const UNSEEN_MS: Milliseconds = 30_000;
+
+/** A cache in which this process sees its own writes at once, though their watch events are still on the way. */
+export interface OwnWrites<T extends KubeObject> {
+  get(key: ObjectKey): T | undefined;
+  /** Notes a write: `before` is what it was based on, absent for a create. */
+  wrote(before: T | undefined, after: T): void;
+  /** Whether this version is the last one that this process wrote. */
+  isOwn(object: T): boolean;
+}
+
+/**
+ * Puts this process's own writes over an informer. Versions are compared for equality only: as long as the cache shows
+ * a version that a write of ours was based on, ours is newer; as soon as it shows anything else, the cache is.
+ */
+export function readYourWrites<T extends KubeObject>(informer: Informer<T>, clock: Clock): OwnWrites<T> {
+  const writes = new Map<string, { after: T; based: Set<string>; at: Milliseconds }>();
+  const written = new Map<string, string>();
+  const versionOf = (object: T | undefined) => object?.metadata.resourceVersion ?? '';
+
+  informer.onChange(({ old, now }) => {
+    const object = now ?? old;
+    if (!object) return;
+    const key = formatKey(object.metadata);
+    if (!now) written.delete(key);
+    const write = writes.get(key);
+    if (write && !(now && write.based.has(versionOf(now)))) writes.delete(key);
+  });
+
+  return {
+    get(key) {
+      const cached = informer.get(key.name, key.namespace);
+      const write = writes.get(formatKey(key));
+      if (!write) return cached;
+      const isUnseen = cached === undefined && clock.now() - write.at < UNSEEN_MS;
+      if (write.based.has(versionOf(cached)) && (cached || isUnseen)) return write.after;
+      writes.delete(formatKey(key));
+      return cached;
+    },
+    wrote(before, after) {
+      const key = formatKey(keyOf(after));
+      written.set(key, versionOf(after));
+      const cached = informer.get(after.metadata.name, after.metadata.namespace);
+      if (versionOf(cached) === versionOf(after)) return;
+      const based = writes.get(key)?.based ?? new Set<string>();
+      writes.set(key, { after, based: based.add(versionOf(before)), at: clock.now() });
+    },
+    isOwn: object => written.get(formatKey(object.metadata)) === versionOf(object),
+  };
+}

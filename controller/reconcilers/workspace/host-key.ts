@@ -1,0 +1,58 @@
+import ssh2 from 'ssh2';
+import { apiVersionOf, WORKSPACE } from '../../../crds/kinds.ts';
+import { LABEL_WORKSPACE_UID, SECRET_HOST_KEY } from '../../../crds/names.ts';
+import type { Secret } from '../../../crds/object.ts';
+import type { Workspace } from '../../../crds/types.generated.ts';
+
+const PUBLIC_KEY = `${SECRET_HOST_KEY}.pub`;
+
+/** Where a workspace's SSH host key is, in the workspace's namespace. */
+export function hostKeySecretName(workspace: string): string {
+  return `${workspace}-ssh-host-key`;
+}
+
+/**
+ * A new ed25519 host key: OpenSSH private key under `ssh_host_ed25519_key`, public one under `….pub`. It goes with its
+ * workspace, and outlives every container of it.
+ */
+export function newHostKeySecret(workspace: Workspace): Secret {
+  const { name, namespace, uid } = workspace.metadata;
+  const pair = ssh2.utils.generateKeyPairSync('ed25519');
+  const withLineEnd = (text: string) => Buffer.from(`${text.trim()}\n`, 'utf8').toString('base64');
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: {
+      name: hostKeySecretName(name),
+      namespace,
+      labels: { [LABEL_WORKSPACE_UID]: uid ?? '' },
+      ownerReferences: [
+        { apiVersion: apiVersionOf(WORKSPACE), kind: WORKSPACE.kind, name, uid: uid ?? '', controller: true },
+      ],
+    },
+    type: 'Opaque',
+    data: { [SECRET_HOST_KEY]: withLineEnd(pair.private), [PUBLIC_KEY]: withLineEnd(pair.public) },
+  };
+}
+
+export interface HostKey {
+  /** OpenSSH private key in base64, as in the Secret. */
+  privateData: string;
+  /** `ssh-ed25519 AAAA…`, without a comment. */
+  publicKey: string;
+}
+
+const parsed = new WeakMap<Secret, HostKey>();
+
+/** The key in a Secret, also one that a user put there; undefined when it holds none that can be read. */
+export function readHostKey(secret: Secret): HostKey | undefined {
+  const known = parsed.get(secret);
+  if (known) return known;
+  const privateData = secret.data?.[SECRET_HOST_KEY];
+  if (privateData === undefined) return undefined;
+  const key = ssh2.utils.parseKey(Buffer.from(privateData, 'base64'));
+  if (key instanceof Error || !key.isPrivateKey()) return undefined;
+  const hostKey = { privateData, publicKey: `${key.type} ${key.getPublicSSH().toString('base64')}` };
+  parsed.set(secret, hostKey);
+  return hostKey;
+}

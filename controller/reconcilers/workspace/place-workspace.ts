@@ -1,0 +1,165 @@
+import { PLACEMENT } from '../../../crds/kinds.ts';
+import {
+  FINALIZER_PLACEMENT,
+  LABEL_NODE,
+  LABEL_WORKSPACE_UID,
+  nodeNamespace,
+  placementName,
+  SECRET_HOST_KEY,
+} from '../../../crds/names.ts';
+import type { Placement, PlacementSpec, Workspace } from '../../../crds/types.generated.ts';
+import { ApiError, isApiError } from '../../kit/errors.ts';
+import { mergePatch } from '../../kit/json.ts';
+import { formatKey, keyOf } from '../../kit/paths.ts';
+import type { Outcome } from '../../runtime/reconciler.ts';
+import { FIELD_MANAGER } from '../deps.ts';
+import { decidePlacement } from './decide-placement.ts';
+import type { Pass, WorkspaceEnvironment } from './pass.ts';
+import { syncPlacementSecret } from './placement-secret.ts';
+import { resolvePlacement } from './resolve-placement.ts';
+import { resolveSecrets } from './resolve-secrets.ts';
+
+/**
+ * Writes the placement that the spec amounts to, when it differs from what is there. With a problem, what is placed
+ * goes on by the last spec that could be resolved; only a stop and a start still reach it.
+ */
+export async function placeWorkspace(pass: Pass, env: WorkspaceEnvironment): Promise<Outcome | undefined> {
+  const { workspace, context } = pass;
+  const { name, namespace = '', uid = '' } = workspace.metadata;
+  env.starved.delete(formatKey({ name, namespace }));
+  await findUnanswered(pass, env);
+  const { placement } = pass;
+  const secrets = resolveSecrets(workspace.spec, secret => env.own.secrets.get({ name: secret, namespace }));
+  if ('problem' in secrets) pass.problem ??= secrets.problem;
+  if (pass.problem || 'problem' in secrets || !pass.hostKey) return carryOn(pass, env);
+  if (!placement && workspace.spec.running === false) return undefined;
+
+  const secretData = { [SECRET_HOST_KEY]: pass.hostKey.privateData, ...secrets.data };
+  const decision = decidePlacement(workspace, placement, env.ledger);
+  if ('problem' in decision && decision.problem) {
+    pass.problem = decision.problem;
+    if (decision.problem.reason !== 'InvalidSpec')
+      env.starved.set(formatKey({ name, namespace }), { name, namespace });
+  }
+  if (!('nodeName' in decision)) return carryOn(pass, env);
+  const spec = resolvePlacement(workspace, decision, { ...secrets, secretData }, { image: env.defaultImage });
+  // No await between the decision and this: it is what keeps two passes from taking one port.
+  const wanted = placement ? { ...placement, spec } : newPlacement(workspace, spec);
+  env.ledger.assume(wanted);
+  try {
+    // A secret that changed is there before the spec that names its digest; a new one needs its owner first.
+    if (placement) await syncPlacementSecret(env, placement, secretData, context.signal);
+    pass.placement = placement
+      ? await update(env, placement, spec, context.signal)
+      : await create(env, wanted, context.signal);
+    env.ledger.confirm(pass.placement);
+  } catch (error) {
+    if (isApiError(error) && error.code >= 400 && error.code < 500) env.ledger.forget(uid, spec.nodeName);
+    throw error;
+  }
+  if (placement) {
+    tellMovedPorts(pass, env, placement);
+    return undefined;
+  }
+  await syncPlacementSecret(env, pass.placement, secretData, context.signal);
+  // Undone before any cache saw it, nothing would tell: look once more.
+  return { kind: 'requeueAfter', ms: 60_000 };
+}
+
+/** The placement of a create whose answer was lost: it may be there. */
+async function findUnanswered(pass: Pass, env: WorkspaceEnvironment): Promise<void> {
+  const { uid = '', name, namespace } = pass.workspace.metadata;
+  const key = env.unanswered.get(uid);
+  if (!key) return;
+  try {
+    const found = await env.client.get(PLACEMENT, key, pass.context.signal);
+    if (found.spec.workspace.uid === uid && !pass.placement) {
+      env.homes.set(formatKey({ name, namespace }), key);
+      env.own.placements.wrote(undefined, found);
+      env.ledger.confirm(found);
+      pass.placement = found;
+    }
+  } catch (error) {
+    if (!isApiError(error, 'NotFound')) throw error;
+    env.ledger.forget(uid, key.namespace?.slice(nodeNamespace('').length) ?? '');
+  }
+  env.unanswered.delete(uid);
+}
+
+async function carryOn(pass: Pass, env: WorkspaceEnvironment): Promise<undefined> {
+  const { placement, workspace } = pass;
+  const running = workspace.spec.running !== false;
+  if (!placement || placement.spec.running === running) return;
+  pass.placement = await update(env, placement, { ...placement.spec, running }, pass.context.signal);
+}
+
+function newPlacement(workspace: Workspace, spec: PlacementSpec): Placement {
+  return {
+    apiVersion: 'nexus.dev/v1alpha1',
+    kind: 'Placement',
+    metadata: {
+      name: placementName(workspace.metadata.name, workspace.metadata.namespace ?? ''),
+      namespace: nodeNamespace(spec.nodeName),
+      labels: { [LABEL_WORKSPACE_UID]: spec.workspace.uid, [LABEL_NODE]: spec.nodeName },
+      finalizers: [FINALIZER_PLACEMENT],
+    },
+    spec,
+  };
+}
+
+async function create(env: WorkspaceEnvironment, wanted: Placement, signal: AbortSignal): Promise<Placement> {
+  const key = keyOf(wanted);
+  const { workspace } = wanted.spec;
+  let made: Placement;
+  try {
+    made = await env.client.create(PLACEMENT, wanted, { fieldManager: FIELD_MANAGER, signal });
+  } catch (error) {
+    const isRefused = isApiError(error) && error.code >= 400 && error.code < 500;
+    if (!isRefused) env.unanswered.set(workspace.uid, key);
+    if (!isApiError(error, 'AlreadyExists')) throw error;
+    made = await env.client.get(PLACEMENT, key, signal);
+    if (made.spec.workspace.uid !== workspace.uid)
+      throw new ApiError('Conflict', `placement ${formatKey(key)} of a former workspace is not gone yet`);
+  }
+  env.homes.set(formatKey(workspace), key);
+  env.own.placements.wrote(undefined, made);
+  return made;
+}
+
+/** Optimistic: a placement that changed since it was read is a conflict, and looked at again. */
+async function update(
+  env: WorkspaceEnvironment,
+  placement: Placement,
+  spec: PlacementSpec,
+  signal: AbortSignal,
+): Promise<Placement> {
+  const patch = mergePatch({ spec: placement.spec }, { spec });
+  if (!patch) return placement;
+  const { uid, resourceVersion } = placement.metadata;
+  const body = { metadata: { uid, resourceVersion }, ...patch };
+  const written = await env.client.patch(PLACEMENT, keyOf(placement), 'merge', body, {
+    fieldManager: FIELD_MANAGER,
+    signal,
+  });
+  env.own.placements.wrote(placement, written);
+  return written;
+}
+
+/** Says which ports were taken back because something else on the node holds them. */
+function tellMovedPorts(pass: Pass, env: WorkspaceEnvironment, before: Placement): void {
+  const now = pass.placement?.spec;
+  if (!now) return;
+  const moves = [{ name: 'ssh', from: before.spec.ssh.port, to: now.ssh.port }];
+  for (const { name, hostPort } of now.forwards ?? []) {
+    const old = before.spec.forwards?.find(forward => forward.name === name);
+    if (old) moves.push({ name, from: old.hostPort, to: hostPort });
+  }
+  for (const { name, from, to } of moves)
+    if (from !== to)
+      env.recorder.event(
+        pass.workspace,
+        'Warning',
+        'PortConflict',
+        `Port ${from} of node ${now.nodeName} is held by something else; "${name}" has port ${to} now.`,
+      );
+}

@@ -1,0 +1,73 @@
+import { PLACEMENT } from '../../../crds/kinds.ts';
+import { ANNOTATION_FORCE_DELETE, FINALIZER_PLACEMENT } from '../../../crds/names.ts';
+import type { Placement, Workspace } from '../../../crds/types.generated.ts';
+import { isApiError } from '../../kit/errors.ts';
+import { keyOf } from '../../kit/paths.ts';
+import { removeFinalizer } from '../../runtime/finalizers.ts';
+import type { Outcome } from '../../runtime/reconciler.ts';
+import { FIELD_MANAGER } from '../deps.ts';
+import { silentSince } from './node-health.ts';
+import type { WorkspaceEnvironment } from './pass.ts';
+import type { Problem } from './requests.ts';
+
+/**
+ * Has a placement removed by its agent. A node that is silent for `nodeLossDeleteMs`, or the workspace's annotation
+ * nexus.dev/force-delete=true, ends the wait: then what the node may still hold is forgotten, and an Event says so;
+ * the node's agent removes what no placement asks for when it returns. Returns what it waits for.
+ */
+export async function removePlacement(
+  env: WorkspaceEnvironment,
+  placement: Placement,
+  workspace: Workspace | undefined,
+  signal: AbortSignal,
+): Promise<{ waitsFor: Problem; outcome: Outcome }> {
+  const { client, clock, recorder } = env;
+  const { nodeName } = placement.spec;
+  const waiting: Outcome = { kind: 'waiting', reason: 'Deleting' };
+  const waitsFor: Problem = {
+    reason: 'Deleting',
+    message: `Node ${nodeName} is removing the container; a running preStop hook is given 30 seconds.`,
+  };
+  if (!placement.metadata.deletionTimestamp) {
+    const { uid } = placement.metadata;
+    try {
+      await client.delete(PLACEMENT, keyOf(placement), { preconditions: { uid }, signal });
+    } catch (error) {
+      // Gone already, or a namesake made since: the cache will tell.
+      if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
+    }
+    return { waitsFor, outcome: waiting };
+  }
+  if (!placement.metadata.finalizers?.includes(FINALIZER_PLACEMENT)) return { waitsFor, outcome: waiting };
+
+  const isForced = workspace?.metadata.annotations?.[ANNOTATION_FORCE_DELETE] === 'true';
+  const node = env.ledger.node(nodeName);
+  const deletedAt = Date.parse(placement.metadata.deletionTimestamp);
+  const since = node ? silentSince(node) : deletedAt;
+  const lossMs = since === undefined ? undefined : since + env.nodeLossDeleteMs - clock.now();
+  if (isForced || (lossMs !== undefined && lossMs <= 0)) {
+    await removeFinalizer(client, PLACEMENT, placement, FINALIZER_PLACEMENT, {
+      fieldManager: FIELD_MANAGER,
+      signal,
+    });
+    const why = isForced ? 'as asked' : 'for it was silent too long';
+    if (workspace)
+      recorder.event(
+        workspace,
+        'Warning',
+        'ForceDeleted',
+        `Forgotten without an answer of node ${nodeName}, ${why}. Its agent removes what is left when it returns.`,
+      );
+    return { waitsFor, outcome: waiting };
+  }
+  if (lossMs === undefined) return { waitsFor, outcome: waiting };
+  return {
+    waitsFor: {
+      reason: 'NodeUnreachable',
+      message:
+        `Node ${nodeName} is silent and may still hold the container. The workspace goes when the node answers, or by ` +
+        `itself after ${Math.round(env.nodeLossDeleteMs / 60_000)} minutes of silence; "nexus delete --force" forgets it now.`,
+    },
+    outcome: { kind: 'requeueAfter', ms: lossMs },
+  };
+}

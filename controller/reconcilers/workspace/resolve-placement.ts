@@ -1,0 +1,89 @@
+import type { PlacementService, WorkspaceService } from '../../../crds/kinds.ts';
+import { ANNOTATION_RESTARTED_AT, DEFAULT_USER, placementName } from '../../../crds/names.ts';
+import type { PlacementSpec, Workspace } from '../../../crds/types.generated.ts';
+import { secretHash } from '../../kit/secret-hash.ts';
+import type { Decision } from './decide-placement.ts';
+import { toResources } from './requests.ts';
+import type { ResolvedSecrets } from './resolve-secrets.ts';
+
+export interface Defaults {
+  /** Image of workspaces that name none. */
+  image: string;
+}
+
+/** A workspace on its node with nothing left to look up. `secretData` is all of the placement's Secret. */
+export function resolvePlacement(
+  workspace: Workspace,
+  decision: Decision,
+  secrets: ResolvedSecrets & { secretData: Record<string, string> },
+  defaults: Defaults,
+): PlacementSpec {
+  const { metadata, spec } = workspace;
+  const namespace = metadata.namespace ?? '';
+  const restartedAt = metadata.annotations?.[ANNOTATION_RESTARTED_AT];
+  const services = (spec.services ?? []).map(service => resolveService(service, secrets));
+  return {
+    workspace: {
+      name: metadata.name,
+      namespace,
+      uid: metadata.uid ?? '',
+      generation: metadata.generation ?? 0,
+    },
+    nodeName: decision.nodeName,
+    driver: decision.driver,
+    image: spec.image ?? defaults.image,
+    running: spec.running !== false,
+    secretName: placementName(metadata.name, namespace),
+    secretHash: secretHash(secrets.secretData),
+    resources: toResources(decision.amounts, spec.resources?.pids),
+    ...(secrets.env.length > 0 && { env: secrets.env }),
+    ...(spec.repo && {
+      repo: {
+        url: spec.repo.url,
+        ...(spec.repo.ref !== undefined && { ref: spec.repo.ref }),
+        ...(secrets.credentials && { credentials: true }),
+      },
+    }),
+    ...(services.length > 0 && { services }),
+    ...(decision.forwards.length > 0 && { forwards: decision.forwards }),
+    ssh: {
+      user: spec.ssh?.user ?? DEFAULT_USER,
+      port: decision.ssh,
+      ...(spec.ssh?.authorizedKeys?.length && { authorizedKeys: spec.ssh.authorizedKeys }),
+    },
+    ...(spec.lifecycle && { lifecycle: spec.lifecycle }),
+    ...(restartedAt !== undefined && { restartedAt }),
+    ...(spec.retainVolume && { retainVolume: true }),
+  };
+}
+
+function resolveService(service: WorkspaceService, secrets: ResolvedSecrets): PlacementService {
+  const { name, command, workingDir, port, dependsOn, healthCheck } = service;
+  const env = secrets.serviceEnv.get(name) ?? [];
+  return {
+    name,
+    command,
+    ...(workingDir !== undefined && { workingDir }),
+    ...(port !== undefined && { port }),
+    ...(dependsOn?.length && { dependsOn }),
+    ...(env.length > 0 && { env }),
+    ...(healthCheck && { healthCheck: resolveHealthCheck(healthCheck, port) }),
+  };
+}
+
+/** Defaults are those of the CRD, for servers that did not fill them in. */
+function resolveHealthCheck(
+  check: NonNullable<WorkspaceService['healthCheck']>,
+  servicePort: number | undefined,
+): NonNullable<PlacementService['healthCheck']> {
+  const { http, tcp, exec } = check;
+  return {
+    ...(http && { http: { path: http.path ?? '/', port: http.port ?? servicePort } }),
+    ...(tcp && { tcp: { port: tcp.port ?? servicePort } }),
+    ...(exec && { exec }),
+    intervalSeconds: check.intervalSeconds ?? 10,
+    timeoutSeconds: check.timeoutSeconds ?? 5,
+    failureThreshold: check.failureThreshold ?? 3,
+    initialDelaySeconds: check.initialDelaySeconds ?? 0,
+  };
+}

@@ -1,0 +1,110 @@
+import { nodeNamespace } from '../../../crds/names.ts';
+import type { Node, Placement } from '../../../crds/types.generated.ts';
+import type { ObjectKey } from '../../client/client.ts';
+import type { Milliseconds } from '../../kit/clock.ts';
+import { jsonEqual } from '../../kit/json.ts';
+import { formatKey } from '../../kit/paths.ts';
+import { getCondition } from '../../runtime/conditions.ts';
+import { type ControllerWatch, watch } from '../../runtime/controller.ts';
+import { BY_SECRET, type WorkspaceEnvironment, workspaceOfUid } from './pass.ts';
+
+/** How long news of room are gathered before all that wait for it are looked at. */
+const GATHER_MS: Milliseconds = 500;
+
+/** Everything that may change what a workspace should be, or what is known of it. */
+export function workspaceWatches(env: WorkspaceEnvironment): ControllerWatch[] {
+  const { workspaces, placements, nodes, secrets, own } = env;
+  const placedOf = ({ spec }: Placement): ObjectKey[] => [
+    { name: spec.workspace.name, namespace: spec.workspace.namespace },
+  ];
+  return [
+    watch(workspaces, undefined, ({ now }) => !now || !own.workspaces.isOwn(now)),
+    watch(placements, placedOf, ({ now }) => !now || !own.placements.isOwn(now)),
+    watch(
+      secrets,
+      ({ metadata: { name, namespace = '' } }) => {
+        const users = workspaces.byIndex(BY_SECRET, formatKey({ name, namespace }));
+        const placement = placements.get(name, namespace);
+        return [
+          ...users.map(({ metadata }) => ({ name: metadata.name, namespace: metadata.namespace })),
+          ...(placement ? placedOf(placement) : []),
+        ];
+      },
+      ({ now }) => !now || !own.secrets.isOwn(now),
+    ),
+    watch(
+      nodes,
+      ({ metadata }) => placements.list({ namespace: nodeNamespace(metadata.name) }).flatMap(placedOf),
+      ({ old, now }) => !jsonEqual(facts(old), facts(now)),
+    ),
+    watchSharedPorts(env),
+    watchRoom(env),
+  ];
+}
+
+/** What workspaces are told of a node. Not what is set aside: that changes all the time. */
+function facts(node: Node | undefined): unknown {
+  if (!node) return undefined;
+  const ready = getCondition(node.status?.conditions, 'Ready');
+  return {
+    address: node.spec?.address ?? node.status?.address,
+    ports: node.spec?.ports,
+    ready: ready && [ready.status, ready.reason],
+    drivers: node.status?.drivers?.map(({ name, ready: works }) => [name, works]),
+  };
+}
+
+/** What else decides whether a node can take more. */
+function capacity(node: Node | undefined): unknown {
+  return (
+    node && [facts(node), node.spec, node.metadata.labels, node.status?.allocatable ?? node.status?.capacity]
+  );
+}
+
+/** After two controllers gave out one port, the younger of its holders must look again. */
+function watchSharedPorts(env: WorkspaceEnvironment): ControllerWatch {
+  return {
+    synced: env.placements.synced,
+    subscribe: enqueue =>
+      env.placements.onChange(({ now }) => {
+        if (!now) return;
+        const { nodeName, ssh, forwards = [] } = now.spec;
+        const ports = [ssh.port, ...forwards.map(forward => forward.hostPort)];
+        for (const uid of env.ledger.sharers(nodeName, ports))
+          for (const key of workspaceOfUid(env, uid)) enqueue(key);
+      }),
+  };
+}
+
+/** Whoever waits for a node or a port looks again when a node can take more, or a placement gave something back. */
+function watchRoom({ clock, placements, nodes, starved }: WorkspaceEnvironment): ControllerWatch {
+  return {
+    synced: nodes.synced,
+    subscribe(enqueue) {
+      let cancel: (() => void) | undefined;
+      const roomMade = () => {
+        if (starved.size === 0) return;
+        cancel ??= clock.after(GATHER_MS, () => {
+          cancel = undefined;
+          for (const key of [...starved.values()]) enqueue(key);
+        });
+      };
+      const off = [
+        nodes.onChange(({ old, now }) => {
+          if (!jsonEqual(capacity(old), capacity(now))) roomMade();
+        }),
+        placements.onChange(({ old, now }) => {
+          if (old && (!now || !jsonEqual(holds(old), holds(now)))) roomMade();
+        }),
+      ];
+      return () => {
+        cancel?.();
+        for (const unsubscribe of off) unsubscribe();
+      };
+    },
+  };
+}
+
+function holds({ spec }: Placement): unknown {
+  return [spec.resources, spec.ssh.port, spec.forwards?.map(forward => forward.hostPort)];
+}
