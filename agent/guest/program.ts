@@ -10,6 +10,17 @@ export const GUEST_USER_PATH = `${GUEST_RUN_DIR}/user`;
 export const GUEST_ENV_PATH = `${GUEST_RUN_DIR}/env`;
 export const GUEST_HOST_KEY_PATH = `${GUEST_RUN_DIR}/ssh_host_ed25519_key`;
 
+/** Files whose digests GuestState.files holds, as in program/50-snapshot.sh. */
+export const MANAGED_PATHS: readonly string[] = [
+  GUEST_PROGRAM_PATH,
+  GUEST_SHELL_PATH,
+  GUEST_SSHD_CONFIG_PATH,
+  GUEST_KEYS_PATH,
+  GUEST_USER_PATH,
+  GUEST_ENV_PATH,
+  GUEST_HOST_KEY_PATH,
+];
+
 const folder = new URL('./program/', import.meta.url);
 const parts = readdirSync(folder)
   .filter(name => /^\d.*\.sh$/.test(name))
