@@ -1,0 +1,61 @@
+import type { Command, Flags } from '../command.ts';
+import { usageError } from '../errors.ts';
+import { runProgram } from '../ssh/run.ts';
+import { sshTarget } from '../ssh/target.ts';
+
+interface Place {
+  workspace?: string;
+  path: string;
+}
+
+/** `shop:path` is in a workspace, anything else here; a Windows drive or `./a:b` is here too. */
+export function parsePlace(text: string): Place {
+  const match = /^(?:(?:ws|workspaces?)\/)?([a-z0-9][a-z0-9-]*):(.*)$/s.exec(text);
+  return match?.[1] && match[1].length > 1
+    ? { workspace: match[1], path: match[2] as string }
+    : { path: text };
+}
+
+export const cp: Command = {
+  usage: 'cp <from..> <to>',
+  describe: 'Copy files into or out of a workspace',
+  examples: [
+    ['nexus cp report.pdf shop:', 'into its home'],
+    ['nexus cp -r shop:workspace/dist ./dist', 'out of it'],
+  ],
+  build: yargs =>
+    yargs
+      .positional('from', {
+        type: 'string',
+        array: true,
+        demandOption: true,
+        describe: 'PATH or WORKSPACE:PATH',
+      })
+      .positional('to', { type: 'string', demandOption: true, describe: 'PATH or WORKSPACE:PATH' })
+      .option('recursive', { alias: 'r', type: 'boolean', default: false, describe: 'Folders too' })
+      .option('preserve', { alias: 'p', type: 'boolean', default: false, describe: 'Keep times and modes' }),
+  async run(raw, context) {
+    const flags = raw as Flags & { from: string[]; to?: string; recursive: boolean; preserve: boolean };
+    const all = [...flags.from, ...(flags.to ? [flags.to] : [])].map(parsePlace);
+    if (all.length < 2) throw usageError('from where to where?', 'nexus cp FILE WORKSPACE:PATH');
+    const names = new Set(all.flatMap(({ workspace }) => workspace ?? []));
+    const [name] = names;
+    if (name === undefined || names.size > 1)
+      throw usageError('one side is in a workspace and the other here', 'nexus cp FILE WORKSPACE:PATH');
+    const target = await sshTarget(name, context);
+    const host = target.host.includes(':') ? `[${target.host}]` : target.host;
+    const places = all.map(({ workspace, path }) =>
+      workspace
+        ? `${target.user}@${host}:${path}`
+        : path.includes(':') && !path.startsWith('/')
+          ? `./${path}`
+          : path,
+    );
+    const options = [...(flags.recursive ? ['-r'] : []), ...(flags.preserve ? ['-p'] : [])];
+    return runProgram(
+      'scp',
+      [...target.options, '-P', String(target.port), ...options, '--', ...places],
+      context,
+    );
+  },
+};

@@ -1,0 +1,31 @@
+import type { Command, Flags } from '../command.ts';
+import { EXIT } from '../errors.ts';
+import { runProgram, shellQuote, sshArgs } from '../ssh/run.ts';
+import { sshTarget } from '../ssh/target.ts';
+
+export const ssh: Command = {
+  usage: 'ssh <name> [command..]',
+  describe: 'Open a shell in a workspace, or run a command line there',
+  examples: [
+    ['nexus ssh shop', 'a shell in its repository'],
+    ['nexus ssh shop -- -L 8080:localhost:3000', 'options of ssh itself after --'],
+    ['nexus ssh shop --print', 'the plain ssh command'],
+  ],
+  build: yargs =>
+    yargs
+      .positional('name', { type: 'string', demandOption: true, describe: 'Workspace' })
+      .positional('command', { type: 'string', array: true, default: [], describe: 'Run by its shell' })
+      .option('print', {
+        type: 'boolean',
+        default: false,
+        describe: 'Print the ssh command instead of running it',
+      }),
+  async run(raw, context) {
+    const flags = raw as Flags & { name: string; command: string[]; print: boolean };
+    const target = await sshTarget(flags.name, context);
+    const args = [...sshArgs(target, flags['--']), ...flags.command];
+    if (!flags.print) return runProgram('ssh', args, context);
+    context.print(['ssh', ...args].map(shellQuote).join(' '));
+    return EXIT.done;
+  },
+};

@@ -1,0 +1,55 @@
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import type { CommandContext } from '../command.ts';
+import { CliError } from '../errors.ts';
+import type { SshTarget } from './target.ts';
+
+/** Quotes for a POSIX shell. */
+export function shellQuote(word: string): string {
+  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Arguments for `ssh`: options, port, destination. */
+export function sshArgs(target: SshTarget, extra: string[] = []): string[] {
+  return [...target.options, '-p', String(target.port), ...extra, `${target.user}@${target.host}`];
+}
+
+/**
+ * Runs a program of OpenSSH with this process' own streams and resolves with its exit code (128 + n for signal n).
+ * Throws CliError when it is not installed.
+ */
+export function runProgram(program: 'ssh' | 'scp', args: string[], context: CommandContext): Promise<number> {
+  context.verbose(`${program} ${args.map(shellQuote).join(' ')}`);
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      stdio: [stdio(context.io.stdin, 0), stdio(context.io.stdout, 1), stdio(context.io.stderr, 2)],
+      env: context.io.env as NodeJS.ProcessEnv,
+    });
+    // Ctrl-C reaches it through the terminal; a signal sent to this process alone is passed on.
+    const stop = () => child.kill('SIGTERM');
+    context.signal.addEventListener('abort', stop, { once: true });
+    child.stdout?.pipe(context.io.stdout, { end: false });
+    child.stderr?.pipe(context.io.stderr, { end: false });
+    if (child.stdin) context.io.stdin.pipe(child.stdin);
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      const missing = error.code === 'ENOENT';
+      reject(
+        missing
+          ? new CliError(`${program} is not installed`, {
+              next: 'on Debian: apt-get install openssh-client',
+              cause: error,
+            })
+          : error,
+      );
+    });
+    child.once('close', (code, signal) => {
+      context.signal.removeEventListener('abort', stop);
+      resolve(code ?? 128 + (signal ? constants.signals[signal] : 0));
+    });
+  });
+}
+
+/** The process' own stream is handed down as it is (a terminal stays one); any other is piped. */
+function stdio(stream: unknown, fd: 0 | 1 | 2): 'inherit' | 'pipe' {
+  return stream === [process.stdin, process.stdout, process.stderr][fd] ? 'inherit' : 'pipe';
+}
