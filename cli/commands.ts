@@ -1,28 +1,29 @@
 import type { Command } from './command.ts';
 
-/** Where each command is. Loaded only when asked for, so that `nexus get` does not pay for `nexus up`. */
-export interface CommandEntry {
-  describe: string;
-  load: () => Promise<Command>;
-}
+/** Loads a command only when it is asked for, so that `nexus get` does not pay for `nexus up`. */
+export type LoadCommand = () => Promise<Command>;
 
-export const COMMANDS: Record<string, CommandEntry> = {
-  apply: {
-    describe: 'Make objects as declared in files',
-    load: async () => (await import('./commands/apply.ts')).apply,
-  },
-  get: { describe: 'Show objects', load: async () => (await import('./commands/get.ts')).get },
-  up: {
-    describe: 'Run a server and an agent on this machine',
-    load: async () => (await import('./commands/up.ts')).up,
-  },
-  controller: {
-    describe: 'Run the server alone',
-    load: async () => (await import('./commands/controller.ts')).controller,
-  },
-  agent: {
-    describe: "Run a node's agent alone",
-    load: async () => (await import('./commands/agent.ts')).agent,
-  },
-  version: { describe: 'Print versions', load: async () => (await import('./commands/version.ts')).version },
+/** In the order of the help. */
+export const COMMANDS: Record<string, LoadCommand> = {
+  up: async () => (await import('./commands/up.ts')).up,
+  apply: async () => (await import('./commands/apply.ts')).apply,
+  get: async () => (await import('./commands/get.ts')).get,
+  describe: async () => (await import('./commands/describe.ts')).describe,
+  delete: async () => (await import('./commands/delete.ts')).remove,
+  edit: async () => (await import('./commands/edit.ts')).edit,
+  diff: async () => (await import('./commands/diff.ts')).diff,
+  wait: async () => (await import('./commands/wait.ts')).wait,
+  explain: async () => (await import('./commands/explain.ts')).explain,
+  events: async () => (await import('./commands/events.ts')).events,
+  start: async () => (await import('./commands/power.ts')).start,
+  stop: async () => (await import('./commands/power.ts')).stop,
+  restart: async () => (await import('./commands/power.ts')).restart,
+  ssh: async () => (await import('./commands/ssh.ts')).ssh,
+  exec: async () => (await import('./commands/exec.ts')).exec,
+  logs: async () => (await import('./commands/logs.ts')).logs,
+  cp: async () => (await import('./commands/cp.ts')).cp,
+  'port-forward': async () => (await import('./commands/port-forward.ts')).portForward,
+  controller: async () => (await import('./commands/controller.ts')).controller,
+  agent: async () => (await import('./commands/agent.ts')).agent,
+  version: async () => (await import('./commands/version.ts')).version,
 };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import yargs, { type Argv } from 'yargs';
 import { systemClock } from '../controller/kit/clock.ts';
 import type { Command, Flags, Io } from './command.ts';
-import { COMMANDS } from './commands.ts';
+import { COMMANDS, type LoadCommand } from './commands.ts';
 import { createContext } from './context.ts';
 import { describeError, EXIT, usageError } from './errors.ts';
 import { onParentGone } from './up/parent.ts';
@@ -67,7 +67,7 @@ export async function runCli(argv: string[], io: Io, signal: AbortSignal): Promi
     globals(y);
     const home = io.env.NEXUS_HOME || join(io.env.HOME || homedir(), '.nexus');
     for (const key of wanted) {
-      const command = await (COMMANDS[key] as (typeof COMMANDS)[string]).load();
+      const command = await (COMMANDS[key] as LoadCommand)();
       register(y, command, async (c, flags) => {
         const context = createContext({ io, flags, signal, clock: systemClock, home });
         try {
