@@ -1,0 +1,118 @@
+import { isObject, type JsonObject } from '../schema/json-schema.ts';
+import { type FieldSet, FieldSetBuilder, isEmpty } from './field-set.ts';
+import {
+  fieldType,
+  itemElement,
+  type ListType,
+  type MapType,
+  type MergeType,
+  mergesItems,
+} from './merge-type.ts';
+
+/** The fields that an applied configuration speaks of. */
+export function toFieldSet(value: unknown, type: MergeType): FieldSet {
+  const set = new FieldSetBuilder();
+  collect(value, type, set);
+  return set.build();
+}
+
+function collect(value: unknown, type: MergeType, set: FieldSetBuilder): void {
+  if (isObject(value)) collectMap(value, type.map, set);
+  else if (Array.isArray(value)) collectList(value, type.list, set);
+  else set.member = true;
+}
+
+function collectMap(value: JsonObject, type: MapType, set: FieldSetBuilder): void {
+  if (type.atomic) {
+    set.member = true;
+    return;
+  }
+  for (const key of Object.keys(value)) {
+    const child = value[key];
+    if (child === undefined) continue;
+    const below = set.child(`f:${key}`);
+    collect(child, fieldType(type, key), below);
+    const hollow = child === null || (isObject(child) && Object.keys(child).length === 0);
+    if (hollow || !type.fields.has(key)) below.member = true;
+  }
+}
+
+function collectList(value: readonly unknown[], type: ListType, set: FieldSetBuilder): void {
+  if (!mergesItems(type, value)) {
+    set.member = true;
+    return;
+  }
+  for (const [element, items] of byElement(type, value)) {
+    const below = set.child(element);
+    below.member = true;
+    if (items.length === 1) collect(items[0], type.item, below);
+  }
+}
+
+/** Items by path element, in order; only stored lists may hold several of one. */
+export function byElement(type: ListType, list: readonly unknown[]): Map<string, unknown[]> {
+  const groups = new Map<string, unknown[]>();
+  for (const item of list) {
+    const element = itemElement(type, item) as string;
+    const group = groups.get(element);
+    if (group) group.push(item);
+    else groups.set(element, [item]);
+  }
+  return groups;
+}
+
+/** Adds `.` to the fields that the schema names and that have members below. */
+export function withNamedFields(set: FieldSet, type: MergeType): FieldSet {
+  if (isEmpty(set)) return set;
+  const out: Record<string, FieldSet> = {};
+  for (const element in set) {
+    const child = set[element] as FieldSet;
+    if (element.startsWith('f:')) {
+      const name = element.slice(2);
+      const inner = withNamedFields(child, fieldType(type.map, name));
+      out[element] = type.map.fields.has(name) && !isEmpty(inner) ? { '.': {}, ...inner } : inner;
+    } else if (element.startsWith('k:')) out[element] = withNamedFields(child, type.list.item);
+    else out[element] = child;
+  }
+  return out;
+}
+
+/** Takes the members of `set` out of `value`; undefined when nothing is left. */
+export function removeFields(value: unknown, set: FieldSet, type: MergeType): unknown {
+  if (isEmpty(set)) return value;
+  if (isObject(value)) return removeFromMap(value, set, type.map);
+  if (Array.isArray(value)) return removeFromList(value, set, type.list);
+  return value;
+}
+
+function isMember(child: FieldSet): boolean {
+  return '.' in child || isEmpty(child);
+}
+
+function removeFromMap(value: JsonObject, set: FieldSet, type: MapType): unknown {
+  if (type.atomic) return undefined;
+  const out: JsonObject = {};
+  for (const key of Object.keys(value)) {
+    const removed = set[`f:${key}`];
+    if (!removed) out[key] = value[key];
+    else if (!isMember(removed)) {
+      const left = removeFields(value[key], removed, fieldType(type, key));
+      if (left !== undefined) out[key] = left;
+    }
+  }
+  return Object.keys(out).length > 0 ? out : undefined;
+}
+
+function removeFromList(value: readonly unknown[], set: FieldSet, type: ListType): unknown {
+  if (!mergesItems(type, value)) return undefined;
+  const out: unknown[] = [];
+  for (const item of value) {
+    const removed = set[itemElement(type, item) as string];
+    if (!removed) out.push(item);
+    else if (!isMember(removed)) {
+      const left = removeFields(item, removed, type.item);
+      if (left !== undefined) out.push(left);
+    }
+  }
+  return out.length > 0 ? out : undefined;
+}
