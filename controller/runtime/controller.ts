@@ -28,14 +28,15 @@ export function watch<T extends KubeObject>(
   map: (object: T) => ObjectKey[] = object => [keyOf(object)],
   when: (change: Change<T>) => boolean = () => true,
 ): ControllerWatch {
+  // A worker that waits takes a key at once: the same key twice would be two passes.
+  const unique = (objects: (T | undefined)[]) =>
+    new Map(objects.flatMap(o => (o ? map(o) : [])).map(key => [formatKey(key), key])).values();
   return {
     synced: informer.synced,
     subscribe(enqueue) {
-      for (const object of informer.list()) for (const key of map(object)) enqueue(key);
+      for (const key of unique(informer.list())) enqueue(key);
       return informer.onChange(change => {
-        if (!when(change)) return;
-        for (const object of [change.old, change.now])
-          if (object) for (const key of map(object)) enqueue(key);
+        if (when(change)) for (const key of unique([change.old, change.now])) enqueue(key);
       });
     },
   };

@@ -1,9 +1,9 @@
-import type { KubeObject } from '../../crds/object.ts';
 import type { Transport, TransportRequest, TransportResponse } from '../../controller/client/transport.ts';
 import { ApiError } from '../../controller/kit/errors.ts';
+import type { KubeObject } from '../../crds/object.ts';
 
 type Fault = (request: TransportRequest & { url: URL }) => ApiError | Promise<unknown> | undefined;
-type Change = { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: KubeObject; at: number };
+type Change = { type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'; object: KubeObject; path: string };
 
 /**
  * Just enough of a Kubernetes API for tests of what stands on the client: objects of any kind with versions, conflicts,
@@ -51,7 +51,14 @@ export class TinyApi implements Transport {
     const object = this.#objects.get(path);
     if (!object) return;
     this.#objects.delete(path);
-    this.#tell('DELETED', { ...object, metadata: { ...object.metadata, resourceVersion: `${++this.#version}` } });
+    const metadata = { ...object.metadata, resourceVersion: `${++this.#version}` };
+    this.#tell('DELETED', { ...object, metadata }, path);
+  }
+
+  /** Tells every watcher how far it is. */
+  bookmark(): void {
+    const metadata = { name: '', resourceVersion: `${++this.#version}` };
+    this.#tell('BOOKMARK', { kind: 'X', apiVersion: 'v1', metadata }, '');
   }
 
   /** Forgets the history: watches from before are answered 410. */
@@ -127,24 +134,24 @@ export class TinyApi implements Transport {
     const [, namespace] = /\/namespaces\/([^/]+)\//.exec(path) ?? [];
     const metadata = {
       ...(namespace && { namespace }),
-      name: path.split('/').at(-1) as string,
       uid: old?.metadata.uid ?? `uid-${version}`,
       ...object.metadata,
+      name: path.split('/').at(-1) as string,
       resourceVersion: `${version}`,
     };
     const stored = { ...object, metadata };
     if (metadata.deletionTimestamp && !metadata.finalizers?.length) {
       this.#objects.delete(path);
-      this.#tell('DELETED', stored);
+      this.#tell('DELETED', stored, path);
     } else {
       this.#objects.set(path, stored);
-      this.#tell(old ? 'MODIFIED' : 'ADDED', stored);
+      this.#tell(old ? 'MODIFIED' : 'ADDED', stored, path);
     }
     return stored;
   }
 
-  #tell(type: Change['type'], object: KubeObject): void {
-    this.#changes.push({ type, object, at: Number(object.metadata.resourceVersion) });
+  #tell(type: Change['type'], object: KubeObject, path: string): void {
+    this.#changes.push({ type, object, path });
     for (const wake of this.#watchers) wake();
   }
 
@@ -183,15 +190,19 @@ export class TinyApi implements Transport {
         at = this.#version;
         for (const object of this.#matching(url.pathname)) yield line('ADDED', object);
         const annotations = { 'k8s.io/initial-events-end': 'true' };
-        yield line('BOOKMARK', { kind: 'X', apiVersion: 'v1', metadata: { resourceVersion: `${at}`, annotations } });
+        yield line('BOOKMARK', {
+          kind: 'X',
+          apiVersion: 'v1',
+          metadata: { resourceVersion: `${at}`, annotations },
+        });
       }
       for (;;) {
         if (cut.aborted) throw new ApiError('Unreachable', 'cut');
         if (signal?.aborted) throw signal.reason;
-        const next = this.#changes.find(change => change.at > at);
+        const next = this.#changes.find(change => versionOf(change.object) > at);
         if (next) {
-          at = next.at;
-          if (isIn(pathOf(next.object, url.pathname), url.pathname)) yield line(next.type, next.object);
+          at = versionOf(next.object);
+          if (next.type === 'BOOKMARK' || isIn(next.path, url.pathname)) yield line(next.type, next.object);
         } else
           await new Promise<void>(resolve => {
             wake = resolve;
@@ -207,15 +218,10 @@ export class TinyApi implements Transport {
 
 const line = (type: string, object: unknown) => Buffer.from(`${JSON.stringify({ type, object })}\n`);
 
-const isCollection = (path: string) => !/\/[a-z]+\/[^/]+$/.test(path.replace(/^.*\/(v\d\w*)(\/namespaces\/[^/]+)?/, ''));
+const isCollection = (path: string) =>
+  !/\/[a-z]+\/[^/]+$/.test(path.replace(/^.*\/(v\d\w*)(\/namespaces\/[^/]+)?/, ''));
 
-/** Where an object of the same collection as `collection` is kept. */
-function pathOf(object: KubeObject, collection: string): string {
-  const plural = collection.split('/').at(-1);
-  const prefix = collection.replace(/(\/namespaces\/[^/]+)?\/[^/]+$/, '');
-  const { name, namespace } = object.metadata;
-  return `${prefix}${namespace ? `/namespaces/${namespace}` : ''}/${plural}/${name}`;
-}
+const versionOf = (object: KubeObject) => Number(object.metadata.resourceVersion);
 
 function isIn(path: string, collection: string): boolean {
   const parent = path.replace(/\/[^/]+$/, '');

@@ -60,14 +60,20 @@ const command = fc.oneof(
   { weight: 4, arbitrary: fc.record({ op: fc.constant('add' as const), key }) },
   { weight: 4, arbitrary: fc.record({ op: fc.constant('get' as const) }) },
   { weight: 4, arbitrary: fc.record({ op: fc.constant('done' as const), key }) },
-  { weight: 3, arbitrary: fc.record({ op: fc.constant('addAfter' as const), key, ms: fc.integer({ min: -1, max: 30 }) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ op: fc.constant('addAfter' as const), key, ms: fc.integer({ min: -1, max: 30 }) }),
+  },
   { weight: 2, arbitrary: fc.record({ op: fc.constant('addRateLimited' as const), key }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('forget' as const), key }) },
-  { weight: 3, arbitrary: fc.record({ op: fc.constant('advance' as const), ms: fc.integer({ min: 1, max: 20 }) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ op: fc.constant('advance' as const), ms: fc.integer({ min: 1, max: 20 }) }),
+  },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('shutDown' as const) }) },
 );
 
-t.test('any order of calls has the results that client-go’s queue has', async t => {
+t.test('any order of calls has the results that client-go’s queue has', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(command, { maxLength: 60 }), async commands => {
       const clock = new FakeClock(0);
@@ -104,7 +110,8 @@ t.test('any order of calls has the results that client-go’s queue has', async 
           queue.shutDown();
           model.shutDown();
         }
-        if (queue.length !== model.queue.length) throw new Error(`length ${queue.length}, not ${model.queue.length}`);
+        if (queue.length !== model.queue.length)
+          throw new Error(`length ${queue.length}, not ${model.queue.length}`);
         for (const k of ['a', 'b', 'c', 'd'])
           if (queue.numRequeues(k) !== (model.failures.get(k) ?? 0)) throw new Error(`requeues of ${k}`);
       }
@@ -113,7 +120,7 @@ t.test('any order of calls has the results that client-go’s queue has', async 
   );
 });
 
-t.test('with many workers no key is ever in two hands, and none is lost', async t => {
+t.test('with many workers no key is ever in two hands, and none is lost', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.tuple(key, fc.integer({ min: 0, max: 5 })), { minLength: 1, maxLength: 60 }),

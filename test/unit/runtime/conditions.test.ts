@@ -1,6 +1,11 @@
 import t from 'tap';
+import {
+  getCondition,
+  isTrue,
+  removeCondition,
+  setCondition,
+} from '../../../controller/runtime/conditions.ts';
 import type { Condition } from '../../../crds/object.ts';
-import { getCondition, isTrue, removeCondition, setCondition } from '../../../controller/runtime/conditions.ts';
 
 const at = (seconds: number) => Date.UTC(2026, 0, 1, 0, 0, seconds);
 const ready = { type: 'Ready', status: 'True', reason: 'Ok', message: 'All is well.' } as const;

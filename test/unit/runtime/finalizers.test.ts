@@ -1,18 +1,26 @@
 import t from 'tap';
+import { createClient } from '../../../controller/client/create-client.ts';
+import {
+  addFinalizer,
+  hasFinalizer,
+  isDeleting,
+  removeFinalizer,
+} from '../../../controller/runtime/finalizers.ts';
+import { patchStatusIfChanged } from '../../../controller/runtime/patch-status.ts';
 import { WORKSPACE } from '../../../crds/kinds.ts';
 import type { Workspace } from '../../../crds/types.generated.ts';
-import { createClient } from '../../../controller/client/create-client.ts';
-import { addFinalizer, hasFinalizer, isDeleting, removeFinalizer } from '../../../controller/runtime/finalizers.ts';
-import { patchStatusIfChanged } from '../../../controller/runtime/patch-status.ts';
 import { TinyApi } from '../../support/tiny-api.ts';
 
 const path = '/apis/nexus.dev/v1alpha1/namespaces/default/workspaces/shop';
+const conflict = { name: 'ApiError', reason: 'Conflict' };
 const key = { name: 'shop', namespace: 'default' };
 
 function setup(metadata = {}) {
   const api = new TinyApi();
   const client = createClient({ transport: api });
-  const object = api.put(path, { metadata: { name: 'shop', namespace: 'default', ...metadata } }) as Workspace;
+  const object = api.put(path, {
+    metadata: { name: 'shop', namespace: 'default', ...metadata },
+  }) as Workspace;
   return { api, client, object };
 }
 
@@ -35,7 +43,7 @@ t.test('an object that is being deleted gets no finalizer', async t => {
 t.test('an object that changed since it was read is a conflict, and nothing is lost', async t => {
   const { api, client, object } = setup();
   api.put(path, { ...object, metadata: { ...object.metadata, finalizers: ['else/x'] } });
-  await t.rejects(addFinalizer(client, WORKSPACE, object, 'nexus.dev/x'), { reason: 'Conflict' });
+  await t.rejects(addFinalizer(client, WORKSPACE, object, 'nexus.dev/x'), conflict);
   t.same(api.get(path)?.metadata.finalizers, ['else/x']);
 });
 
@@ -55,7 +63,7 @@ t.test('a finalizer is removed once; the last one lets the object go', async t =
 t.test('other errors of a removal are told', async t => {
   const { api, client, object } = setup({ finalizers: ['a/b'] });
   api.put(path, { ...object });
-  await t.rejects(removeFinalizer(client, WORKSPACE, object, 'a/b'), { reason: 'Conflict' });
+  await t.rejects(removeFinalizer(client, WORKSPACE, object, 'a/b'), conflict);
 });
 
 t.test('status is written in one patch of what differs', async t => {

@@ -15,20 +15,23 @@ t.test('a key that is added many times is handed out once, in the order of first
   t.same([await queue.get(), await queue.get(), await queue.get()], ['a', 'b', 'c']);
 });
 
-t.test('a key that is being processed is not handed out again until it is done, and then comes last', async t => {
-  const { queue } = make();
-  queue.add('a');
-  t.equal(await queue.get(), 'a');
-  queue.add('a');
-  queue.add('a');
-  queue.add('b');
-  t.equal(queue.length, 1);
-  t.equal(await queue.get(), 'b');
-  queue.done('a');
-  t.equal(await queue.get(), 'a');
-  queue.done('a');
-  t.equal(queue.length, 0, 'two adds while processing are one more pass');
-});
+t.test(
+  'a key that is being processed is not handed out again until it is done, and then comes last',
+  async t => {
+    const { queue } = make();
+    queue.add('a');
+    t.equal(await queue.get(), 'a');
+    queue.add('a');
+    queue.add('a');
+    queue.add('b');
+    t.equal(queue.length, 1);
+    t.equal(await queue.get(), 'b');
+    queue.done('a');
+    t.equal(await queue.get(), 'a');
+    queue.done('a');
+    t.equal(queue.length, 0, 'two adds while processing are one more pass');
+  },
+);
 
 t.test('those who wait are served in their order, one key each', async t => {
   const { queue } = make();
