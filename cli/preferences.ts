@@ -53,7 +53,10 @@ export function setPreference(data: Preferences, key: string, value: string | un
   const parts = key.split('.');
   const last = parts.pop() as string;
   let at = data as Record<string, unknown>;
-  for (const part of parts) at = (at[part] ??= {}) as Record<string, unknown>;
+  for (const part of parts) {
+    at[part] ??= {};
+    at = at[part] as Record<string, unknown>;
+  }
   if (value === undefined) delete at[last];
   else at[last] = value === 'true' ? true : value === 'false' ? false : value;
 }

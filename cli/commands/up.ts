@@ -9,6 +9,7 @@ import type { Command } from '../command.ts';
 import { EXIT } from '../errors.ts';
 import { optionFlags, passFlags } from '../option-flags.ts';
 import { keepRunning } from '../up/keep-running.ts';
+import { ensureOwnKeys } from '../up/own-keys.ts';
 import { tellParentReady } from '../up/parent.ts';
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
@@ -35,6 +36,7 @@ export const up: Command = {
     const { values: server } = resolveOptions(SERVER_OPTIONS, { flags, env: context.io.env });
     const { values: agent } = resolveOptions(AGENT_OPTIONS, { flags, env: context.io.env });
     mkdirSync(context.home, { recursive: true, mode: 0o700 });
+    ensureOwnKeys(context.home, context.io.env.HOME);
     const nodeName = server.localNode ?? agent.nodeName ?? nodeNameFrom(hostname());
     const env = { ...context.io.env, NEXUS_HOME: context.home };
     const abort = new AbortController();
