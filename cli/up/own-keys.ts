@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
-import ssh2 from 'ssh2';
+import { generateSshKey } from '../../controller/kit/ssh-key.ts';
 import { ownKeyFile } from '../ssh/target.ts';
 
 /**
@@ -12,11 +12,9 @@ export function ensureOwnKeys(home: string, personHome: string | undefined): voi
   const key = ownKeyFile(home);
   mkdirSync(dirname(key), { recursive: true, mode: 0o700 });
   if (!existsSync(key)) {
-    const pair = ssh2.utils.generateKeyPairSync('ed25519', {
-      comment: `nexus ${userInfo().username}@${hostname()}`,
-    });
-    writeFileSync(`${key}.pub`, `${pair.public}\n`, { mode: 0o644 });
-    writeFileSync(key, pair.private, { mode: 0o600, flag: 'wx' });
+    const { privateKey, publicKey } = generateSshKey(`nexus ${userInfo().username}@${hostname()}`);
+    writeFileSync(`${key}.pub`, `${publicKey}\n`, { mode: 0o644 });
+    writeFileSync(key, privateKey, { mode: 0o600, flag: 'wx' });
     chmodSync(key, 0o600);
   }
   const file = join(home, 'authorized_keys');

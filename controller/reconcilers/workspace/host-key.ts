@@ -3,6 +3,7 @@ import { apiVersionOf, WORKSPACE } from '../../../crds/kinds.ts';
 import { LABEL_WORKSPACE_UID, SECRET_HOST_KEY } from '../../../crds/names.ts';
 import type { Secret } from '../../../crds/object.ts';
 import type { Workspace } from '../../../crds/types.generated.ts';
+import { generateSshKey } from '../../kit/ssh-key.ts';
 
 const PUBLIC_KEY = `${SECRET_HOST_KEY}.pub`;
 
@@ -17,7 +18,7 @@ export function hostKeySecretName(workspace: string): string {
  */
 export function newHostKeySecret(workspace: Workspace): Secret {
   const { name, namespace, uid } = workspace.metadata;
-  const pair = ssh2.utils.generateKeyPairSync('ed25519');
+  const { privateKey, publicKey } = generateSshKey();
   const withLineEnd = (text: string) => Buffer.from(`${text.trim()}\n`, 'utf8').toString('base64');
   return {
     apiVersion: 'v1',
@@ -31,7 +32,7 @@ export function newHostKeySecret(workspace: Workspace): Secret {
       ],
     },
     type: 'Opaque',
-    data: { [SECRET_HOST_KEY]: withLineEnd(pair.private), [PUBLIC_KEY]: withLineEnd(pair.public) },
+    data: { [SECRET_HOST_KEY]: withLineEnd(privateKey), [PUBLIC_KEY]: withLineEnd(publicKey) },
   };
 }
 
