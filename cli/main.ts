@@ -4,6 +4,7 @@ import yargs, { type Argv } from 'yargs';
 import { systemClock } from '../controller/kit/clock.ts';
 import type { Command, Flags, Io } from './command.ts';
 import { COMMANDS, type LoadCommand } from './commands.ts';
+import { completeNames } from './complete.ts';
 import { createContext } from './context.ts';
 import { describeError, EXIT, usageError } from './errors.ts';
 import { onParentGone } from './up/parent.ts';
@@ -66,6 +67,25 @@ export async function runCli(argv: string[], io: Io, signal: AbortSignal): Promi
       });
     globals(y);
     const home = io.env.NEXUS_HOME || join(io.env.HOME || homedir(), '.nexus');
+    y.completion(
+      'completion',
+      'Print a completion script: source <(nexus completion)',
+      (
+        _current: string,
+        words: Record<string, unknown>,
+        defaults: (onDone: (error: Error | null, names: string[] | undefined) => void) => void,
+        done: (names: string[]) => void,
+      ) => {
+        const context = createContext({ io, flags: { verbose: false }, signal, clock: systemClock, home });
+        defaults((_error, known) => {
+          const typed = (words._ as unknown[]).map(String).slice(1);
+          void completeNames(typed, context).then(async names => {
+            await context.close();
+            done([...names, ...(known ?? [])]);
+          });
+        });
+      },
+    );
     for (const key of wanted) {
       const command = await (COMMANDS[key] as LoadCommand)();
       register(y, command, async (c, flags) => {

@@ -1,0 +1,46 @@
+import { WORKSPACE } from '../crds/kinds.ts';
+import type { CommandContext } from './command.ts';
+import { resolveResource } from './resources.ts';
+
+/** Commands whose first argument is the name of a workspace. */
+const TAKES_WORKSPACE = new Set(['ssh', 'exec', 'logs', 'cp', 'port-forward', 'start', 'stop', 'restart']);
+/** Commands whose arguments are a kind and then names of it. */
+const TAKES_KIND = new Set(['get', 'describe', 'delete', 'edit', 'wait']);
+const KINDS = [
+  'workspaces',
+  'nodes',
+  'placements',
+  'secrets',
+  'configmaps',
+  'events',
+  'namespaces',
+  'leases',
+  'crds',
+];
+/** A shell waits while this runs. */
+const TIMEOUT_MS = 1500;
+
+/** Names that may come next after the words so far; none when the server is not there. */
+export async function completeNames(words: string[], context: CommandContext): Promise<string[]> {
+  const [command = '', ...rest] = words;
+  if (TAKES_KIND.has(command) && rest.length <= 1) return KINDS;
+  const kind = TAKES_WORKSPACE.has(command)
+    ? WORKSPACE.plural
+    : TAKES_KIND.has(command)
+      ? rest[0]
+      : undefined;
+  if (!kind) return [];
+  const giveUp = new AbortController();
+  const cancel = context.clock.after(TIMEOUT_MS, () => giveUp.abort());
+  try {
+    const resource = await resolveResource(kind, context.client, giveUp.signal);
+    const client = await context.client();
+    const namespace = resource.namespaced ? await context.namespace() : undefined;
+    const { items } = await client.list(resource, { namespace, limit: 200, signal: giveUp.signal });
+    return items.map(({ metadata }) => metadata.name);
+  } catch {
+    return [];
+  } finally {
+    cancel();
+  }
+}

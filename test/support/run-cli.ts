@@ -1,0 +1,40 @@
+import { PassThrough, Readable } from 'node:stream';
+import type { Io } from '../../cli/command.ts';
+import { runCli } from '../../cli/main.ts';
+
+export interface CliResult {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface CliOptions {
+  stdin?: string;
+  env?: Record<string, string | undefined>;
+  cwd?: string;
+  signal?: AbortSignal;
+  /** Called with each piece of standard output as it comes. */
+  onOutput?: (soFar: string) => void;
+}
+
+/** Runs a command line in this process, with streams and environment of its own. */
+export async function cli(args: string[], options: CliOptions = {}): Promise<CliResult> {
+  const out = { stdout: '', stderr: '' };
+  const collect = (name: 'stdout' | 'stderr') => {
+    const stream = new PassThrough();
+    stream.on('data', chunk => {
+      out[name] += chunk;
+      if (name === 'stdout') options.onOutput?.(out.stdout);
+    });
+    return stream;
+  };
+  const io: Io = {
+    stdin: Readable.from(options.stdin === undefined ? [] : [Buffer.from(options.stdin)]),
+    stdout: collect('stdout'),
+    stderr: collect('stderr'),
+    env: { NO_COLOR: '1', PATH: process.env.PATH, ...options.env },
+    cwd: options.cwd ?? process.cwd(),
+  };
+  const code = await runCli(args, io, options.signal ?? new AbortController().signal);
+  return { code, ...out };
+}

@@ -1,0 +1,138 @@
+import t from 'tap';
+import { parsePlace } from '../../../cli/commands/cp.ts';
+import { parseForward } from '../../../cli/commands/port-forward.ts';
+import { nodeNameFrom } from '../../../cli/commands/up.ts';
+import { parseExpectation } from '../../../cli/commands/wait.ts';
+import { EXIT } from '../../../cli/errors.ts';
+import { parseFormat } from '../../../cli/output/format.ts';
+import { renderTable } from '../../../cli/output/table.ts';
+import { shellQuote } from '../../../cli/ssh/run.ts';
+import { verdict } from '../../../cli/wait/ready.ts';
+import type { KubeObject } from '../../../crds/object.ts';
+import type { Workspace } from '../../../crds/types.generated.ts';
+
+t.test('a place is in a workspace only when it looks like one', async t => {
+  t.same(parsePlace('shop:workspace/x'), { workspace: 'shop', path: 'workspace/x' });
+  t.same(parsePlace('ws/shop:x'), { workspace: 'shop', path: 'x' });
+  t.same(parsePlace('./a:b'), { path: './a:b' });
+  t.same(parsePlace('c:\\x'), { path: 'c:\\x' });
+  t.same(parsePlace('plain'), { path: 'plain' });
+});
+
+t.test('a forward is read by number, by service, and with another port here', async t => {
+  const spec = {
+    services: [{ name: 'web', command: 'x', port: 3000 }],
+    ports: [{ name: 'debug', port: 9229 }],
+  };
+  t.same(parseForward('3000', spec), { local: 3000, remote: 3000 });
+  t.same(parseForward('8080:3000', spec), { local: 8080, remote: 3000 });
+  t.same(parseForward('web', spec), { local: 3000, remote: 3000 });
+  t.same(parseForward('8080:debug', spec), { local: 8080, remote: 9229 });
+  for (const bad of ['nope', '0', '70000', 'web:web:', 'x:3000'])
+    t.throws(() => parseForward(bad, spec), { exitCode: EXIT.usage }, bad);
+});
+
+t.test('any host name gives the name of a node', async t => {
+  t.equal(nodeNameFrom('Box_1.example.com'), 'box-1');
+  t.equal(nodeNameFrom('---'), 'node');
+  t.equal(nodeNameFrom(''), 'node');
+  t.ok(nodeNameFrom('x'.repeat(80)).length <= 50);
+});
+
+t.test('words are quoted so that a shell gives them back', async t => {
+  t.equal(shellQuote('plain-1.0'), 'plain-1.0');
+  t.equal(shellQuote("it's"), `'it'\\''s'`);
+  t.equal(shellQuote(''), "''");
+  t.equal(shellQuote('a b;$(c)'), "'a b;$(c)'");
+});
+
+t.test('an output format that is not known is wrong use', async t => {
+  t.same(parseFormat('wide'), { kind: 'table', wide: true });
+  t.same(parseFormat('jsonpath={.a}'), { kind: 'jsonpath', template: '{.a}' });
+  t.throws(() => parseFormat('xml'), { exitCode: EXIT.usage });
+});
+
+const object = (status: object, generation = 2): KubeObject =>
+  ({ apiVersion: 'v1', kind: 'X', metadata: { name: 'x', generation }, status }) as KubeObject;
+
+t.test('what is waited for is told from what is there', async t => {
+  const ready = (status: string, observedGeneration: number) =>
+    object({ conditions: [{ type: 'Ready', status, observedGeneration }] });
+  t.equal(await parseExpectation('condition=Ready')(ready('True', 2)), true);
+  t.equal(await parseExpectation('condition=ready=false')(ready('False', 2)), true);
+  t.equal(
+    await parseExpectation('condition=Ready')(ready('True', 1)),
+    false,
+    'an earlier spec does not count',
+  );
+  t.equal(await parseExpectation('condition=Ready')(undefined), false);
+  t.equal(await parseExpectation('delete')(undefined), true);
+  t.equal(await parseExpectation('delete')(object({})), false);
+  t.equal(await parseExpectation('create')(object({})), true);
+  t.equal(await parseExpectation('phase=running')(object({ phase: 'Running' })), true);
+  t.equal(await parseExpectation('jsonpath={.status.phase}=Running')(object({ phase: 'Running' })), true);
+  t.equal(await parseExpectation('jsonpath={.status.phase}=Running')(object({ phase: 'Failed' })), false);
+  t.throws(() => parseExpectation('soon'), { exitCode: EXIT.usage });
+});
+
+const workspace = (spec: object, status: object | undefined): Workspace =>
+  ({
+    apiVersion: 'nexus.dev/v1alpha1',
+    kind: 'Workspace',
+    metadata: { name: 'a', generation: 3 },
+    spec,
+    status,
+  }) as Workspace;
+
+t.test('a workspace is ready only by a status that speaks of its spec', async t => {
+  const conditions = (observedGeneration: number) => [{ type: 'Ready', status: 'True', observedGeneration }];
+  t.same(verdict(workspace({}, undefined)), { done: false });
+  t.same(verdict(workspace({}, { observedGeneration: 2, phase: 'Running', conditions: conditions(2) })), {
+    done: false,
+  });
+  t.same(verdict(workspace({}, { observedGeneration: 3, phase: 'Running', conditions: conditions(3) })), {
+    done: true,
+    ok: true,
+  });
+  t.same(verdict(workspace({}, { observedGeneration: 3, phase: 'Failed' })), { done: true, ok: false });
+  t.same(verdict(workspace({ running: false }, { observedGeneration: 3, phase: 'Stopped' })), {
+    done: true,
+    ok: true,
+  });
+  t.same(verdict(workspace({ running: false }, { observedGeneration: 3, phase: 'Stopping' })), {
+    done: false,
+  });
+});
+
+t.test('a table lines up, and what users wrote cannot move the cursor', async t => {
+  const table = {
+    kind: 'Table' as const,
+    metadata: {},
+    columnDefinitions: [
+      { name: 'Name', type: 'string' },
+      { name: 'Phase', type: 'string' },
+      { name: 'Image', type: 'string', priority: 1 },
+    ],
+    rows: [
+      {
+        cells: ['shop', 'Running', 'x'],
+        object: { metadata: { name: 'shop', namespace: 'a', labels: { b: '2', a: '1' } } },
+      },
+      {
+        cells: ['a-long-name', '\u001b[31mred', null],
+        object: { metadata: { name: 'a-long-name', namespace: 'b' } },
+      },
+    ],
+  };
+  const plain = { wide: false, withNamespace: false, withLabels: false, noHeaders: false };
+  t.same(renderTable(table, plain), [
+    'NAME          PHASE',
+    'shop          Running',
+    'a-long-name    [31mred',
+  ]);
+  t.same(renderTable(table, { ...plain, wide: true, noHeaders: true })[1], 'a-long-name    [31mred   <none>');
+  t.match(
+    renderTable(table, { ...plain, withNamespace: true, withLabels: true })[1],
+    /^a +shop +Running +a=1,b=2$/,
+  );
+});
