@@ -1,0 +1,43 @@
+import type { Client } from '../controller/client/client.ts';
+import type { Clock } from '../controller/kit/clock.ts';
+import type { Logger } from '../controller/kit/log.ts';
+import type { EventRecorder } from '../controller/runtime/reconciler.ts';
+import type { AgentMetrics } from './agent-metrics.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import type { DriverName } from './driver.ts';
+import type { EngineView } from './engine/engine-view.ts';
+import type { Forwarder } from './forwards/forwarder.ts';
+import type { Guest } from './guest/guest.ts';
+import type { Probe } from './health/probe.ts';
+import type { NodeFacts } from './model/resolve.ts';
+import type { Unit } from './reconcile/unit.ts';
+import type { TunnelFactory } from './ssh/tunnel.ts';
+import type { StatusWriter } from './status/status-writer.ts';
+
+/** One driver with all that is needed to work with its instances. */
+export interface Backend {
+  readonly name: DriverName;
+  readonly view: EngineView;
+  readonly guest: Guest;
+  readonly facts: NodeFacts;
+  readonly forwarder: Forwarder;
+  readonly tunnel: TunnelFactory;
+  readonly probe: (unit: Unit) => Probe;
+}
+
+/** What passes over placements share. Built in main.ts alone. */
+export interface AgentContext {
+  readonly nodeName: string;
+  readonly namespace: string;
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly random: () => number;
+  readonly backends: ReadonlyMap<DriverName, Backend>;
+  readonly events: EventRecorder;
+  readonly checkpoint: Checkpoint;
+  readonly statuses: StatusWriter;
+  readonly metrics: AgentMetrics;
+  /** Asks for a pass over a placement. */
+  readonly wake: (placement: string) => void;
+}

@@ -1,0 +1,99 @@
+import type { Clock } from '../controller/kit/clock.ts';
+import type { Logger } from '../controller/kit/log.ts';
+import type { Backend } from './agent-context.ts';
+import type { Driver, DriverName, EngineEvent } from './driver.ts';
+import { createDockerDriver } from './drivers/docker/docker-driver.ts';
+import { createMemoryDriver, type MemoryDriver } from './drivers/memory/memory-driver.ts';
+import { createEngineView } from './engine/engine-view.ts';
+import { createMemoryForwarder } from './forwards/memory-forwarder.ts';
+import { createTcpForwarder } from './forwards/tcp-forwarder.ts';
+import type { Guest } from './guest/guest.ts';
+import { createMemoryGuest } from './guest/memory-guest.ts';
+import { guestCommand, guestTmpfs } from './guest/program.ts';
+import { createScriptGuest } from './guest/script-guest.ts';
+import { createMemoryProbe } from './health/memory-probe.ts';
+import { createProbe } from './health/probe.ts';
+import type { NodeFacts } from './model/resolve.ts';
+import type { Unit } from './reconcile/unit.ts';
+import type { AgentKey } from './ssh/agent-key.ts';
+import { dialPort } from './ssh/dial.ts';
+import { memoryTunnels } from './ssh/memory-tunnel.ts';
+import { createTunnel } from './ssh/tunnel.ts';
+
+export interface BackendDeps {
+  nodeName: string;
+  sshBind: string;
+  dockerSocket: string;
+  key: AgentKey;
+  clock: Clock;
+  log: Logger;
+  random: () => number;
+  units: ReadonlyMap<string, Unit>;
+  wake: (placement: string) => void;
+  onEngineEvent: (placement: string | undefined, type: EngineEvent['type'] | 'lost' | 'back') => void;
+}
+
+/** A driver made elsewhere (tests share engines and inject faults), with the guest that goes with it. */
+export interface GivenDriver {
+  driver: Driver;
+  guest?: Guest;
+}
+
+/** A driver with its guest, forwarder, tunnels and checks. */
+export function createBackend(given: DriverName | GivenDriver, deps: BackendDeps): Backend {
+  const { clock, log, random } = deps;
+  const driver = typeof given === 'string' ? makeDriver(given, deps) : given.driver;
+  const guest = (typeof given === 'string' ? undefined : given.guest) ?? makeGuest(driver, deps);
+  const facts: NodeFacts = {
+    nodeName: deps.nodeName,
+    sshBind: deps.sshBind,
+    agentKey: deps.key.publicKey,
+    boot: { command: guestCommand(), env: {}, tmpfs: guestTmpfs() },
+    render: desired => guest.render(desired),
+  };
+  const view = createEngineView({ driver, clock, log, random, onEvent: deps.onEngineEvent });
+  const base = { name: driver.name, view, guest, facts };
+  if (driver.name === 'memory')
+    return {
+      ...base,
+      forwarder: createMemoryForwarder(isMemory(driver) ? { taken: driver.engine.takenPorts } : {}),
+      tunnel: memoryTunnels(guest),
+      probe: () => createMemoryProbe(guest),
+    };
+  const dial = (unit: Unit | undefined, port: number) => {
+    const tunnel = unit?.tunnel?.tunnel;
+    const reach = {
+      ...(unit?.address !== undefined && { address: unit.address }),
+      ...(tunnel && { tunnel: tunnel.open }),
+    };
+    return dialPort(reach, port, clock);
+  };
+  return {
+    ...base,
+    forwarder: createTcpForwarder({
+      nodeAddress: deps.sshBind,
+      dial: (owner, port) => dial(deps.units.get(owner), port),
+      onFailure: deps.wake,
+    }),
+    tunnel: (target, onChange) =>
+      createTunnel({ target, privateKey: deps.key.privateKey, clock, log, random, onChange }),
+    probe: unit => createProbe({ guest, clock, dial: port => dial(unit, port) }),
+  };
+}
+
+function makeDriver(name: DriverName, { nodeName: node, clock, log, dockerSocket }: BackendDeps): Driver {
+  switch (name) {
+    case 'docker':
+      return createDockerDriver({ node, clock, log, socketPath: dockerSocket });
+    case 'memory':
+      return createMemoryDriver({ node, clock });
+    default:
+      throw new Error(`this agent has no driver ${name}; it has docker and memory`);
+  }
+}
+
+function makeGuest(driver: Driver, { clock, log }: BackendDeps): Guest {
+  return isMemory(driver) ? createMemoryGuest({ driver, clock }) : createScriptGuest({ driver, clock, log });
+}
+
+const isMemory = (driver: Driver): driver is MemoryDriver => driver.name === 'memory' && 'engine' in driver;

@@ -1,0 +1,81 @@
+import { slept } from '../../controller/kit/abort.ts';
+import { Backoff } from '../../controller/kit/backoff.ts';
+import type { Clock } from '../../controller/kit/clock.ts';
+import type { Logger } from '../../controller/kit/log.ts';
+import type { Guest, GuestState } from '../guest/guest.ts';
+
+/** The inside of one running instance, followed over one long-lived process until it is stopped. */
+export interface GuestWatch {
+  readonly instanceId: string;
+  /** As last told; asked for when nothing was told yet or something was done since. Throws DriverError. */
+  read(signal?: AbortSignal): Promise<GuestState>;
+  /** Something was done in the instance: the next read asks. */
+  invalidate(): void;
+  stop(): Promise<void>;
+}
+
+export interface GuestWatchOptions {
+  guest: Guest;
+  instanceId: string;
+  clock: Clock;
+  log: Logger;
+  random: () => number;
+  onChange: () => void;
+}
+
+const ASK_TIMEOUT_MS = 15_000;
+
+export function createGuestWatch(options: GuestWatchOptions): GuestWatch {
+  const { guest, instanceId, clock, log, onChange } = options;
+  const stopping = new AbortController();
+  let latest: GuestState | undefined;
+  /** Only what a watch would correct may be kept. */
+  let live = false;
+
+  const follow = async () => {
+    const backoff = new Backoff({ baseMs: 500, maxMs: 15_000 }, options.random);
+    while (!stopping.signal.aborted) {
+      try {
+        for await (const state of guest.watch(instanceId, stopping.signal)) {
+          backoff.reset();
+          live = true;
+          latest = state;
+          onChange();
+        }
+      } catch (error) {
+        if (!stopping.signal.aborted)
+          log.debug({ err: error, instance: instanceId }, 'the inside went silent');
+      }
+      latest = undefined;
+      live = false;
+      if (!(await slept(clock, backoff.next() + 100, stopping.signal))) break;
+    }
+  };
+  const following = follow();
+
+  return {
+    instanceId,
+    async read(signal) {
+      if (latest) return latest;
+      const timeout = new AbortController();
+      const cancel = clock.after(ASK_TIMEOUT_MS, () =>
+        timeout.abort(new Error(`the inside did not answer within ${ASK_TIMEOUT_MS / 1000} s`)),
+      );
+      try {
+        const signals = [timeout.signal, stopping.signal, ...(signal ? [signal] : [])];
+        const state = await guest.state(instanceId, AbortSignal.any(signals));
+        if (live) latest ??= state;
+        return state;
+      } finally {
+        cancel();
+      }
+    },
+    invalidate() {
+      latest = undefined;
+    },
+    async stop() {
+      stopping.abort();
+      await following;
+    },
+  };
+}

@@ -1,0 +1,83 @@
+import type { HealthCheck, PlacementForward } from '../../crds/kinds.ts';
+import type { DriverName, GuestFile, InstanceSpec } from '../driver.ts';
+import type { CloneRequest, GuestConfig } from '../guest/guest.ts';
+
+/** What a Placement and its Secret ask of this node, resolved: no reference left, nothing to look up. */
+export interface Desired {
+  /** Name of the Placement. */
+  name: string;
+  workspaceUid: string;
+  generation: number;
+  workspaceGeneration: number;
+  driver: DriverName;
+  deleting: boolean;
+  running: boolean;
+  retainVolume: boolean;
+  image: string;
+  /** Everything but the image's id and the files, which are known when it is made. */
+  instance: Omit<InstanceSpec, 'imageId' | 'files'>;
+  /** The parts of the spec-hash. */
+  immutable: Immutable;
+  /** Opaque; a change restarts the instance once. */
+  restartMark?: string;
+  /** Absent while the Secret that this spec speaks of is not known: the inside is left as it is. */
+  inside?: Inside;
+  /** Why `inside` is absent, for people. */
+  insideMissing?: string;
+  /** Files that the instance needs before its first start, known without the Secret. */
+  bootFiles: GuestFile[];
+  user: string;
+  repo?: DesiredRepo;
+  hooks: Partial<Record<'preStart' | 'postStart' | 'preStop', DesiredHook>>;
+  services: DesiredService[];
+  forwards: PlacementForward[];
+  sshPort: number;
+}
+
+/** What cannot change in place. */
+export interface Immutable {
+  driver: DriverName;
+  /** As asked for; a tag that moves does not disturb a workspace. */
+  image: string;
+  user: string;
+  volume: string;
+  mountPath: string;
+  publish: InstanceSpec['publish'];
+}
+
+export interface Inside {
+  config: GuestConfig;
+  /** `ssh-ed25519 AAAA…` of the host key. */
+  hostPublicKey: string;
+  credentials?: CloneRequest['credentials'];
+}
+
+export interface DesiredRepo {
+  url: string;
+  ref?: string;
+  /** Digest of all that a clone depends on; attempts are told apart by a suffix. */
+  token: string;
+}
+
+export interface DesiredHook {
+  command: string;
+  token: string;
+}
+
+export interface DesiredService {
+  name: string;
+  port?: number;
+  dependsOn: string[];
+  check?: ResolvedCheck;
+}
+
+/** A health check with its defaults filled in. Exactly one of http, tcp and exec is there. */
+export interface ResolvedCheck {
+  http?: { path: string; port: number };
+  tcp?: { port: number };
+  exec?: NonNullable<HealthCheck['exec']>;
+  intervalMs: number;
+  timeoutMs: number;
+  initialDelayMs: number;
+  failureThreshold: number;
+}

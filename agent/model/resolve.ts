@@ -1,0 +1,233 @@
+import { digest, sha256 } from '../../controller/kit/hash.ts';
+import { secretHash } from '../../controller/kit/secret-hash.ts';
+import type { PlacementEnv, PlacementService } from '../../crds/kinds.ts';
+import {
+  DEFAULT_PIDS,
+  LABEL_NODE,
+  LABEL_PLACEMENT,
+  LABEL_SPEC_HASH,
+  LABEL_WORKSPACE_UID,
+  SECRET_GIT_PASSWORD,
+  SECRET_GIT_SSH_KEY,
+  SECRET_GIT_USERNAME,
+  SECRET_HOST_KEY,
+} from '../../crds/names.ts';
+import type { Secret } from '../../crds/object.ts';
+import type { Placement, PlacementSpec } from '../../crds/types.generated.ts';
+import type { DriverName, InstanceSpec } from '../driver.ts';
+import { type CloneRequest, GUEST_SSH_PORT, type Guest, type GuestDesired } from '../guest/guest.ts';
+import { publicKeyOf } from '../ssh/host-key.ts';
+import type { Desired, DesiredService, Immutable, Inside, ResolvedCheck } from './desired.ts';
+import { specHash } from './spec-hash.ts';
+
+/** On a volume that outlives its placement. */
+export const LABEL_RETAINED = 'nexus.dev/retained';
+
+/** What is the same for every placement of a node. */
+export interface NodeFacts {
+  nodeName: string;
+  /** Where the engine publishes SSH. */
+  sshBind: string;
+  /** `ssh-ed25519 AAAA…` of the agent's tunnels. */
+  agentKey?: string;
+  /** What runs in every instance. */
+  boot: Pick<InstanceSpec, 'command' | 'env' | 'tmpfs'>;
+  render: Guest['render'];
+}
+
+/** Pure. A Secret that is not there, or not yet the one that the spec speaks of, leaves `inside` out. */
+export function resolve(placement: Placement, secret: Secret | undefined, facts: NodeFacts): Desired {
+  const { spec, metadata } = placement;
+  const values = secretValues(spec, secret);
+  const instance = instanceOf(placement, facts);
+  const immutable = immutableOf(spec, instance);
+  const inside = values.missing === undefined ? insideOf(spec, values.read, facts) : undefined;
+  const problem = values.missing ?? (typeof inside === 'string' ? inside : undefined);
+  const blank = (): string => '';
+  return {
+    name: metadata.name,
+    workspaceUid: spec.workspace.uid,
+    generation: metadata.generation ?? 0,
+    workspaceGeneration: spec.workspace.generation,
+    driver: spec.driver as DriverName,
+    deleting: metadata.deletionTimestamp !== undefined,
+    running: spec.running,
+    retainVolume: spec.retainVolume === true,
+    image: spec.image,
+    instance: {
+      ...instance,
+      labels: { ...instance.labels, [LABEL_SPEC_HASH]: specHash(immutable) },
+    },
+    immutable,
+    ...(spec.restartedAt !== undefined && { restartMark: spec.restartedAt }),
+    ...(typeof inside === 'object' && { inside }),
+    ...(problem !== undefined && { insideMissing: problem }),
+    bootFiles:
+      typeof inside === 'object' ? inside.config.boot : facts.render(guestDesired(spec, blank, facts)).boot,
+    user: spec.ssh.user,
+    ...(spec.repo && {
+      repo: {
+        url: spec.repo.url,
+        ...(spec.repo.ref !== undefined && { ref: spec.repo.ref }),
+        token: digest([spec.repo, spec.repo.credentials ? gitCredentials(values.read) : null], 16),
+      },
+    }),
+    hooks: hooksOf(placement),
+    services: (spec.services ?? []).map(serviceOf),
+    forwards: spec.forwards ?? [],
+    sshPort: spec.ssh.port,
+  };
+}
+
+type Read = (key: string) => string | undefined;
+
+function secretValues(spec: PlacementSpec, secret: Secret | undefined): { read: Read; missing?: string } {
+  const read: Read = key => {
+    const value = secret?.data?.[key];
+    return value === undefined ? undefined : Buffer.from(value, 'base64').toString('utf8');
+  };
+  const name = spec.secretName ?? '';
+  if (!secret) return { read, missing: `the Secret ${name} is not on the node yet` };
+  if (spec.secretHash !== undefined && secretHash(secret.data) !== spec.secretHash)
+    return { read, missing: `the Secret ${name} is not yet the one that this placement speaks of` };
+  const keys = [
+    SECRET_HOST_KEY,
+    ...[...(spec.env ?? []), ...(spec.services ?? []).flatMap(service => service.env ?? [])].flatMap(
+      ({ secretKey }) => (secretKey === undefined ? [] : [secretKey]),
+    ),
+  ];
+  const absent = keys.find(key => secret.data?.[key] === undefined);
+  return absent === undefined ? { read } : { read, missing: `the Secret ${name} has no key ${absent}` };
+}
+
+/** A sentence when the Secret holds no usable host key. */
+function insideOf(spec: PlacementSpec, read: Read, facts: NodeFacts): Inside | string {
+  let hostPublicKey: string;
+  try {
+    hostPublicKey = publicKeyOf(read(SECRET_HOST_KEY) ?? '');
+  } catch {
+    return `${SECRET_HOST_KEY} in the Secret ${spec.secretName} is not an OpenSSH private key`;
+  }
+  const credentials = spec.repo?.credentials ? gitCredentials(read) : undefined;
+  return {
+    config: facts.render(guestDesired(spec, key => read(key) ?? '', facts)),
+    hostPublicKey,
+    ...(credentials && { credentials }),
+  };
+}
+
+function guestDesired(spec: PlacementSpec, read: (key: string) => string, facts: NodeFacts): GuestDesired {
+  const env = (list: PlacementEnv[] = []) =>
+    Object.fromEntries(
+      list.map(({ name, value, secretKey }) => [
+        name,
+        secretKey === undefined ? (value ?? '') : read(secretKey),
+      ]),
+    );
+  return {
+    user: spec.ssh.user,
+    authorizedKeys: spec.ssh.authorizedKeys ?? [],
+    ...(facts.agentKey !== undefined && { agentKey: facts.agentKey }),
+    hostKey: read(SECRET_HOST_KEY),
+    env: env(spec.env),
+    services: (spec.services ?? []).map(({ name, command, workingDir, env: own }) => ({
+      name,
+      command,
+      ...(workingDir !== undefined && { workingDir }),
+      env: env(own),
+    })),
+  };
+}
+
+function gitCredentials(read: Read): NonNullable<CloneRequest['credentials']> {
+  const username = read(SECRET_GIT_USERNAME);
+  const password = read(SECRET_GIT_PASSWORD);
+  const sshKey = read(SECRET_GIT_SSH_KEY);
+  return {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(sshKey !== undefined && { sshKey }),
+  };
+}
+
+function instanceOf(
+  { metadata, spec }: Placement,
+  facts: NodeFacts,
+): Omit<InstanceSpec, 'imageId' | 'files'> {
+  const name = `nexus-${metadata.name}-${sha256(spec.workspace.uid).slice(0, 8)}`;
+  const labels = {
+    [LABEL_WORKSPACE_UID]: spec.workspace.uid,
+    [LABEL_PLACEMENT]: metadata.name,
+    [LABEL_NODE]: facts.nodeName,
+  };
+  return {
+    name,
+    labels,
+    hostname: spec.workspace.name,
+    volume: {
+      name: `${name}-home`,
+      labels: { ...labels, ...(spec.retainVolume && { [LABEL_RETAINED]: 'true' }) },
+      mountPath: `/home/${spec.ssh.user}`,
+    },
+    publish: [{ containerPort: GUEST_SSH_PORT, hostPort: spec.ssh.port, hostAddress: facts.sshBind }],
+    limits: {
+      ...(spec.resources?.cpuMillis !== undefined && { cpuMillis: spec.resources.cpuMillis }),
+      ...(spec.resources?.memoryBytes !== undefined && { memoryBytes: spec.resources.memoryBytes }),
+      pids: spec.resources?.pids ?? DEFAULT_PIDS,
+    },
+    ...facts.boot,
+  };
+}
+
+function immutableOf(spec: PlacementSpec, instance: Omit<InstanceSpec, 'imageId' | 'files'>): Immutable {
+  const { volume, publish } = instance;
+  return {
+    driver: spec.driver as DriverName,
+    image: spec.image,
+    user: spec.ssh.user,
+    volume: volume.name,
+    mountPath: volume.mountPath,
+    publish,
+  };
+}
+
+/** preStop runs before each stop, which another generation asks for; the others once a start. */
+function hooksOf({ spec, metadata }: Placement): Desired['hooks'] {
+  const { preStart, postStart, preStop } = spec.lifecycle ?? {};
+  const hook = (command: string, ...more: unknown[]) => ({ command, token: digest([command, ...more], 16) });
+  return {
+    ...(preStart && { preStart: hook(preStart) }),
+    ...(postStart && { postStart: hook(postStart) }),
+    ...(preStop && {
+      preStop: hook(preStop, metadata.generation ?? 0, metadata.deletionTimestamp !== undefined),
+    }),
+  };
+}
+
+function serviceOf({ name, port, dependsOn, healthCheck }: PlacementService): DesiredService {
+  const check = healthCheck && checkOf(healthCheck, port);
+  return {
+    name,
+    ...(port !== undefined && { port }),
+    dependsOn: dependsOn ?? [],
+    ...(check && { check }),
+  };
+}
+
+/** Undefined when there is nothing to ask: a check of a port that nobody named. */
+function checkOf(
+  check: NonNullable<PlacementService['healthCheck']>,
+  servicePort?: number,
+): ResolvedCheck | undefined {
+  const times = {
+    intervalMs: (check.intervalSeconds ?? 10) * 1000,
+    timeoutMs: (check.timeoutSeconds ?? 5) * 1000,
+    initialDelayMs: (check.initialDelaySeconds ?? 0) * 1000,
+    failureThreshold: check.failureThreshold ?? 3,
+  };
+  if (check.exec) return { exec: check.exec, ...times };
+  const port = check.http?.port ?? check.tcp?.port ?? servicePort;
+  if (port === undefined) return undefined;
+  if (check.http) return { http: { path: check.http.path ?? '/', port }, ...times };
+  return check.tcp ? { tcp: { port }, ...times } : undefined;
+}

@@ -1,0 +1,201 @@
+import { arch, type as osType, release } from 'node:os';
+import type { Client } from '../../controller/client/client.ts';
+import { slept } from '../../controller/kit/abort.ts';
+import { Backoff } from '../../controller/kit/backoff.ts';
+import type { Clock, Milliseconds } from '../../controller/kit/clock.ts';
+import { isApiError } from '../../controller/kit/errors.ts';
+import { jsonEqual } from '../../controller/kit/json.ts';
+import type { Logger } from '../../controller/kit/log.ts';
+import { VERSION } from '../../controller/kit/version.ts';
+import { NAMESPACE, NODE } from '../../crds/kinds.ts';
+import type { Condition, Namespace } from '../../crds/object.ts';
+import type { Node, NodeStatus } from '../../crds/types.generated.ts';
+import type { Driver, DriverName } from '../driver.ts';
+import { type DriverReport, nodeStatus } from './node-status.ts';
+
+export const AGENT_FIELD_MANAGER = 'nexus-agent';
+export const LABEL_HOSTNAME = 'nexus.dev/hostname';
+export const LABEL_ARCH = 'nexus.dev/arch';
+export const LABEL_OS = 'nexus.dev/os';
+
+export interface NodeReporterOptions {
+  client: Client;
+  nodeName: string;
+  namespace: string;
+  address: string;
+  hostname: string;
+  drivers: ReadonlyMap<DriverName, Driver>;
+  reserve: { cpuMillis: number; memoryBytes: number; diskBytes: number };
+  clock: Clock;
+  log: Logger;
+  random: () => number;
+  /** How often engines are asked. Defaults to 30 s. */
+  intervalMs?: Milliseconds;
+}
+
+export interface NodeReporter {
+  /** Resolves with the uid of the node's namespace once it and the Node are there. */
+  readonly registered: Promise<string | undefined>;
+  /** Something about an engine changed: report soon. */
+  wake(): void;
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** The agent's conditions; Ready is the controller's. */
+const OURS = ['DriversReady', 'WorkspacesIsolated'];
+const INFO_TIMEOUT_MS = 10_000;
+
+/** Makes the Node and its namespace when they are missing and it may, and keeps the agent's part of the Node's status. */
+export function createNodeReporter(options: NodeReporterOptions): NodeReporter {
+  const { client, clock, log, random } = options;
+  const { promise: registered, resolve: setRegistered } = Promise.withResolvers<string | undefined>();
+  let woken = new AbortController();
+  let written: NodeStatus | undefined;
+  let conditions: Condition[] = [];
+
+  const report = async (signal: AbortSignal) => {
+    const drivers = await Promise.all([...options.drivers.values()].map(driver => ask(driver, clock)));
+    const versions = { agent: VERSION, os: osType(), kernel: release(), arch: arch() };
+    const next = nodeStatus(
+      { address: options.address, drivers, reserve: options.reserve, versions },
+      conditions,
+      clock.now(),
+    );
+    if (jsonEqual(next, written)) return;
+    const node: Node = {
+      apiVersion: 'nexus.dev/v1alpha1',
+      kind: 'Node',
+      metadata: { name: options.nodeName },
+      status: next,
+    };
+    await client.apply(NODE, node, {
+      fieldManager: AGENT_FIELD_MANAGER,
+      force: true,
+      subresource: 'status',
+      signal,
+    });
+    written = next;
+    conditions = next.conditions ?? [];
+  };
+
+  return {
+    registered,
+    wake: () => woken.abort(),
+    async run(signal) {
+      const backoff = new Backoff({ baseMs: 500, maxMs: 15_000 }, random);
+      let isRegistered = false;
+      while (!signal.aborted) {
+        let waitMs = options.intervalMs ?? 30_000;
+        try {
+          if (!isRegistered) {
+            const uid = await ensureNamespace(options, signal);
+            const node = await ensureNode(options, signal);
+            conditions = ((node?.status?.conditions ?? []) as Condition[]).filter(({ type }) =>
+              OURS.includes(type),
+            );
+            isRegistered = true;
+            setRegistered(uid);
+          }
+          await report(signal);
+          backoff.reset();
+        } catch (error) {
+          if (signal.aborted) return;
+          // The Node was deleted under us: it is made again.
+          if (isApiError(error, 'NotFound')) {
+            isRegistered = false;
+            written = undefined;
+          }
+          const level = backoff.attempt === 0 ? 'warn' : 'debug';
+          log[level]({ err: error }, 'the node was not reported; it is tried again');
+          waitMs = backoff.next() + 200;
+        }
+        woken = new AbortController();
+        await slept(clock, waitMs, AbortSignal.any([signal, woken.signal]));
+      }
+    },
+  };
+}
+
+async function ask(driver: Driver, clock: Clock): Promise<DriverReport> {
+  const timeout = new AbortController();
+  const cancel = clock.after(INFO_TIMEOUT_MS, () => timeout.abort(new Error('it does not answer')));
+  try {
+    return { name: driver.name, info: await driver.info(timeout.signal) };
+  } catch (error) {
+    return { name: driver.name, error: (error as Error).message };
+  } finally {
+    cancel();
+  }
+}
+
+/** Its uid; undefined when the agent may not look. */
+async function ensureNamespace(
+  { client, namespace, log }: NodeReporterOptions,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    return (await client.get(NAMESPACE, { name: namespace }, signal)).metadata.uid;
+  } catch (error) {
+    if (isApiError(error, 'Forbidden')) return undefined;
+    if (!isApiError(error, 'NotFound')) throw error;
+  }
+  try {
+    const object: Namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } };
+    return (await client.create(NAMESPACE, object, { signal })).metadata.uid;
+  } catch (error) {
+    if (isApiError(error, 'AlreadyExists'))
+      return (await client.get(NAMESPACE, { name: namespace }, signal)).metadata.uid;
+    if (!isApiError(error, 'Forbidden')) throw error;
+    log.warn(
+      { namespace },
+      'the namespace of the node is missing and the agent may not make it; ask an admin to',
+    );
+    throw error;
+  }
+}
+
+/** Labels that are missing are added; those that somebody changed are left. */
+async function ensureNode(options: NodeReporterOptions, signal: AbortSignal): Promise<Node | undefined> {
+  const { client, nodeName, hostname, log } = options;
+  const labels = {
+    [LABEL_HOSTNAME]: labelValue(hostname),
+    [LABEL_ARCH]: arch(),
+    [LABEL_OS]: osType().toLowerCase(),
+  };
+  try {
+    const node = await client.get(NODE, { name: nodeName }, signal);
+    const missing = Object.entries(labels).filter(([key]) => node.metadata.labels?.[key] === undefined);
+    if (missing.length > 0) {
+      const body = { metadata: { labels: Object.fromEntries(missing) } };
+      await client.patch(NODE, { name: nodeName }, 'merge', body, { signal }).catch(error => {
+        if (!isApiError(error, 'Forbidden')) throw error;
+      });
+    }
+    return node;
+  } catch (error) {
+    if (isApiError(error, 'Forbidden')) return undefined;
+    if (!isApiError(error, 'NotFound')) throw error;
+  }
+  const node: Node = {
+    apiVersion: 'nexus.dev/v1alpha1',
+    kind: 'Node',
+    metadata: { name: nodeName, labels },
+    spec: {},
+  };
+  try {
+    return await client.create(NODE, node, { signal });
+  } catch (error) {
+    if (isApiError(error, 'AlreadyExists')) return undefined;
+    if (isApiError(error, 'Forbidden'))
+      log.warn({ node: nodeName }, 'the Node is missing and the agent may not make it; ask an admin to');
+    throw error;
+  }
+}
+
+/** Label values are at most 63 letters, digits, `-`, `_` and `.`, with letters or digits at both ends. */
+function labelValue(text: string): string {
+  return text
+    .replace(/[^A-Za-z0-9._-]/g, '-')
+    .slice(0, 63)
+    .replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, '');
+}

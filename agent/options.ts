@@ -1,0 +1,86 @@
+import type { OptionTable, OptionValues } from '../controller/kit/options.ts';
+
+/** Every option of the agent: flags of `nexus agent` and `nexus up`, NEXUS_* in the environment. */
+export const AGENT_OPTIONS = {
+  nodeName: {
+    type: 'string',
+    env: 'NEXUS_NODE_NAME',
+    help: 'Name of the Node that this agent is; the host name when nobody says',
+  },
+  address: {
+    type: 'string',
+    env: 'NEXUS_ADDRESS',
+    help: 'Host name or address at which people reach this node; 127.0.0.1, and SSH on loopback alone, when nobody says',
+  },
+  sshBind: {
+    type: 'string',
+    env: 'NEXUS_SSH_BIND',
+    help: 'Address on which SSH and ports exposed on the node listen; 0.0.0.0 with --address, else 127.0.0.1',
+  },
+  drivers: {
+    type: 'list',
+    choices: ['docker', 'memory'],
+    env: 'NEXUS_DRIVERS',
+    help: 'What runs workspaces here; docker when nobody says',
+  },
+  dockerSocket: {
+    type: 'string',
+    default: '/var/run/docker.sock',
+    env: 'NEXUS_DOCKER_SOCKET',
+    help: "Socket of Docker's API; Podman's works too",
+  },
+  agentWorkers: {
+    type: 'number',
+    default: 8,
+    min: 1,
+    max: 64,
+    env: 'NEXUS_AGENT_WORKERS',
+    help: 'Workspaces of the node that are worked on side by side',
+  },
+  resync: {
+    type: 'duration',
+    default: '5m',
+    min: 1_000,
+    env: 'NEXUS_RESYNC',
+    help: 'How often everything is looked at although nothing happened',
+  },
+  reserveCpu: {
+    type: 'string',
+    default: '0',
+    env: 'NEXUS_RESERVE_CPU',
+    help: 'Processor set aside for the node itself, a quantity',
+  },
+  reserveMemory: {
+    type: 'string',
+    default: '512Mi',
+    env: 'NEXUS_RESERVE_MEMORY',
+    help: 'Memory set aside for the node itself, a quantity',
+  },
+  reserveDisk: {
+    type: 'string',
+    default: '1Gi',
+    env: 'NEXUS_RESERVE_DISK',
+    help: 'Disk set aside for the node itself, a quantity',
+  },
+  agentMetrics: {
+    type: 'string',
+    env: 'NEXUS_AGENT_METRICS',
+    help: 'Loopback port (0: any), host:port or path of a Unix socket for /livez, /readyz and /metrics; none when nobody says',
+  },
+  logLevel: {
+    type: 'string',
+    default: 'info',
+    choices: ['debug', 'info', 'warn', 'error', 'silent'],
+    env: 'NEXUS_LOG_LEVEL',
+    help: 'Least level that is logged',
+  },
+  logFormat: {
+    type: 'string',
+    default: 'json',
+    choices: ['json', 'pretty'],
+    env: 'NEXUS_LOG_FORMAT',
+    help: 'Lines of JSON, or lines for people',
+  },
+} as const satisfies OptionTable;
+
+export type AgentOptionValues = OptionValues<typeof AGENT_OPTIONS>;

@@ -1,0 +1,273 @@
+import { isApiError } from '../../controller/kit/errors.ts';
+import { digest } from '../../controller/kit/hash.ts';
+import { removeFinalizer } from '../../controller/runtime/finalizers.ts';
+import { PLACEMENT } from '../../crds/kinds.ts';
+import { FINALIZER_PLACEMENT } from '../../crds/names.ts';
+import type { Placement } from '../../crds/types.generated.ts';
+import type { AgentContext, Backend } from '../agent-context.ts';
+import { DriverError } from '../driver.ts';
+import type { Desired } from '../model/desired.ts';
+import type { Observed } from '../model/observed.ts';
+import { type Action, laneOf } from '../plan/actions.ts';
+import { failureOf, ImageJob } from './image-jobs.ts';
+import { type Notice, normal, warning } from './notice.ts';
+import { disposeUnit, type Unit } from './unit.ts';
+
+export interface Acting {
+  context: AgentContext;
+  unit: Unit;
+  placement: Placement;
+  desired: Desired;
+  observed: Observed;
+  /** Of the instance; changes when one is made. */
+  instanceId?: string;
+}
+
+const STOP_TIMEOUT_SECONDS = 10;
+
+/**
+ * Carries out a plan: lanes side by side, each in order until something in it fails. Failures are kept for backoff and
+ * status, not thrown; only an abort ends it early.
+ */
+export async function act(acting: Acting, actions: Action[], signal: AbortSignal): Promise<void> {
+  const lanes = Map.groupBy(actions, laneOf);
+  await Promise.all([...lanes.values()].map(lane => runLane(acting, lane, signal)));
+  signal.throwIfAborted();
+}
+
+async function runLane(acting: Acting, lane: Action[], signal: AbortSignal): Promise<void> {
+  const { context, unit, placement } = acting;
+  for (const action of lane) {
+    if (signal.aborted) return;
+    try {
+      const notice = await perform(acting, action);
+      unit.attempts.record(action);
+      context.metrics.action(action.type, 'done');
+      context.log.debug({ placement: unit.name, action }, 'done');
+      if (notice) context.events.event(placement, notice.type, notice.reason, notice.message);
+    } catch (error) {
+      unit.attempts.record(
+        action,
+        isApiError(error) ? { code: 'Api', message: error.message } : failureOf(error),
+      );
+      context.metrics.action(action.type, 'failed');
+      const fields = { placement: unit.name, action: action.type, err: error };
+      if (error instanceof DriverError || isApiError(error)) context.log.warn(fields, 'an action failed');
+      else context.log.error(fields, 'an action failed');
+      return;
+    }
+  }
+}
+
+/** Does one thing; every one of them may be repeated. Returns what there is to tell. */
+async function perform(acting: Acting, action: Action): Promise<Notice | undefined> {
+  const { context, desired } = acting;
+  const backend = context.backends.get(desired.driver);
+  if (action.type === 'release') return release(acting);
+  if (action.type === 'removeStray') {
+    const other = context.backends.get(action.driver);
+    other?.view.invalidate();
+    await other?.view.driver.remove(action.id);
+    other?.view.invalidate();
+    return normal('ContainerRecreated', 'a container of an earlier spec was removed');
+  }
+  if (!backend) return undefined;
+  switch (action.type) {
+    case 'openForward':
+      await backend.forwarder.open(desired.name, action.forward);
+      return conflictOf(acting, backend, action.forward.name);
+    case 'closeForward':
+      await backend.forwarder.close(desired.name, action.name);
+      return undefined;
+    case 'clone':
+    case 'runHook':
+    case 'serviceUp':
+    case 'serviceRestart':
+    case 'serviceRemove':
+    case 'configure':
+      try {
+        return await performInside(acting, backend, action);
+      } finally {
+        acting.unit.guest?.invalidate();
+      }
+    default:
+      backend.view.invalidate();
+      try {
+        return await performOnEngine(acting, backend, action);
+      } finally {
+        backend.view.invalidate();
+      }
+  }
+}
+
+type InsideAction = Extract<
+  Action,
+  { type: 'clone' | 'runHook' | 'serviceUp' | 'serviceRestart' | 'serviceRemove' | 'configure' }
+>;
+
+async function performInside(
+  acting: Acting,
+  { guest }: Backend,
+  action: InsideAction,
+): Promise<Notice | undefined> {
+  const { context, unit, desired } = acting;
+  const id = idOf(acting);
+  const { inside } = desired;
+  switch (action.type) {
+    case 'configure': {
+      if (!inside) return undefined;
+      await guest.configure(id, inside.config);
+      unit.tunnel?.tunnel.kick();
+      const keys = digest(inside.config.keys.map(({ path, content }) => [path, String(content)]));
+      const isDrift = unit.appliedKeys === keys || (unit.appliedKeys === undefined && unit.settledBefore);
+      unit.appliedKeys = keys;
+      return action.keysChanged && isDrift
+        ? warning('KeysRestored', 'the authorised keys had been changed in the container and were put back')
+        : undefined;
+    }
+    case 'clone':
+      if (!desired.repo) return undefined;
+      await guest.clone(id, {
+        url: desired.repo.url,
+        ...(desired.repo.ref !== undefined && { ref: desired.repo.ref }),
+        ...(inside?.credentials && { credentials: inside.credentials }),
+        token: action.token,
+      });
+      return undefined;
+    case 'runHook': {
+      const hook = desired.hooks[action.hook];
+      if (!hook) return undefined;
+      if (action.hook === 'preStop') unit.preStopSince = context.clock.now();
+      await guest.runHook(id, action.hook, hook.command, action.token);
+      if (action.hook === 'preStop') context.clock.after(31_000, () => context.wake(desired.name));
+      return normal('HookRunning', `${action.hook} runs`);
+    }
+    case 'serviceUp': {
+      const service = inside?.config.services[action.service];
+      if (!service) return undefined;
+      await guest.serviceUp(id, action.service, service);
+      return action.change === 'Start'
+        ? normal('ServiceStarted', `service ${action.service} was started`)
+        : normal('ServiceRestarted', `service ${action.service} was restarted with its new definition`);
+    }
+    case 'serviceRestart':
+      unit.ownRestarts.set(action.service, (unit.ownRestarts.get(action.service) ?? 0) + 1);
+      unit.health?.restarted(action.service);
+      await guest.serviceRestart(id, action.service);
+      return warning('ServiceRestarted', `service ${action.service} was restarted: ${action.message}`);
+    case 'serviceRemove':
+      await guest.serviceRemove(id, action.service);
+      return normal('ServiceStopped', `service ${action.service} was stopped: it is not declared any more`);
+  }
+}
+
+type EngineAction = Extract<
+  Action,
+  { type: 'ensureImage' | 'create' | 'start' | 'update' | 'stop' | 'remove' | 'removeVolume' }
+>;
+
+async function performOnEngine(
+  acting: Acting,
+  { view }: Backend,
+  action: EngineAction,
+): Promise<Notice | undefined> {
+  const { context, unit, desired } = acting;
+  const { driver } = view;
+  switch (action.type) {
+    case 'ensureImage':
+      fetchImage(acting, driver);
+      return normal('PullingImage', `getting the image ${action.image}`);
+    case 'create': {
+      const { id } = await driver.create({
+        ...desired.instance,
+        imageId: action.imageId,
+        files: desired.bootFiles,
+      });
+      acting.instanceId = id;
+      unit.known = 'Created';
+      if (action.reason === 'ContainerMissing')
+        return warning('ContainerMissing', 'the container had been removed and was made again');
+      if (action.reason === 'ContainerRecreated')
+        return normal('ContainerRecreated', `the container was made anew: ${action.message}`);
+      return normal('Created', `the container was made from ${desired.image}`);
+    }
+    case 'start':
+      // Before the start: a crash in between leaves a container that is started anyway, not one that is restarted again.
+      if (action.restartMark !== undefined)
+        await context.checkpoint.setRestartMark(desired.name, desired.workspaceUid, action.restartMark);
+      await driver.start(idOf(acting));
+      unit.known = 'Running';
+      unit.startedAt = undefined;
+      unit.preStopSince = undefined;
+      if (action.reason === 'ContainerDied')
+        return warning('ContainerDied', 'the container had ended and was started again');
+      return normal(
+        'ContainerRunning',
+        action.reason === 'Restarted' ? 'the container was restarted' : 'the container was started',
+      );
+    case 'update':
+      await driver.update(idOf(acting), action.limits);
+      return normal('ContainerAdjusted', 'the limits of the container were changed in place');
+    case 'stop':
+      await driver.stop(idOf(acting), STOP_TIMEOUT_SECONDS);
+      unit.known = 'Stopped';
+      unit.preStopSince = undefined;
+      return action.reason === 'Declared'
+        ? normal('ContainerStopped', 'the container was stopped')
+        : undefined;
+    case 'remove':
+      await driver.remove(idOf(acting));
+      unit.known = 'Missing';
+      return undefined;
+    case 'removeVolume':
+      await driver.removeVolume(desired.instance.volume.name);
+      return undefined;
+  }
+}
+
+/** In the background: a pull takes its time, and no worker. */
+function fetchImage({ context, unit, desired }: Acting, driver: Backend['view']['driver']): void {
+  const wake = () => context.wake(desired.name);
+  const action: Action = { type: 'ensureImage', image: desired.image };
+  unit.imageJob = new ImageJob(driver, desired.image, {
+    onChange: wake,
+    onEnd(failure) {
+      if (failure) {
+        unit.attempts.fail(action, failure);
+        context.log.warn(
+          { placement: unit.name, image: desired.image, failure },
+          'the image could not be had',
+        );
+      }
+      wake();
+    },
+  });
+}
+
+/** The last step of a removal: the API forgets the placement. */
+async function release({ context, unit, desired }: Acting): Promise<Notice | undefined> {
+  await disposeUnit(unit);
+  for (const { forwarder } of context.backends.values()) await forwarder.closeAll(desired.name);
+  await context.statuses.forget(desired.name);
+  if (desired.retainVolume) await context.checkpoint.keepVolume(desired.instance.volume.name);
+  await context.checkpoint.forget(desired.name);
+  try {
+    const fresh = await context.client.get(PLACEMENT, { namespace: context.namespace, name: desired.name });
+    if (fresh.spec.workspace.uid === desired.workspaceUid)
+      await removeFinalizer(context.client, PLACEMENT, fresh, FINALIZER_PLACEMENT);
+  } catch (error) {
+    if (!isApiError(error, 'NotFound')) throw error;
+  }
+  return undefined;
+}
+
+function conflictOf({ unit, desired }: Acting, { forwarder }: Backend, name: string): Notice | undefined {
+  const now = forwarder.list(desired.name)[name];
+  const isNews = !unit.status?.portConflicts?.includes(now?.hostPort ?? 0);
+  return now?.reason === 'Conflict' && isNews ? warning('PortConflict', now.message ?? '') : undefined;
+}
+
+function idOf({ instanceId }: Acting): string {
+  if (instanceId === undefined) throw new DriverError('NotFound', 'there is no instance');
+  return instanceId;
+}

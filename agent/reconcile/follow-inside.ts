@@ -1,0 +1,109 @@
+import type { AgentContext, Backend } from '../agent-context.ts';
+import { DriverError, type Instance } from '../driver.ts';
+import { createGuestWatch } from '../engine/guest-watch.ts';
+import type { GuestState } from '../guest/guest.ts';
+import { createHealthMonitor } from '../health/health-monitor.ts';
+import type { Desired } from '../model/desired.ts';
+import type { Observed } from '../model/observed.ts';
+import type { Unit } from './unit.ts';
+
+interface Target {
+  backend: Backend;
+  unit: Unit;
+  desired: Desired;
+  instance?: Instance;
+}
+
+/** Keeps the tunnel, the watch of the inside and the health checks on the instance that runs now, and reads them. */
+export async function followInside(
+  context: AgentContext,
+  target: Target,
+): Promise<Pick<Observed, 'guest' | 'guestError' | 'health' | 'tunnel'>> {
+  const { unit, desired, instance } = target;
+  await followTunnel(context, target);
+  const tunnel = unit.tunnel?.tunnel.state ?? ({ state: 'Idle' } as const);
+  if (instance?.state !== 'Running') {
+    await unit.guest?.stop();
+    unit.guest = undefined;
+    unit.health?.sync(undefined, desired.services, []);
+    return { health: {}, tunnel };
+  }
+  const { guest, guestError } = await readGuest(context, target, instance);
+  if (guest) followHealth(context, target, guest);
+  // sshd was started since the last look: it need not wait for the backoff of the dialling.
+  if (guest?.sshd.running && !unit.seen?.guest.sshd.running) unit.tunnel?.tunnel.kick();
+  return {
+    ...(guest && { guest }),
+    ...(guestError !== undefined && { guestError }),
+    health: unit.health?.read() ?? {},
+    tunnel,
+  };
+}
+
+async function readGuest(
+  context: AgentContext,
+  { backend, unit, desired }: Target,
+  instance: Instance,
+): Promise<{ guest?: GuestState; guestError?: string }> {
+  if (unit.guest && unit.guest.instanceId !== instance.id) {
+    await unit.guest.stop();
+    unit.guest = undefined;
+  }
+  unit.guest ??= createGuestWatch({
+    guest: backend.guest,
+    instanceId: instance.id,
+    clock: context.clock,
+    log: context.log,
+    random: context.random,
+    onChange: () => context.wake(desired.name),
+  });
+  try {
+    return { guest: await unit.guest.read() };
+  } catch (error) {
+    // It ended since it was listed.
+    if (error instanceof DriverError && ['NotRunning', 'NotFound'].includes(error.code))
+      backend.view.invalidate();
+    return { guestError: (error as Error).message };
+  }
+}
+
+function followHealth(context: AgentContext, { backend, unit, desired }: Target, guest: GuestState): void {
+  if (!unit.health && !desired.services.some(service => service.check)) return;
+  unit.health ??= createHealthMonitor({
+    probe: backend.probe(unit),
+    clock: context.clock,
+    onChange: () => context.wake(desired.name),
+    healthyBefore: new Set(
+      (unit.status?.services ?? []).filter(({ health }) => health === 'Healthy').map(({ name }) => name),
+    ),
+  });
+  unit.health.sync(unit.instanceId, desired.services, guest.services);
+}
+
+async function followTunnel(
+  context: AgentContext,
+  { backend, unit, desired, instance }: Target,
+): Promise<void> {
+  const wanted = instance?.state === 'Running' && desired.running && !desired.deleting && desired.inside;
+  const published =
+    instance?.publish.find(({ hostPort }) => hostPort === desired.sshPort) ?? instance?.publish[0];
+  const addresses = [];
+  if (published) {
+    const host = ['0.0.0.0', '::', ''].includes(published.hostAddress) ? '127.0.0.1' : published.hostAddress;
+    addresses.push({ host, port: published.hostPort });
+  }
+  if (instance?.address) addresses.push({ host: instance.address, port: published?.containerPort ?? 22 });
+  const target = wanted && {
+    instanceId: instance.id,
+    ...(instance.startedAt !== undefined && { startedAt: instance.startedAt }),
+    addresses,
+    user: desired.user,
+    hostPublicKey: desired.inside?.hostPublicKey ?? '',
+  };
+  const identity = target ? JSON.stringify(target) : '';
+  if (unit.tunnel?.identity === identity || (!unit.tunnel && !target)) return;
+  await unit.tunnel?.tunnel.stop();
+  unit.tunnel = target
+    ? { identity, tunnel: backend.tunnel(target, () => context.wake(desired.name)) }
+    : undefined;
+}

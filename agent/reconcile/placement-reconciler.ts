@@ -1,0 +1,199 @@
+import { isApiError } from '../../controller/kit/errors.ts';
+import { jsonEqual } from '../../controller/kit/json.ts';
+import { addFinalizer } from '../../controller/runtime/finalizers.ts';
+import {
+  done,
+  type Outcome,
+  type ReconcileContext,
+  type Reconciler,
+} from '../../controller/runtime/reconciler.ts';
+import { PLACEMENT } from '../../crds/kinds.ts';
+import { FINALIZER_PLACEMENT } from '../../crds/names.ts';
+import type { Secret } from '../../crds/object.ts';
+import type { Placement } from '../../crds/types.generated.ts';
+import type { AgentContext } from '../agent-context.ts';
+import type { Desired } from '../model/desired.ts';
+import type { Observed } from '../model/observed.ts';
+import { resolve } from '../model/resolve.ts';
+import { plan } from '../plan/plan.ts';
+import { summarize } from '../status/summarize.ts';
+import { act } from './act.ts';
+import { warning } from './notice.ts';
+import { noticesBetween } from './notices.ts';
+import { observe } from './observe.ts';
+import { pendingKeys } from './pending-keys.ts';
+import { createUnit, disposeUnit, type Unit } from './unit.ts';
+
+export interface PlacementSource {
+  placement(name: string): Placement | undefined;
+  secret(name: string): Secret | undefined;
+}
+
+/** Rounds of one pass; more follow in another pass, so that no placement keeps a worker. */
+const MAX_ROUNDS = 12;
+
+/** Brings one placement nearer to what it asks for: observe, plan, act, until there is nothing to do now. */
+export class PlacementReconciler implements Reconciler {
+  readonly name = 'placement';
+  readonly units: Map<string, Unit>;
+  readonly #context: AgentContext;
+  readonly #source: PlacementSource;
+
+  /** `units` is shared with what reaches into workspaces: forwards and checks. */
+  constructor(context: AgentContext, source: PlacementSource, units = new Map<string, Unit>()) {
+    this.units = units;
+    this.#context = context;
+    this.#source = source;
+  }
+
+  async reconcile({ name }: { name: string }, { signal }: ReconcileContext): Promise<Outcome> {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      signal.throwIfAborted();
+      const placement = this.#source.placement(name);
+      if (!placement) return this.#forget(name);
+      const unit = await this.#unitOf(placement);
+      const desired = this.#resolve(placement, unit);
+      const observed = await observe(this.#context, unit, desired);
+      this.#tell(placement, unit, observed);
+      const actions = plan(desired, observed);
+      const isUp = observed.tunnel.state === 'Connected' || !desired.running;
+      unit.attempts.settle(actions, pendingKeys(desired, observed), isUp && !desired.deleting);
+      const { due, waitMs } = this.#sort(unit, actions);
+      // Failures that this plan has left behind are not told any more.
+      this.#report(placement, unit, {
+        desired,
+        observed: { ...observed, failures: unit.attempts.failures() },
+      });
+      if (due.length === 0) return waitMs === undefined ? done : { kind: 'requeueAfter', ms: waitMs };
+      if (!(await this.#mayMake(placement, unit, desired))) return { kind: 'requeueAfter', ms: 200 };
+      const acting = {
+        context: this.#context,
+        unit,
+        placement,
+        desired,
+        observed,
+        instanceId: observed.instance?.id,
+      };
+      await act(acting, due, signal);
+      if (due.some(({ type }) => type === 'release') && !this.#source.placement(name))
+        return this.#forget(name);
+    }
+    return { kind: 'requeueAfter', ms: 50 };
+  }
+
+  /** Ends everything that follows placements; containers and volumes are left as they are. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.units.values()].map(disposeUnit));
+    this.units.clear();
+  }
+
+  async #unitOf(placement: Placement): Promise<Unit> {
+    const { name } = placement.metadata;
+    const there = this.units.get(name);
+    if (there && there.workspaceUid === placement.spec.workspace.uid) return there;
+    if (there) await this.#forget(name);
+    const { clock, random } = this.#context;
+    const fresh = createUnit(placement, clock, random);
+    this.units.set(name, fresh);
+    return fresh;
+  }
+
+  /** The placement is gone from the API. What it left on the engine is an orphan, which the sweep removes. */
+  async #forget(name: string): Promise<Outcome> {
+    const unit = this.units.get(name);
+    if (!unit) return done;
+    this.units.delete(name);
+    await disposeUnit(unit);
+    for (const { forwarder } of this.#context.backends.values()) await forwarder.closeAll(name);
+    await this.#context.statuses.forget(name);
+    await this.#context.checkpoint.forget(name);
+    return done;
+  }
+
+  /** Rendering and hashing are done once for each version of a placement and its Secret. */
+  #resolve(placement: Placement, unit: Unit): Desired {
+    const { spec, metadata } = placement;
+    const backend = this.#context.backends.get(spec.driver) ?? [...this.#context.backends.values()][0];
+    if (!backend) throw new Error('this agent has no driver');
+    const secret = spec.secretName === undefined ? undefined : this.#source.secret(spec.secretName);
+    const versions = {
+      placement: `${metadata.uid}/${metadata.generation}/${metadata.deletionTimestamp ?? ''}`,
+      secret: secret ? `${secret.metadata.uid}/${secret.metadata.resourceVersion}` : '',
+    };
+    const { resolved } = unit;
+    if (resolved?.placement === versions.placement && resolved.secret === versions.secret)
+      return resolved.desired;
+    const desired = resolve(placement, secret, backend.facts);
+    unit.resolved = { ...versions, desired };
+    return desired;
+  }
+
+  #sort(unit: Unit, actions: ReturnType<typeof plan>): { due: ReturnType<typeof plan>; waitMs?: number } {
+    let waitMs: number | undefined;
+    const due: ReturnType<typeof plan> = [];
+    let isInstanceHeld = false;
+    for (const action of actions) {
+      const held = unit.attempts.heldMs(action);
+      // What comes after a held step of the instance needs that step first.
+      if (held > 0 || (isInstanceHeld && FOLLOWERS.has(action.type))) {
+        isInstanceHeld ||= FOLLOWERS.has(action.type) || LEADERS.has(action.type);
+        if (held > 0) waitMs = Math.min(waitMs ?? held, held);
+      } else due.push(action);
+    }
+    return { due, ...(waitMs !== undefined && { waitMs }) };
+  }
+
+  #tell(placement: Placement, unit: Unit, observed: Observed): void {
+    const { events } = this.#context;
+    const { instance, guest, health } = observed;
+    if (observed.engineError || observed.driverMissing) return;
+    const isRestarted =
+      instance?.state === 'Running' &&
+      unit.known === 'Running' &&
+      unit.startedAt !== undefined &&
+      instance.startedAt !== unit.startedAt;
+    const notices = isRestarted
+      ? [warning('ContainerDied', 'the container had ended and was started by somebody else')]
+      : [];
+    if (instance && guest) {
+      const seen = { instanceId: instance.id, guest, health };
+      notices.push(...noticesBetween(unit.seen, seen, unit.ownRestarts));
+      unit.seen = seen;
+    }
+    for (const { type, reason, message } of notices) events.event(placement, type, reason, message);
+    if (instance?.state === 'Running') {
+      unit.known = 'Running';
+      unit.startedAt = instance.startedAt;
+    }
+  }
+
+  #report(
+    placement: Placement,
+    unit: Unit,
+    { desired, observed }: { desired: Desired; observed: Observed },
+  ): void {
+    const { clock, statuses, checkpoint } = this.#context;
+    const status = summarize(desired, observed, unit.status, clock.now());
+    if (!jsonEqual(status, unit.status)) unit.status = status;
+    // JSON has no undefined: what is sent and what comes back must compare as equal.
+    statuses.submit(placement, unit.status ?? status);
+    if (!desired.deleting) checkpoint.remember(placement);
+  }
+
+  /** The finalizer comes before anything is made. A server that is away does not keep a node from healing. */
+  async #mayMake(placement: Placement, unit: Unit, desired: Desired): Promise<boolean> {
+    if (desired.deleting || unit.hasFinalizer) return true;
+    try {
+      await addFinalizer(this.#context.client, PLACEMENT, placement, FINALIZER_PLACEMENT);
+      unit.hasFinalizer = true;
+      return true;
+    } catch (error) {
+      if (isApiError(error, 'Unreachable')) return placement.status?.container?.id !== undefined;
+      if (isApiError(error, 'Conflict', 'NotFound')) return false;
+      throw error;
+    }
+  }
+}
+
+const LEADERS = new Set(['create', 'start', 'stop', 'remove']);
+const FOLLOWERS = new Set(['create', 'start', 'configure', 'remove', 'removeVolume', 'release']);

@@ -1,0 +1,66 @@
+import type { Clock } from '../../controller/kit/clock.ts';
+import type { Placement, PlacementStatus } from '../../crds/types.generated.ts';
+import type { GuestWatch } from '../engine/guest-watch.ts';
+import type { GuestState } from '../guest/guest.ts';
+import type { HealthMonitor } from '../health/health-monitor.ts';
+import type { Desired } from '../model/desired.ts';
+import type { KnownContainer, ServiceHealth } from '../model/observed.ts';
+import type { Tunnel } from '../ssh/tunnel.ts';
+import { Attempts } from './attempts.ts';
+import type { ImageJob } from './image-jobs.ts';
+
+/** What the agent holds in memory for one placement. Everything in it can be lost: the engine and the API have the truth. */
+export interface Unit {
+  readonly name: string;
+  readonly workspaceUid: string;
+  readonly attempts: Attempts;
+  /** The placement carries this agent's finalizer, whatever the cache shows yet. */
+  hasFinalizer?: boolean;
+  resolved?: { placement: string; secret: string; desired: Desired };
+  imageJob?: ImageJob;
+  guest?: GuestWatch;
+  tunnel?: { identity: string; tunnel: Tunnel };
+  health?: HealthMonitor;
+  /** The container as this agent, or the status it wrote before it was restarted, last knew it. */
+  known: KnownContainer;
+  /** Start of the container that is known. */
+  startedAt?: string;
+  /** What was last seen, for telling what changed. */
+  seen?: { instanceId: string; guest: GuestState; health: Record<string, ServiceHealth> };
+  /** Restarts asked for by this agent that the guest has not counted yet, by service. */
+  ownRestarts: Map<string, number>;
+  preStopSince?: number;
+  /** Digest of the authorised keys that were last written. */
+  appliedKeys?: string;
+  /** Whether the status already spoke of the present generation when this agent was started. */
+  settledBefore: boolean;
+  /** Status that is being, or was last, written. */
+  status?: PlacementStatus;
+  /** The instance's address, for forwards and checks. */
+  address?: string;
+  instanceId?: string;
+}
+
+export function createUnit(placement: Placement, clock: Clock, random: () => number): Unit {
+  const { status, metadata, spec } = placement;
+  return {
+    name: metadata.name,
+    workspaceUid: spec.workspace.uid,
+    attempts: new Attempts(clock, random),
+    known: status?.container?.state ?? 'Missing',
+    ...(status?.container?.startedAt && { startedAt: status.container.startedAt }),
+    ownRestarts: new Map(),
+    settledBefore: status?.observedGeneration === metadata.generation,
+    ...(status && { status }),
+  };
+}
+
+/** Ends everything that follows the placement; forwards are the forwarder's. */
+export async function disposeUnit(unit: Unit): Promise<void> {
+  unit.health?.stop();
+  await Promise.all([unit.imageJob?.stop(), unit.guest?.stop(), unit.tunnel?.tunnel.stop()]);
+  unit.imageJob = undefined;
+  unit.guest = undefined;
+  unit.tunnel = undefined;
+  unit.health = undefined;
+}

@@ -1,0 +1,94 @@
+import type { PlacementServiceStatus } from '../../crds/kinds.ts';
+import type { Condition } from '../../crds/object.ts';
+import type { PlacementStatus } from '../../crds/types.generated.ts';
+import type { Desired } from '../model/desired.ts';
+import type { Observed } from '../model/observed.ts';
+import { sameRepositoryUrl, withoutCredentials } from '../model/repository-url.ts';
+import { cloneFailure } from '../reconcile/notices.ts';
+import { sentence } from './instance-conditions.ts';
+import { no, STOPPED, type Verdict, yes } from './verdict.ts';
+
+/** `before` stands while the inside is not seen: the volume keeps what was cloned. */
+export function repositoryCondition(
+  desired: Desired,
+  observed: Observed,
+  before: { condition?: Condition; repository?: PlacementStatus['repository'] },
+): Verdict {
+  const { repo } = desired;
+  if (!repo) return yes('NoRepository', 'No repository is declared.');
+  const { guest } = observed;
+  if (guest?.repository) return clonedCondition(desired, guest.repository.url, before.repository?.ref);
+  const job = guest?.jobs.clone;
+  if (job?.state === 'Succeeded')
+    return yes(
+      'RepositoryKept',
+      'The repository was cloned and then removed by hand; a restart clones it again.',
+    );
+  if (observed.failures.clone)
+    return no('CloneFailed', `The clone could not be started: ${observed.failures.clone.message}.`);
+  if (job?.state === 'Failed' && job.token.startsWith(`${repo.token}.`)) {
+    const { reason, message } = cloneFailure(job);
+    return no(reason, sentence(message));
+  }
+  const { condition } = before;
+  if (!guest && condition?.status === 'True' && before.repository)
+    return yes('RepositoryCloned', condition.message);
+  if (!desired.running) return STOPPED;
+  // A further attempt at what has failed is no news.
+  const again = job?.state === 'Running' && job.token.startsWith(repo.token) && !job.token.endsWith('.1');
+  if (again && condition?.status === 'False' && condition.reason !== 'Cloning')
+    return no(condition.reason as Verdict['reason'], condition.message);
+  return no('Cloning', `The repository ${withoutCredentials(repo.url)} is being cloned.`);
+}
+
+function clonedCondition({ repo }: Desired, url: string, ref: string | undefined): Verdict {
+  if (repo && !sameRepositoryUrl(url, repo.url))
+    return yes(
+      'RepositoryKept',
+      `The working tree is of ${withoutCredentials(url)} and is left alone; move it away and restart to clone ${withoutCredentials(repo.url)}.`,
+    );
+  if (repo && ref !== undefined && ref !== (repo.ref ?? ''))
+    return yes(
+      'RepositoryKept',
+      `The working tree was cloned at ${ref || 'the default branch'} and is left alone; check out ${repo.ref ?? 'the default branch'} in it.`,
+    );
+  return yes('RepositoryCloned', 'The repository was cloned.');
+}
+
+/** Hooks count here: services wait for preStart, and postStart belongs to them. */
+export function servicesCondition(
+  desired: Desired,
+  observed: Observed,
+  services: PlacementServiceStatus[],
+): Verdict {
+  const jobs = observed.guest?.jobs;
+  for (const hook of ['preStart', 'postStart'] as const) {
+    const job = desired.hooks[hook] ? jobs?.[hook] : undefined;
+    if (job?.state === 'Failed')
+      return no(
+        'HookFailed',
+        `${hook} failed with exit code ${job.exitCode ?? '?'}; see its log, correct spec.lifecycle.${hook} or restart.`,
+      );
+  }
+  if (jobs?.preStart?.state === 'Running' && desired.hooks.preStart)
+    return no('HookRunning', 'The hook preStart runs.');
+  const unhealthy = services.find(({ health }) => health === 'Unhealthy');
+  if (unhealthy)
+    return no(
+      'ServiceUnhealthy',
+      `Service ${unhealthy.name} is unhealthy: ${unhealthy.message ?? 'its check fails'}.`,
+    );
+  const exited = services.find(({ state }) => state === 'Backoff' || state === 'Failed');
+  if (exited) return no('ServiceExited', sentence(`Service ${exited.name} ${exited.message ?? 'ended'}`));
+  const waiting = services.find(({ state }) => state === 'Waiting');
+  if (waiting)
+    return no('WaitingForDependency', sentence(`Service ${waiting.name} ${waiting.message ?? 'waits'}`));
+  const notReady = services.find(({ state, health }) => state !== 'Running' || health === 'Unknown');
+  if (notReady) return no('ServicesStarting', `Service ${notReady.name} is being started.`);
+  if (jobs?.postStart?.state === 'Running' && desired.hooks.postStart)
+    return no('HookRunning', 'The hook postStart runs.');
+  const isHookDue = desired.hooks.postStart && observed.guest && !jobs?.postStart;
+  if (isHookDue) return no('ServicesStarting', 'The hook postStart is about to run.');
+  if (services.length === 0) return yes('NoServices', 'No services are declared.');
+  return yes('ServicesHealthy', 'Every service runs and is healthy.');
+}
