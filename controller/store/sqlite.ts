@@ -21,14 +21,12 @@ export async function openSqliteStore({ file: name, ...rest }: SqliteStoreOption
   const thread = new DatabaseThread();
   try {
     const found = await thread.call('open', file, 'server');
-    let { compactRevision } = found;
-    if (found.isBackup) {
-      // Its former server went on after the backup: clients may know revisions that would now mean something else.
-      compactRevision += REVISION_MARGIN;
-      await thread.call('adopt', compactRevision);
-      options.log.info({ file, revision: compactRevision }, 'a backup was put in the place of the database');
-    }
+    // The former server of a backup went on after it: clients may know revisions that would now mean something else.
+    const compactRevision = found.compactRevision + (found.isBackup ? REVISION_MARGIN : 0);
     const state = await loadState(thread, file, compactRevision, options);
+    await thread.call('ready', found.isBackup ? compactRevision : undefined);
+    if (found.isBackup)
+      options.log.info({ file }, 'took up a backup that was put in the place of the database');
     options.log.info({ file, revision: state.revision, keys: state.count('') }, 'opened the database');
     const log = createSqliteLog(thread, { swept: found.sweptRevision, revision: state.revision });
     return new LogStore(state, log, options, file);

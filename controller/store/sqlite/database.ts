@@ -33,20 +33,29 @@ export class Database {
     let db: DatabaseSync | undefined;
     try {
       db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
-      check(db, file);
-      // Before anything is written: it cannot be changed later.
-      db.exec('PRAGMA auto_vacuum = INCREMENTAL');
+      const isNew = pragmaNumber(db, 'page_count') === 0;
+      if (!isNew) check(db, file);
+      // It cannot be changed later, and saying it again would write.
+      if (isNew) db.exec('PRAGMA auto_vacuum = INCREMENTAL');
       if (purpose === 'server') db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
       else db.exec('PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF');
       db.exec('PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY');
       db.exec('PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864');
       migrate(db, file);
-      createViews(db);
       this.#db = db;
       this.#insert = db.prepare('INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
     } catch (error) {
       db?.close();
       throw openError(file, error);
+    }
+  }
+
+  /** Views as this version has them. Apart from the opening, so that what turns out to be damaged was not written to. */
+  createViews(): void {
+    try {
+      createViews(this.#db);
+    } catch (error) {
+      throw openError(this.file, error);
     }
   }
 
@@ -182,10 +191,8 @@ export class Database {
   }
 }
 
-/** Throws unless the file is empty or a sound database of ours. */
+/** Throws StoreError Corrupt unless the file is a sound database of ours. */
 function check(db: DatabaseSync, file: string): void {
-  const isEmpty = pragmaNumber(db, 'page_count') === 0;
-  if (isEmpty) return;
   if (pragmaNumber(db, 'application_id') !== APPLICATION_ID)
     throw corruptError(file, 'is not a database of nexus');
   const problem = db.prepare('PRAGMA quick_check(1)').get()?.quick_check;

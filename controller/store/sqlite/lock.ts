@@ -14,7 +14,7 @@ export function lockDatabase(file: string): () => void {
   try {
     restrict(name);
     lock = new DatabaseSync(name, { timeout: 0 });
-    lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+    lock.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
     const held = lock;
     return () => held.close();
   } catch (error) {

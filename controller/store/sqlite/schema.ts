@@ -55,10 +55,13 @@ export function migrate(db: DatabaseSync, file: string, migrations: readonly str
 
 /** Makes the views anew, so that they are always those of this version. */
 export function createViews(db: DatabaseSync): void {
+  const current = db.prepare("SELECT sql FROM sqlite_master WHERE type = 'view' AND name = ?");
+  const stale = Object.entries(VIEWS)
+    .map(([name, query]) => ({ name, sql: `CREATE VIEW ${name} AS ${query}` }))
+    .filter(({ name, sql }) => current.get(name)?.sql !== sql);
+  if (stale.length === 0) return;
   inTransaction(db, () => {
-    for (const [name, query] of Object.entries(VIEWS)) {
-      db.exec(`DROP VIEW IF EXISTS ${name}; CREATE VIEW ${name} AS ${query}`);
-    }
+    for (const { name, sql } of stale) db.exec(`DROP VIEW IF EXISTS ${name}; ${sql}`);
   });
 }
 

@@ -15,8 +15,8 @@ export interface Operations {
   append(rows: readonly Row[], options: { base: number; compactTo?: number; commit: boolean }): void;
   /** Finishes a backup of `revision`, closes it and gives it its name. Returns its size in bytes. */
   publishBackup(revision: number, file: string): number;
-  /** Takes a backup for one's own: history up to `revision` is not to be served. */
-  adopt(revision: number): void;
+  /** The log was read and is sound: makes the views, and a backup one's own, of which history up to `adoptAt` is not to be served. */
+  ready(adoptAt?: number): void;
   sweep(target: number): number;
   close(): void;
 }
@@ -48,6 +48,7 @@ const operations: Operations = {
   append: (rows, options) => opened().append(rows, options),
   publishBackup(revision, file) {
     const draft = opened();
+    draft.createViews();
     draft.setMeta(META.sweptRevision, revision);
     draft.setMeta(META.isBackup, 1);
     draft.close();
@@ -55,8 +56,10 @@ const operations: Operations = {
     publish(draft.file, file);
     return statSync(file).size;
   },
-  adopt(revision) {
-    opened().setMeta(META.compactRevision, revision);
+  ready(adoptAt) {
+    opened().createViews();
+    if (adoptAt === undefined) return;
+    opened().setMeta(META.compactRevision, adoptAt);
     opened().setMeta(META.isBackup, 0);
   },
   sweep: target => opened().sweep(target),

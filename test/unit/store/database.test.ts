@@ -11,6 +11,7 @@ function open(t: Test): { db: Database; file: string; sql: (query: string) => un
   const folder = mkdtempSync(join(tmpdir(), 'nexus-store-'));
   const file = join(folder, 'nexus.db');
   const db = new Database(file, 'server');
+  db.createViews();
   const other = new DatabaseSync(file);
   t.teardown(() => {
     other.close();

@@ -1,0 +1,178 @@
+import { execFileSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import t from 'tap';
+import { openSqliteStore } from '../../../controller/store/sqlite.ts';
+import type { StoreError } from '../../../controller/store/store.ts';
+import { keyOf, sample } from '../../support/store-objects.ts';
+import { temporaryFolder } from './folder.ts';
+
+const folder = temporaryFolder(t);
+const sound = join(folder, 'sound.db');
+
+t.before(async () => {
+  const store = await openSqliteStore({ file: sound });
+  await Promise.all(
+    Array.from({ length: 300 }, (_, i) => store.create(keyOf(`n${i}`), sample(`n${i}`, 'marker'.repeat(50)))),
+  );
+  await store.delete(keyOf('n0'), 1);
+  await store.close();
+});
+
+/** Each makes a damaged database at the path. */
+const DAMAGES: Record<string, (file: string) => void> = {
+  'garbage at the start': file => {
+    const bytes = readFileSync(sound);
+    bytes.write('not a database, really', 0);
+    writeFileSync(file, bytes);
+  },
+  'nothing but text': file => writeFileSync(file, 'hello\n'.repeat(500)),
+  'no bytes at all': file => writeFileSync(file, ''),
+  'the first page only': file => truncated(file, 4096),
+  'half of it': file => truncated(file, 0.5),
+  'all but its last page': file => truncated(file, -4096),
+  'all but its last byte': file => truncated(file, -1),
+  'a page of zeros': file => {
+    const bytes = readFileSync(sound);
+    bytes.fill(0, 4096 * 10, 4096 * 11);
+    writeFileSync(file, bytes);
+  },
+  'a page of noise': file => {
+    const bytes = readFileSync(sound);
+    for (let i = 4096 * 5; i < 4096 * 6; i++) bytes[i] = (i * 131) & 0xff;
+    writeFileSync(file, bytes);
+  },
+  'one letter changed in one value': file => {
+    const bytes = readFileSync(sound);
+    bytes.write('Marker', bytes.lastIndexOf('marker'));
+    writeFileSync(file, bytes);
+  },
+  'a revision taken out': file => sql(file, 'DELETE FROM log WHERE revision = 17'),
+  'a revision that does not follow': file => sql(file, 'UPDATE log SET revision = 999 WHERE revision = 301'),
+  'another program’s tables': file => {
+    const db = new DatabaseSync(file);
+    db.exec('CREATE TABLE log (a); CREATE TABLE meta (b)');
+    db.close();
+  },
+  'nothing, but a write-ahead log beside it': file => writeFileSync(`${file}-wal`, Buffer.alloc(5000, 1)),
+};
+
+for (const [i, [what, damage]] of Object.entries(DAMAGES).entries()) {
+  t.test(`a database with ${what} is refused, told how to restore, and left as it is`, async t => {
+    const file = join(folder, `damaged-${i}.db`);
+    damage(file);
+    const before = existsSync(file) && readFileSync(file);
+    const error = await openSqliteStore({ file }).then(
+      store => store.close(),
+      (e: StoreError) => e,
+    );
+    t.match(error, { name: 'StoreError', code: 'Corrupt' });
+    t.match(error?.message, /nexus restore/);
+    t.match(error?.message, file);
+    t.strictSame(existsSync(file) && readFileSync(file), before);
+    await t.rejects(openSqliteStore({ file }), { code: 'Corrupt' }, 'and so is a second attempt');
+  });
+}
+
+t.test('what the sentence says works: move it away, start, restore', async t => {
+  const file = join(folder, 'again.db');
+  const backup = join(folder, 'again-backup.db');
+  copyFileSync(sound, file);
+  const first = await openSqliteStore({ file });
+  await first.backup(backup);
+  await first.close();
+  truncateSync(file, 5000);
+  await t.rejects(openSqliteStore({ file }), { code: 'Corrupt' });
+  rmSync(file);
+  const second = await openSqliteStore({ file });
+  t.equal((await second.restore(backup)).changed, 299);
+  t.equal(second.count(''), 299);
+  await second.close();
+});
+
+t.test('a damaged backup is refused by a restore, which changes nothing', async t => {
+  const store = await openSqliteStore({ file: join(folder, 'target.db') });
+  t.teardown(() => store.close());
+  const backup = join(folder, 'target-backup.db');
+  for (const damage of [
+    'half of it',
+    'one letter changed in one value',
+    'a page of noise',
+    'a revision taken out',
+  ]) {
+    DAMAGES[damage]?.(backup);
+    await t.rejects(store.restore(backup), { code: 'Corrupt' }, damage);
+  }
+  t.equal(store.revision, 0);
+});
+
+t.test('a database or backup of a newer version is refused', async t => {
+  const file = join(folder, 'newer.db');
+  copyFileSync(sound, file);
+  sql(file, 'PRAGMA user_version = 99');
+  await t.rejects(openSqliteStore({ file }), { code: 'NewerSchema' });
+  const store = await openSqliteStore({ file: join(folder, 'older.db') });
+  await t.rejects(store.restore(file), { code: 'NewerSchema' });
+  await store.close();
+});
+
+t.test('what cannot be opened for another reason says which', async t => {
+  const file = join(folder, 'a-folder.db');
+  mkdirSync(file);
+  await t.rejects(openSqliteStore({ file }), { code: 'Unavailable' });
+  await t.rejects(openSqliteStore({ file: join(sound, 'below-a-file.db') }), { code: 'Unavailable' });
+});
+
+t.test('two servers cannot have one database, and the next can when the first is gone', async t => {
+  const file = join(folder, 'shared.db');
+  const first = await openSqliteStore({ file });
+  await first.create(keyOf('a'), sample('a'));
+  await t.rejects(openSqliteStore({ file }), { code: 'Locked' }, 'in this process');
+  const link = join(folder, 'link.db');
+  execFileSync('ln', ['-s', file, link]);
+  await t.rejects(openSqliteStore({ file: link }), { code: 'Locked' }, 'by another name');
+  t.equal(openElsewhere(file), 'Locked', 'in another process');
+  await first.create(keyOf('b'), sample('b'));
+  await first.close();
+  t.equal(openElsewhere(file), 'open');
+  const second = await openSqliteStore({ file });
+  t.equal(second.revision, 2);
+  await second.close();
+});
+
+function openElsewhere(file: string): string {
+  const module = JSON.stringify(join(import.meta.dirname, '../../../controller/store/sqlite.ts'));
+  const script = join(folder, 'elsewhere.mjs');
+  writeFileSync(
+    script,
+    `import { openSqliteStore } from ${module};
+     const opened = openSqliteStore({ file: process.argv[2] });
+     console.log(await opened.then(store => store.close().then(() => 'open'), error => error.code));`,
+  );
+  return execFileSync(process.execPath, [script, file], { encoding: 'utf8' }).trim();
+}
+
+/** `length`: bytes, from the end when negative, or a fraction of all. */
+function truncated(file: string, length: number): void {
+  const bytes = readFileSync(sound);
+  writeFileSync(
+    file,
+    bytes.subarray(0, length > 0 && length < 1 ? Math.round(bytes.length * length) : length),
+  );
+}
+
+function sql(file: string, statement: string): void {
+  if (!existsSync(file) || file.includes('target')) copyFileSync(sound, file);
+  const db = new DatabaseSync(file);
+  db.exec(statement);
+  db.close();
+}
