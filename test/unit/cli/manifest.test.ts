@@ -121,6 +121,6 @@ t.test('a missing file, an empty folder and nothing at all are wrong use', async
   mkdirSync(join(dir, 'empty'));
   writeFileSync(join(dir, 'blank.yaml'), '\n');
   for (const paths of [[join(dir, 'nope.yaml')], [join(dir, 'empty')], [join(dir, 'blank.yaml')], []]) {
-    await t.rejects(readManifests(paths, none), { exitCode: EXIT.usage });
+    await t.rejects(readManifests(paths, none), { name: 'CliError', exitCode: EXIT.usage });
   }
 });
