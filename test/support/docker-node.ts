@@ -16,13 +16,10 @@ export interface DockerNode {
   spec: ReturnType<typeof specs>;
 }
 
-/** A driver for a node of its own on the test engine, cleaned up with `t`; undefined (and said) when there is none. */
-export async function dockerNode(t: Test): Promise<DockerNode | undefined> {
+/** A driver for a node of its own on the test engine, cleaned up with `t`. Throws when there is none: see noTestEngine. */
+export async function dockerNode(t: Test): Promise<DockerNode> {
   const engine = await findTestEngine();
-  if ('problem' in engine) {
-    t.skip(engine.problem);
-    return undefined;
-  }
+  if ('problem' in engine) throw new Error(engine.problem);
   const { docker, socketPath } = engine;
   const node = `test-${randomBytes(4).toString('hex')}`;
   const driver = createDockerDriver({ socketPath, node });

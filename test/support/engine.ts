@@ -4,6 +4,12 @@ import Docker from 'dockerode';
 /** The engine that tests use: DOCKER_HOST when it is a Unix socket, else Docker's usual one. */
 export type TestEngine = { socketPath: string; docker: Docker } | { problem: string };
 
+/** Why tests that need it are skipped; false when it answers. */
+export async function noTestEngine(): Promise<string | false> {
+  const engine = await findTestEngine();
+  return 'problem' in engine ? engine.problem : false;
+}
+
 /** Finds it and asks it. `problem` reads as the reason of a skipped test. */
 export async function findTestEngine(): Promise<TestEngine> {
   const host = process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock';

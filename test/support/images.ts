@@ -5,6 +5,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type Docker from 'dockerode';
+import { pack } from 'tar-stream';
 
 const run = promisify(execFile);
 
@@ -47,13 +48,7 @@ export async function ensureTestImage(docker: Docker, image: TestImage): Promise
       tag: image,
     } as never,
   )) as unknown as NodeJS.ReadableStream;
-  await new Promise<void>((resolve, reject) =>
-    docker.modem.followProgress(stream, (error, output: { error?: string }[]) => {
-      const problem = output?.find(line => line.error)?.error;
-      if (error || problem) reject(error ?? new Error(problem));
-      else resolve();
-    }),
-  );
+  await follow(docker, stream);
   return reference;
 }
 
@@ -68,7 +63,8 @@ export async function testRootfs(image: TestImage): Promise<string> {
     await run('mmdebstrap', [
       '--variant=minbase',
       '--quiet',
-      `--include=${PACKAGES[image].join(',')}`,
+      '--format=tar',
+      ...PACKAGES[image].map(name => `--include=${name}`),
       '--customize-hook=rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/resolv.conf "$1"/etc/hostname',
       'bookworm',
       unfinished,
@@ -79,4 +75,43 @@ export async function testRootfs(image: TestImage): Promise<string> {
     await rm(unfinished, { force: true });
   }
   return path;
+}
+
+/** Builds a small image from a Dockerfile's text; gives its content id. */
+export async function buildTestImage(docker: Docker, reference: string, dockerfile: string): Promise<string> {
+  const context = pack();
+  context.entry({ name: 'Dockerfile' }, dockerfile);
+  context.finalize();
+  await follow(
+    docker,
+    await docker.buildImage(context as unknown as NodeJS.ReadableStream, { t: reference }),
+  );
+  return (await docker.getImage(reference).inspect()).Id;
+}
+
+/** Makes an image that holds exactly these files. */
+export async function importTestImage(
+  docker: Docker,
+  reference: string,
+  files: Record<string, string>,
+): Promise<void> {
+  const [repo, tag] = reference.split(':');
+  const archive = pack();
+  for (const [name, content] of Object.entries(files)) archive.entry({ name, mode: 0o755 }, content);
+  archive.finalize();
+  const answer: unknown = docker.importImage(
+    archive as unknown as NodeJS.ReadableStream as never,
+    { repo, tag } as never,
+  );
+  await follow(docker, (await answer) as NodeJS.ReadableStream);
+}
+
+function follow(docker: Docker, stream: NodeJS.ReadableStream): Promise<void> {
+  return new Promise((resolve, reject) =>
+    docker.modem.followProgress(stream, (error: Error | null, output: { error?: string }[]) => {
+      const problem = output?.find(line => line.error)?.error;
+      if (error || problem) reject(error ?? new Error(problem));
+      else resolve();
+    }),
+  );
 }

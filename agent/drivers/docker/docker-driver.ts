@@ -10,6 +10,7 @@ import { type EngineFacts, readFacts } from './engine-facts.ts';
 import { engineCall, statusOf } from './errors.ts';
 import { execInContainer } from './exec.ts';
 import { createImages } from './images/ensure-image.ts';
+import { Leftovers } from './leftovers.ts';
 import { startInstance, stopInstance, updateLimits } from './lifecycle.ts';
 import { isOwnAddress } from './network/host-network.ts';
 import { inspectNetwork } from './network/network.ts';
@@ -22,6 +23,8 @@ export interface DockerDriverOptions extends EngineAddress {
   node: string;
   clock?: Clock;
   log?: Logger;
+  /** For the builds of derived images: `http_proxy`, `https_proxy` and `no_proxy` where the node needs them. */
+  buildArgs?: Record<string, string>;
 }
 
 /** Docker 20.10 or later, or Podman 4 or later by its Docker-compatible socket. */
@@ -42,8 +45,9 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       return facts;
     },
   };
-  const images = createImages(context);
+  const images = createImages(context, options.buildArgs ?? {});
   const network = new NetworkKeeper(context);
+  const leftovers = new Leftovers(context);
   /** Volumes of this node by name, as last seen: events of volumes come without labels. */
   const volumes = new Map<string, { placement?: string }>();
 
@@ -59,6 +63,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
 
     async info() {
       await engineCall('ask the engine', () => docker.ping());
+      leftovers.sweep().catch(error => log.warn({ err: error }, 'half-made containers could not be removed'));
       const { version, capacity } = await context.facts();
       return {
         version,
@@ -84,7 +89,10 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     ensureImage: images.ensure,
 
     async create(spec) {
-      const made = await network.use(name => createInstance(context, spec, name));
+      await leftovers.sweep();
+      const made = await leftovers.making(spec.name, () =>
+        network.use(name => createInstance(context, spec, name)),
+      );
       volumes.set(spec.volume.name, { placement: spec.volume.labels[LABEL_PLACEMENT] });
       return made;
     },
@@ -105,6 +113,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     },
 
     async removeVolume(name) {
+      await leftovers.sweep();
       await engineCall(`remove volume ${name}`, async () => {
         try {
           const volume = docker.getVolume(name);
@@ -120,6 +129,9 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
 
     exec: (id, command, execOptions) => execInContainer(context, id, command, execOptions),
     putFiles: (id, files) => putFiles(context, id, files),
-    close: async () => close(),
+    async close() {
+      images.close();
+      close();
+    },
   };
 }

@@ -3,13 +3,16 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { text } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import type { NetworkInspectInfo } from 'dockerode';
 import t from 'tap';
 import { createDockerDriver } from '../../../agent/drivers/docker/docker-driver.ts';
 import { findIptables } from '../../../agent/drivers/docker/network/iptables.ts';
 import { nodeNetwork } from '../../../agent/drivers/docker/network/network.ts';
 import { removeEverything, run } from '../../conformance/driver.ts';
 import { dockerNode } from '../../support/docker-node.ts';
+import { noTestEngine } from '../../support/engine.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { freePorts } from '../../support/ports.ts';
 
@@ -22,12 +25,12 @@ while True:
     client.close()
 `;
 
-t.test('workspaces of a node', { skip: process.getuid?.() !== 0 && 'needs root' }, async t => {
+const skip = process.getuid?.() !== 0 ? 'needs root' : await noTestEngine();
+
+t.test('workspaces of a node', { skip }, async t => {
   const at = await dockerNode(t);
-  if (!at) return;
-  const { driver, spec, socketPath, node } = at;
-  const info = await driver.info();
-  if (!info.isolation.enforced) return t.skip(info.isolation.message);
+  const { driver, docker, spec, socketPath, node } = at;
+  t.match((await driver.info()).isolation, { enforced: true });
 
   const [published] = await freePorts(1);
   const publish = [{ containerPort: 8080, hostPort: published!, hostAddress: '0.0.0.0' }];
@@ -46,9 +49,8 @@ t.test('workspaces of a node', { skip: process.getuid?.() !== 0 && 'needs root' 
   const outside = Object.values(networkInterfaces())
     .flatMap(addresses => addresses ?? [])
     .find(({ family, internal, address }) => family === 'IPv4' && !internal && !address.startsWith('172.'))!;
-  const { docker } = at;
-  const gateway = (await docker.getNetwork(nodeNetwork(node).name).inspect()).IPAM.Config[0]
-    .Gateway as string;
+  const network: NetworkInspectInfo = await docker.getNetwork(nodeNetwork(node).name).inspect();
+  const gateway = network.IPAM?.Config?.[0]?.Gateway ?? '';
 
   /** Exit code 0 when a connection from the client's inside comes about within a second. */
   const reaches = async (host: string, port: number) =>
@@ -118,7 +120,7 @@ t.test('workspaces of a node', { skip: process.getuid?.() !== 0 && 'needs root' 
     const { bridge } = nodeNetwork(node);
     for (const family of [4, 6] as const)
       t.notMatch((await iptables.save(family)).toLowerCase(), bridge.replace('nexus', 'nexus-'));
-    await t.rejects(docker.getNetwork(nodeNetwork(node).name).inspect(), { statusCode: 404 });
+    t.same(await docker.listNetworks({ filters: { name: [nodeNetwork(node).name] } }), []);
   });
 });
 
@@ -127,10 +129,12 @@ async function greeting(host: string, port: number): Promise<string> {
     const socket = connect({ host, port, timeout: 5000 });
     socket.on('timeout', () => socket.destroy(new Error(`${host}:${port} does not answer`)));
     try {
-      return await text(socket);
+      const said = await text(socket);
+      if (said) return said;
     } catch (error) {
-      // The process inside may not listen yet.
-      if (attempt === 50) throw error;
+      if (attempt > 100) throw error;
     }
+    // The process inside may not listen yet; by way of the engine's proxy that looks like an empty answer.
+    await setTimeout(20);
   }
 }

@@ -1,0 +1,62 @@
+import type { Readable } from 'node:stream';
+import { sha256 } from '../../../../controller/kit/hash.ts';
+import { DriverError } from '../../../driver.ts';
+import type { DockerContext } from '../context.ts';
+import { engineMessage, statusOf, toDriverError } from '../errors.ts';
+import { tarOf } from '../tar.ts';
+import { followLines } from './follow.ts';
+import { dockerfile, RECIPE_VERSION } from './recipe.ts';
+import type { Report } from './shared-tasks.ts';
+
+const TAIL_CHARS = 1500;
+const REPOSITORY = 'nexus-derived';
+
+/** On derived images: the content id that they were made from. */
+export const LABEL_DERIVED_FROM = 'nexus.dev/derived-from';
+
+/** The name under which the complete form of an image is kept: the image itself when it lacks nothing. */
+export function derivedName(baseId: string): { repo: string; tag: string; name: string } {
+  const tag = sha256(`${baseId}\n${RECIPE_VERSION}`).slice(0, 32);
+  return { repo: REPOSITORY, tag, name: `${REPOSITORY}:${tag}` };
+}
+
+/** Adds what a workspace needs to an image. Throws ImageBuildFailed with the end of the output. */
+export async function buildDerived(
+  { docker }: DockerContext,
+  base: { id: string; reference: string; buildArgs: Record<string, string> },
+  report: Report,
+  signal: AbortSignal,
+): Promise<void> {
+  const labels = { [LABEL_DERIVED_FROM]: base.id };
+  const context = await tarOf([{ name: 'Dockerfile', content: dockerfile(base.id, labels), mode: 0o644 }]);
+  const message = `adding SSH and Git to ${base.reference}`;
+  let tail = '';
+  let problem: string | undefined;
+  const failed = (why: string, cause?: unknown) =>
+    new DriverError(
+      'ImageBuildFailed',
+      `SSH and Git could not be added to ${base.reference}: ${why.trim()}\n${tail.trim()}`.trim(),
+      { cause },
+    );
+  report({ phase: 'building', message });
+  try {
+    const stream = (await docker.buildImage(context as unknown as NodeJS.ReadableStream, {
+      t: derivedName(base.id).name,
+      rm: true,
+      forcerm: true,
+      buildargs: base.buildArgs,
+      abortSignal: signal,
+    })) as Readable;
+    await followLines<{ stream?: string; error?: string }>(stream, signal, line => {
+      problem ??= line.error;
+      tail = (tail + (line.stream ?? '')).slice(-TAIL_CHARS);
+      const last = line.stream?.trim().split('\n').at(-1)?.slice(0, 120);
+      if (last) report({ phase: 'building', message: `${message}: ${last}` });
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (statusOf(error) === undefined) throw toDriverError(error, message);
+    throw failed(engineMessage(error), error);
+  }
+  if (problem) throw failed(problem);
+}

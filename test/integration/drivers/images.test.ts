@@ -1,0 +1,99 @@
+import t, { type Test } from 'tap';
+import type { ImageProgress } from '../../../agent/driver.ts';
+import { tarOf } from '../../../agent/drivers/docker/tar.ts';
+import { type DockerNode, dockerNode } from '../../support/docker-node.ts';
+import { noTestEngine } from '../../support/engine.ts';
+import { buildTestImage, ensureTestImage, importTestImage } from '../../support/images.ts';
+import { startRegistry } from '../../support/registry.ts';
+
+t.setTimeout(60_000);
+const skip = await noTestEngine();
+
+/** Removes an image and its complete form with the test. */
+function forget(t: Test, { docker }: DockerNode, ...references: string[]): void {
+  t.teardown(async () => {
+    for (const reference of references)
+      await docker
+        .getImage(reference)
+        .remove({ force: true })
+        .catch(() => {});
+  });
+}
+
+t.test('an image that cannot become a workspace is refused with the reason', { skip }, async t => {
+  const at = await dockerNode(t);
+  const { driver, docker, node } = at;
+  await ensureTestImage(docker, 'plain');
+  const names = ['shell', 'manager', 'offline'].map(name => `nexus-test-${name}:${node}`);
+  const [noShell, noManager, offline] = names as [string, string, string];
+  await importTestImage(docker, noShell, { hello: 'not a program' });
+  await buildTestImage(docker, noManager, 'FROM nexus-test:plain\nRUN rm /usr/bin/apt-get\n');
+  await buildTestImage(
+    docker,
+    offline,
+    'FROM nexus-test:plain\nRUN rm -rf /etc/apt/sources.list* && echo "deb http://127.0.0.1:1/ none main" > /etc/apt/sources.list\n',
+  );
+  forget(t, at, ...names);
+
+  await t.rejects(driver.ensureImage(noShell), { code: 'ImageUnsupported', message: /no shell/ });
+  await t.rejects(driver.ensureImage(noManager), { code: 'ImageUnsupported', message: /lacks sshd.*apt/ });
+  await t.rejects(driver.ensureImage(offline), { code: 'ImageBuildFailed', message: /127\.0\.0\.1/ });
+  const helpers = await docker.listContainers({
+    all: true,
+    filters: { label: [`nexus.dev/helper=${node}`] },
+  });
+  t.same(helpers, [], 'nothing that looked into them is left');
+});
+
+t.test('an image is pulled', { skip }, async t => {
+  const at = await dockerNode(t);
+  const { driver, docker } = at;
+  const layer = await tarOf([{ name: 'data', content: Buffer.alloc(200_000, 'x'), mode: 0o644 }]);
+  const registry = await startRegistry(layer);
+  t.teardown(() => registry.close());
+  const image = `${registry.host}/app:1`;
+  forget(t, at, image);
+
+  await t.test('only when asked for, and not at all when its registry has none', async t => {
+    t.equal(await driver.ensureImage(image, { pull: false }), undefined);
+    await t.rejects(driver.ensureImage(`${registry.host}/app:2`), { code: 'ImageNotFound' });
+    await t.rejects(driver.ensureImage(`${registry.host}/other:1`), { code: 'ImageNotFound' });
+    await t.rejects(driver.ensureImage(`sha256:${'0'.repeat(64)}`), { code: 'ImageNotFound' });
+    for (const reference of ['Not An Image', '', '../../containers/json', 'a?all=1', 'x'.repeat(600)])
+      await t.rejects(driver.ensureImage(reference, { pull: false }), { code: 'Invalid' });
+    t.equal(registry.blobs, 0);
+  });
+
+  await t.test('no further when all who asked have given up', async t => {
+    registry.hold();
+    const [one, two] = [new AbortController(), new AbortController()];
+    const both = [one, two].map(({ signal }) => driver.ensureImage(image, { signal }));
+    const outcomes = Promise.allSettled(both);
+    while (registry.blobs === 0) await new Promise(resolve => setImmediate(resolve));
+    one.abort(new Error('one'));
+    await t.rejects(both[0]!, { message: 'one' });
+    two.abort(new Error('two'));
+    await outcomes;
+    await t.rejects(both[1]!, { message: 'two' });
+    await t.rejects(docker.getImage(image).inspect(), /404/);
+    registry.release();
+  });
+
+  await t.test('once for all who ask, with its progress', async t => {
+    const before = registry.manifests;
+    const progress: ImageProgress[] = [];
+    const asked = [1, 2, 3].map(() =>
+      driver.ensureImage(image, { onProgress: report => progress.push(report) }),
+    );
+    for (const outcome of asked) await t.rejects(outcome, { code: 'ImageUnsupported' }, 'it has no shell');
+    t.ok(registry.manifests - before <= 2, 'a head and a body');
+    t.match(progress.at(-1), { phase: 'pulling', percent: 100 });
+    t.ok((await docker.getImage(image).inspect()).Id);
+  });
+
+  await t.test('or the failure is one that may pass', async t => {
+    await docker.getImage(image).remove({ force: true });
+    await registry.close();
+    await t.rejects(driver.ensureImage(image), { code: 'ImagePullFailed', retryable: true });
+  });
+});
