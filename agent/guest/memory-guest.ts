@@ -121,7 +121,7 @@ export function createMemoryGuest(options: MemoryGuestOptions): MemoryGuest {
       if (found.jobs[hook]?.token !== token) found.job(hook, token, outcomes().hook(hook, command));
     },
 
-    async check(id, { command }, timeoutMs) {
+    async check(id, { command = [] }, timeoutMs) {
       await enterConfigured(id);
       const { afterMs = Number.POSITIVE_INFINITY, exitCode = 0, output } = outcomes().check(command);
       if (afterMs > 0) await clock.sleep(Math.min(afterMs, timeoutMs));

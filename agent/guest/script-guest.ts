@@ -93,7 +93,7 @@ export function createScriptGuest(options: ScriptGuestOptions): Guest {
       await startJob(id, hook, token, { seconds: hookTimeoutSeconds, input: putPayload([file]) });
     },
 
-    async check(id, { command }, timeoutMs) {
+    async check(id, { command = [] }, timeoutMs) {
       const seconds = Math.max(1, Math.ceil(timeoutMs / 1000));
       const result = await guestExec({ driver, clock }, id, ['check', String(seconds), ...command], {
         timeoutMs: seconds * 1000 + 10_000,

@@ -101,6 +101,15 @@ end_group() {
   done
 }
 
+# Ends what is left of the group of a process "pid start" that ended. A pid that was given out again is left alone: it can
+# only have been when the group was empty.
+end_remains() {
+  if first_line "$1"; then
+    if process_start "${LINE%% *}" && [ "$START" != "${LINE##* }" ]; then return 0; fi
+    end_group "${LINE%% *}" "$2"
+  fi
+}
+
 # Wakes the supervisor, so that it looks at once.
 poke() {
   if alive "$RUN/supervisor.pid"; then kill -USR1 "$PID" 2>/dev/null; fi

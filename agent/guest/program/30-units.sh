@@ -69,7 +69,7 @@ unit_start() {
 
 # Ended by itself: what is left of its group goes too, as it may hold the port.
 unit_ended() {
-  if [ "$NAME" != _sshd ] && first_line "$U/pid"; then end_group "${LINE%% *}" 100; fi
+  [ "$NAME" = _sshd ] || end_remains "$U/pid" 100
   RESTARTS=$((RESTARTS + 1))
   FAILS=$((FAILS + 1))
   [ $(($(date +%s) - STARTED)) -lt 60 ] || FAILS=1
@@ -129,8 +129,12 @@ unit_run() {
       fi
       [ "$WHY" != restart ] || RESTARTS=$((RESTARTS + 1))
       unit_stop
-      if [ -n "$CHILD" ]; then wait "$CHILD" 2>/dev/null; EXIT=$?; CHILD=; fi
-      FAILS=0
+      if [ -n "$CHILD" ]; then
+        wait "$CHILD" 2>/dev/null
+        EXIT=$?
+        CHILD=
+      fi
+      STATE=Starting FAILS=0
       case $WHY in down) ;; *) continue ;; esac
     elif [ "$STATE" = Running ]; then
       # Nobody was there to see it end.
@@ -209,9 +213,10 @@ unit_logger_ensure() {
 unit_log() {
   exec 6>"$UNITS/$1/logger.lock"
   flock -n 6 || exit 0
+  end_remains "$UNITS/$1/logger" 10
   claim "$UNITS/$1/logger"
   cd / || exit 1
-  pump "$LOGS/$1.log" <"$UNITS/$1/log"
+  pump "$LOGS/$1.log" <"$UNITS/$1/log" 6>&-
 }
 
 # Tells the runner of $1 until $2 holds, up to 13 s: a signal may come just before it listens.

@@ -1,0 +1,190 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
+import type { Test } from 'tap';
+import type {
+  Guest,
+  GuestConfig,
+  GuestDesired,
+  GuestService,
+  GuestState,
+} from '../../../agent/guest/guest.ts';
+import { guestCommand, guestTmpfs } from '../../../agent/guest/program.ts';
+import { createScriptGuest, type ScriptGuestOptions } from '../../../agent/guest/script-guest.ts';
+import { systemClock } from '../../../controller/kit/clock.ts';
+import { silentLogger } from '../../../controller/kit/log.ts';
+import { type DockerNode, dockerNode } from '../../support/docker-node.ts';
+import { freePorts } from '../../support/ports.ts';
+
+const run = promisify(execFile);
+
+export interface Output {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** One container with the real guest in it. */
+export interface Lab {
+  node: DockerNode;
+  guest: Guest;
+  id: string;
+  /** What it was configured with; `configure` takes changes. */
+  desired: GuestDesired;
+  config: GuestConfig;
+  dir: string;
+  port: number;
+  configure(changes?: Partial<GuestDesired>): Promise<void>;
+  /** A shell command as root, or as another user. */
+  sh(command: string, user?: string): Promise<Output>;
+  /** A program of OpenSSH or rsync, with the options that make it check the host key strictly. */
+  ssh(command: string[], options?: { input?: string; key?: string }): Promise<Output>;
+  sshOptions(key?: string): string[];
+  /** An ssh process that goes on. */
+  session(command: string[]): ChildProcess;
+  /** The first state that fits, from the watch. Fails after `seconds`. */
+  until(fits: (state: GuestState) => boolean, seconds?: number): Promise<GuestState>;
+}
+
+export async function openLab(
+  t: Test,
+  options: {
+    desired?: Partial<GuestDesired>;
+    guest?: Partial<ScriptGuestOptions>;
+    files?: { path: string; content: string; mode: number }[];
+  } = {},
+): Promise<Lab | undefined> {
+  const node = await dockerNode(t);
+  if (!node) return undefined;
+  const dir = await mkdtemp(join(tmpdir(), 'nexus-guest-'));
+  t.teardown(() => rm(dir, { recursive: true, force: true }));
+  for (const name of ['host', 'user', 'other', 'agent'])
+    await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', join(dir, name)]);
+  const key = (name: string) => readFile(join(dir, name), 'utf8');
+  const guest = createScriptGuest({
+    driver: node.driver,
+    clock: systemClock,
+    log: silentLogger,
+    ...options.guest,
+  });
+  const desired: GuestDesired = {
+    user: 'dev',
+    authorizedKeys: [await key('user.pub')],
+    agentKey: await key('agent.pub'),
+    hostKey: await key('host'),
+    env: {},
+    services: [],
+    ...options.desired,
+  };
+  const config = guest.render(desired);
+  const [port = 0] = await freePorts(1);
+  const { id } = await node.driver.create({
+    ...node.spec('guest'),
+    imageId: node.imageId,
+    volume: { ...node.spec('guest').volume, mountPath: `/home/${desired.user}` },
+    publish: [{ containerPort: 22, hostPort: port, hostAddress: '127.0.0.1' }],
+    command: guestCommand(),
+    tmpfs: guestTmpfs(),
+    files: [...config.boot, ...(options.files ?? [])],
+  });
+  await node.driver.start(id);
+  const hostKey = (await key('host.pub')).split(' ').slice(0, 2).join(' ');
+  await writeFile(join(dir, 'known_hosts'), `[127.0.0.1]:${port} ${hostKey}\n`);
+
+  const sshOptions = (name = 'user') =>
+    Object.entries({
+      StrictHostKeyChecking: 'yes',
+      UserKnownHostsFile: join(dir, 'known_hosts'),
+      GlobalKnownHostsFile: '/dev/null',
+      IdentityFile: join(dir, name),
+      IdentitiesOnly: 'yes',
+      IdentityAgent: 'none',
+      BatchMode: 'yes',
+      ConnectTimeout: '10',
+      LogLevel: 'ERROR',
+    }).flatMap(([option, value]) => ['-o', `${option}=${value}`]);
+
+  const lab: Lab = {
+    node,
+    guest,
+    id,
+    desired,
+    config,
+    dir,
+    port,
+    async configure(changes = {}) {
+      Object.assign(lab.desired, changes);
+      lab.config = guest.render(lab.desired);
+      await guest.configure(id, lab.config);
+    },
+    async sh(command, user) {
+      const process = await node.driver.exec(id, ['/bin/sh', '-c', command], user ? { user } : {});
+      const [stdout, stderr] = await Promise.all([text(process.stdout), text(process.stderr)]);
+      return { code: await process.exit, stdout, stderr };
+    },
+    async ssh([program = 'ssh', ...args], { input, key: name } = {}) {
+      const child = spawn(program, args[0] === '-e' ? args : [...sshOptions(name), ...args], {
+        stdio: 'pipe',
+      });
+      child.stdin.on('error', () => {});
+      child.stdin.end(input ?? '');
+      const [stdout, stderr] = await Promise.all([
+        text(child.stdout),
+        text(child.stderr),
+        once(child, 'close'),
+      ]);
+      return { code: child.exitCode, stdout, stderr };
+    },
+    sshOptions,
+    session(command) {
+      const child = spawn(
+        'ssh',
+        [...sshOptions(), '-p', String(port), `${desired.user}@127.0.0.1`, ...command],
+        {
+          stdio: 'pipe',
+        },
+      );
+      t.teardown(() => child.kill('SIGKILL'));
+      return child;
+    },
+    until: (fits, seconds) => untilState(guest, id, fits, seconds),
+  };
+  return lab;
+}
+
+/** Watches until a state fits. */
+export async function untilState(
+  guest: Guest,
+  id: string,
+  fits: (state: GuestState) => boolean,
+  seconds = 20,
+): Promise<GuestState> {
+  const stop = new AbortController();
+  const limit = systemClock.after(seconds * 1000, () => stop.abort());
+  let last: GuestState | undefined;
+  try {
+    for await (const state of guest.watch(id, stop.signal)) {
+      last = state;
+      if (fits(state)) return state;
+    }
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+  } finally {
+    limit();
+    stop.abort();
+  }
+  throw new Error(`no state fitted within ${seconds} s; the last one: ${JSON.stringify(last)}`);
+}
+
+/** The state of one service, for predicates. */
+export function serviceOf(state: GuestState, name: string) {
+  return state.services.find(service => service.name === name);
+}
+
+export function service(name: string, command: string, more: Partial<GuestService> = {}): GuestService {
+  return { name, command, env: {}, ...more };
+}
