@@ -8,6 +8,8 @@ import { compilePrune } from './prune.ts';
 import { isUnchanged } from './ratchet.ts';
 import { compileValidate, Findings, type Validate } from './validate.ts';
 
+export { checkStructural } from './structural.ts';
+
 /** A schema of whole objects, made ready for use. All methods are synchronous and keep nothing. */
 export interface CompiledSchema {
   /** Drops unknown fields in place. Returns their paths, as `spec.services[0].foo`. */

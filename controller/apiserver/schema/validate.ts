@@ -144,8 +144,10 @@ function* compileString(schema: JsonSchema): Iterable<Validate> {
   if (test)
     yield (value, found) => {
       if (test(value)) return;
-      const detail = `${found.field} in body must be of type ${format}: ${causes.renderValue(value)}`;
-      found.add(causes.typeInvalid(found.field, value, detail));
+      // What is in base64 may be secret.
+      const shown = format === 'byte' ? '***' : value;
+      const detail = `${found.field} in body must be of type ${format}: ${causes.renderValue(shown)}`;
+      found.add(causes.typeInvalid(found.field, shown, detail));
     };
 }
 

@@ -18,11 +18,12 @@ interface Scope {
 /** `self` and `oldSelf` are the converted values where an outer node has made them. */
 type Visit = (scope: Scope, value: unknown, old: unknown, self?: unknown, oldSelf?: unknown) => void;
 
-/** Compiles the rules of a schema; undefined when it has none. Throws an Error that names the field of a bad rule. */
+/** Compiles the rules of a schema (`resource`: of whole objects); undefined when it has none. Throws an Error that names the field of a bad rule. */
 export function compileRules(
   schema: JsonSchema,
+  resource = true,
 ): ((value: unknown, old: unknown, found: Findings) => void) | undefined {
-  const visit = compileNode(schema, [], true);
+  const visit = compileNode(schema, [], resource);
   if (!visit) return undefined;
   return (value, old, found) => {
     const budget = new Budget(MAX_OBJECT_STEPS);

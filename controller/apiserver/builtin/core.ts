@@ -1,0 +1,112 @@
+import type { JsonSchema } from '../schema/json-schema.ts';
+import { boolean, int32, kind, list, map, microTime, object, string, time, values } from './fields.ts';
+
+const CONDITION_STATUS = 'True, False or Unknown.';
+
+export const NAMESPACE_SCHEMA: JsonSchema = kind(
+  'Namespace is a scope for names: most objects live in one.',
+  {
+    spec: object('What the namespace is meant to be.', {
+      finalizers: list('Who must let go of the namespace before it is removed.', {
+        ...string('Name of a finalizer.'),
+      }),
+    }),
+    status: object('How the namespace is.', {
+      phase: string('Active, or Terminating while its contents are being removed.'),
+      conditions: map(
+        'What stands in the way of its removal.',
+        object(
+          'One aspect of the namespace.',
+          {
+            type: string('What the condition is about.'),
+            status: string(CONDITION_STATUS),
+            lastTransitionTime: time('When the status last changed.'),
+            reason: string('CamelCase reason of the last change.'),
+            message: string('The reason in a sentence.'),
+          },
+          ['type', 'status'],
+        ),
+        ['type'],
+      ),
+    }),
+  },
+);
+
+export const SECRET_SCHEMA: JsonSchema = kind(
+  'Secret holds data that not everybody may see, such as passwords and keys.',
+  {
+    type: string('Tells programs what the secret is for. Cannot be changed. Defaults to Opaque.'),
+    data: values('The data: keys of letters, digits, -, _ and ., values in base64.', {
+      type: 'string',
+      format: 'byte',
+    }),
+    stringData: values('Values as plain text, for convenience: written into data, never read back.', {
+      type: 'string',
+    }),
+    immutable: boolean('Whether data may not be changed any more. Cannot be unset.'),
+  },
+);
+
+export const CONFIG_MAP_SCHEMA: JsonSchema = kind('ConfigMap holds configuration that programs read.', {
+  data: values('The data: keys of letters, digits, -, _ and ., values as text.', { type: 'string' }),
+  binaryData: values('Data that is no text, in base64. No key may be in data as well.', {
+    type: 'string',
+    format: 'byte',
+  }),
+  immutable: boolean('Whether data may not be changed any more. Cannot be unset.'),
+});
+
+const objectReference = (description: string): JsonSchema => ({
+  ...object(description, {
+    apiVersion: string('API version of the object.'),
+    kind: string('Kind of the object.'),
+    namespace: string('Namespace of the object.'),
+    name: string('Name of the object.'),
+    uid: string('UID of the object.'),
+    resourceVersion: string('Version of the object that is meant.'),
+    fieldPath: string('A part of the object, as in spec.containers{name}.'),
+  }),
+  'x-kubernetes-map-type': 'atomic',
+});
+
+export const EVENT_SCHEMA: JsonSchema = kind(
+  'Event reports something that happened to an object. Events are kept for a limited time; do not rely on them.',
+  {
+    involvedObject: objectReference('The object that it happened to.'),
+    reason: string('CamelCase reason, for programs.'),
+    message: string('What happened, for people.'),
+    source: object('Who reports it.', {
+      component: string('Name of the program.'),
+      host: string('Name of the machine.'),
+    }),
+    firstTimestamp: { ...time('When it happened first.'), nullable: true },
+    lastTimestamp: { ...time('When it happened last.'), nullable: true },
+    count: int32('How often it happened.'),
+    type: string('Normal or Warning.'),
+    eventTime: microTime('When it happened first, to the microsecond.'),
+    series: object('A series of the same event.', {
+      count: int32('How often it happened in the series.'),
+      lastObservedTime: microTime('When it happened last.'),
+    }),
+    action: string('What was done about it.'),
+    related: objectReference('Another object that has to do with it.'),
+    reportingComponent: string('Name of the controller that reports it, as in example.com/controller.'),
+    reportingInstance: string('Which of the instances of the controller it was.'),
+  },
+  ['involvedObject'],
+);
+
+export const LEASE_SCHEMA: JsonSchema = kind(
+  'Lease says who holds something, and until when: a leader, or a node that is alive.',
+  {
+    spec: object('Who holds it.', {
+      holderIdentity: string('Who holds the lease. Empty when nobody does.'),
+      leaseDurationSeconds: int32('Seconds after renewTime in which nobody else may take it. Above 0.'),
+      acquireTime: microTime('When the holder got it.'),
+      renewTime: microTime('When the holder last said that it is there.'),
+      leaseTransitions: int32('How often the holder changed. Never negative.'),
+      strategy: string('How a leader is chosen among candidates.'),
+      preferredHolder: string('Who should get the lease next.'),
+    }),
+  },
+);

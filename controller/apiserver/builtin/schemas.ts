@@ -1,0 +1,66 @@
+import { CONFIG_MAP, CRD, EVENT, LEASE, NAMESPACE, type Resource, SECRET } from '../../../crds/kinds.ts';
+import type { JsonSchema } from '../schema/json-schema.ts';
+import { CONFIG_MAP_SCHEMA, EVENT_SCHEMA, LEASE_SCHEMA, NAMESPACE_SCHEMA, SECRET_SCHEMA } from './core.ts';
+import { CRD_SCHEMA } from './crd.ts';
+
+export interface BuiltinKind {
+  readonly resource: Resource;
+  readonly schema: JsonSchema;
+  readonly singular: string;
+  readonly shortNames: string[];
+  readonly categories: string[];
+  /** Whether status has a path of its own. */
+  readonly statusSubresource: boolean;
+}
+
+/** The kinds that are served without a CustomResourceDefinition. */
+export const BUILTIN_KINDS: readonly BuiltinKind[] = [
+  {
+    resource: NAMESPACE,
+    schema: NAMESPACE_SCHEMA,
+    singular: 'namespace',
+    shortNames: ['ns'],
+    categories: [],
+    statusSubresource: true,
+  },
+  {
+    resource: SECRET,
+    schema: SECRET_SCHEMA,
+    singular: 'secret',
+    shortNames: [],
+    categories: [],
+    statusSubresource: false,
+  },
+  {
+    resource: CONFIG_MAP,
+    schema: CONFIG_MAP_SCHEMA,
+    singular: 'configmap',
+    shortNames: ['cm'],
+    categories: [],
+    statusSubresource: false,
+  },
+  {
+    resource: EVENT,
+    schema: EVENT_SCHEMA,
+    singular: 'event',
+    shortNames: ['ev'],
+    categories: [],
+    statusSubresource: false,
+  },
+  {
+    resource: LEASE,
+    schema: LEASE_SCHEMA,
+    singular: 'lease',
+    shortNames: [],
+    categories: [],
+    statusSubresource: false,
+  },
+  {
+    resource: CRD,
+    schema: CRD_SCHEMA,
+    singular: 'customresourcedefinition',
+    shortNames: ['crd', 'crds'],
+    categories: ['api-extensions'],
+    statusSubresource: true,
+  },
+];

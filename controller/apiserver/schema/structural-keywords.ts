@@ -1,0 +1,151 @@
+import type { Cause } from '../../kit/errors.ts';
+import * as causes from './causes.ts';
+import { renderPath, type Segment } from './causes.ts';
+import { isObject, type JsonObject } from './json-schema.ts';
+import { typeName } from './validate.ts';
+
+type Form =
+  | 'string'
+  | 'number'
+  | 'boolean'
+  | 'list'
+  | 'strings'
+  | 'schema'
+  | 'schemas'
+  | 'properties'
+  | 'rules';
+
+const FORMS: Readonly<Record<string, Form>> = {
+  type: 'string',
+  format: 'string',
+  title: 'string',
+  description: 'string',
+  pattern: 'string',
+  nullable: 'boolean',
+  uniqueItems: 'boolean',
+  exclusiveMinimum: 'boolean',
+  exclusiveMaximum: 'boolean',
+  minLength: 'number',
+  maxLength: 'number',
+  minItems: 'number',
+  maxItems: 'number',
+  minProperties: 'number',
+  maxProperties: 'number',
+  minimum: 'number',
+  maximum: 'number',
+  multipleOf: 'number',
+  enum: 'list',
+  required: 'strings',
+  items: 'schema',
+  not: 'schema',
+  allOf: 'schemas',
+  anyOf: 'schemas',
+  oneOf: 'schemas',
+  properties: 'properties',
+  'x-kubernetes-preserve-unknown-fields': 'boolean',
+  'x-kubernetes-embedded-resource': 'boolean',
+  'x-kubernetes-int-or-string': 'boolean',
+  'x-kubernetes-list-type': 'string',
+  'x-kubernetes-map-type': 'string',
+  'x-kubernetes-list-map-keys': 'strings',
+  'x-kubernetes-validations': 'rules',
+};
+const UNSUPPORTED = [
+  '$ref',
+  '$schema',
+  'id',
+  'definitions',
+  'dependencies',
+  'patternProperties',
+  'additionalItems',
+];
+const RULE_FORMS: Readonly<Record<string, Form>> = {
+  rule: 'string',
+  message: 'string',
+  messageExpression: 'string',
+  reason: 'string',
+  fieldPath: 'string',
+  optionalOldSelf: 'boolean',
+};
+
+/** Schemas of more nodes are refused: nobody needs them, and each costs time and memory. */
+const MAX_NODES = 50_000;
+
+/** Checks that every keyword of a schema has the form that it must have, so that the rest may rely on the types. */
+export function checkKeywords(schema: unknown, path: Segment[]): Cause[] {
+  const walk = new KeywordWalk();
+  walk.visit(schema, path);
+  return walk.found;
+}
+
+class KeywordWalk {
+  readonly found: Cause[] = [];
+  #nodes = 0;
+
+  visit(schema: unknown, path: Segment[]): void {
+    if (++this.#nodes === MAX_NODES)
+      this.found.push(causes.forbidden(renderPath(path), `the schema has more than ${MAX_NODES} nodes`));
+    if (this.#nodes >= MAX_NODES) return;
+    if (!isObject(schema)) return this.#wrong(schema, path, 'object');
+    for (const keyword of Object.keys(schema)) {
+      const form = Object.hasOwn(FORMS, keyword) ? FORMS[keyword] : undefined;
+      const value = schema[keyword];
+      const at = [...path, keyword];
+      if (UNSUPPORTED.includes(keyword))
+        this.found.push(causes.forbidden(renderPath(at), `${keyword} is not supported`));
+      else if (keyword === 'additionalProperties') {
+        if (typeof value !== 'boolean') this.visit(value, at);
+      } else if (form && value !== null) this.#check(value, form, at);
+      else if (form) this.#wrong(value, at, form);
+    }
+  }
+
+  #check(value: unknown, form: Form, path: Segment[]): void {
+    switch (form) {
+      case 'schema':
+        return this.visit(value, path);
+      case 'schemas':
+        return this.#each(value, path, (item, at) => this.visit(item, at));
+      case 'strings':
+        return this.#each(value, path, (item, at) => {
+          if (typeof item !== 'string') this.#wrong(item, at, 'string');
+        });
+      case 'rules':
+        return this.#each(value, path, (item, at) => this.#rule(item, at));
+      case 'list':
+        return this.#each(value, path, () => {});
+      case 'properties':
+        if (!isObject(value)) return this.#wrong(value, path, 'object');
+        for (const [name, child] of Object.entries(value)) this.visit(child, [...path, { key: name }]);
+        return;
+      default:
+        if (typeof value !== form) this.#wrong(value, path, form);
+    }
+  }
+
+  #each(value: unknown, path: Segment[], visit: (item: unknown, path: Segment[]) => void): void {
+    if (!Array.isArray(value)) return this.#wrong(value, path, 'array');
+    value.forEach((item, i) => {
+      visit(item, [...path, i]);
+    });
+  }
+
+  #rule(rule: unknown, path: Segment[]): void {
+    if (!isObject(rule)) return this.#wrong(rule, path, 'object');
+    for (const [name, form] of Object.entries(RULE_FORMS)) {
+      const value: unknown = (rule as JsonObject)[name];
+      if (value !== undefined && typeof value !== form) this.#wrong(value, [...path, name], form);
+    }
+  }
+
+  #wrong(value: unknown, path: Segment[], type: string): void {
+    const field = renderPath(path);
+    this.found.push(
+      causes.typeInvalid(
+        field,
+        typeName(value),
+        `${field} in body must be of type ${type}: "${typeName(value)}"`,
+      ),
+    );
+  }
+}
