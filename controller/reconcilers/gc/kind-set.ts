@@ -109,7 +109,7 @@ export function createKindSet(
         try {
           await refresh(signal);
           await Promise.race([
-            Promise.all([...kinds.values()].map(({ informer }) => informer.synced)).then(setReady),
+            Promise.all([...kinds.values()].map(({ informer }) => informer.synced)).then(() => setReady()),
             slept(clock, RETRY_MS, signal),
           ]);
         } catch (error) {

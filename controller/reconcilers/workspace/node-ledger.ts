@@ -15,8 +15,17 @@ interface Holding {
   node: string;
   /** When the placement was made; Infinity until it is seen. The older one keeps a port that two were given. */
   since: number;
-  cached?: { claim: Claim; generation: number; uid: string };
-  assumed?: { claim: Claim; generation?: number; uid?: string };
+  cached?: Written;
+  /** Written, but not seen yet: the last of these is what the API has. */
+  confirmed?: Written;
+  /** On its way: the API has this or what was there before. */
+  assumed?: Claim;
+}
+
+interface Written {
+  claim: Claim;
+  generation: number;
+  uid: string;
 }
 
 interface Books {
@@ -65,24 +74,25 @@ export class NodeLedger {
   /** A placement was added, changed (`now`) or went away (only `old`). */
   observe(old: Placement | undefined, now: Placement | undefined): void {
     if (old && (!now || ownerOf(old) !== ownerOf(now))) {
+      const isOther = (written: Written | undefined) => written?.uid !== old.metadata.uid;
       const held = this.#holdings.get(ownerOf(old));
-      const cached = held?.cached?.uid === old.metadata.uid ? undefined : held?.cached;
-      const assumed = held?.assumed?.uid === old.metadata.uid ? undefined : held?.assumed;
-      this.#set(ownerOf(old), held && (cached || assumed) ? { ...held, cached, assumed } : undefined);
+      if (held)
+        this.#set(ownerOf(old), {
+          ...held,
+          cached: isOther(held.cached) ? held.cached : undefined,
+          confirmed: isOther(held.confirmed) ? held.confirmed : undefined,
+        });
     }
     if (!now) return;
     const owner = ownerOf(now);
-    const cached = {
-      claim: claimOf(now),
-      generation: now.metadata.generation ?? 0,
-      uid: now.metadata.uid ?? '',
-    };
-    const assumed = this.#holdings.get(owner)?.assumed;
+    const held = this.#holdings.get(owner);
+    const cached = writtenOf(now);
     this.#set(owner, {
       node: now.spec.nodeName,
       since: Date.parse(now.metadata.creationTimestamp ?? '') || 0,
       cached,
-      ...(assumed && !isOvertaken(assumed, cached) && { assumed }),
+      confirmed: isOvertaken(held?.confirmed, cached) ? undefined : held?.confirmed,
+      assumed: held?.assumed,
     });
     const conflicts = now.status?.portConflicts;
     if (conflicts?.length) {
@@ -96,33 +106,28 @@ export class NodeLedger {
     const owner = ownerOf(placement);
     const held = this.#holdings.get(owner);
     this.#set(owner, {
+      since: Number.POSITIVE_INFINITY,
+      ...held,
       node: placement.spec.nodeName,
-      since: held?.since ?? Number.POSITIVE_INFINITY,
-      cached: held?.cached,
-      assumed: { claim: claimOf(placement) },
+      // An earlier write may have come true though its answer was lost.
+      assumed: union([claimOf(placement), ...(held?.assumed ? [held.assumed] : [])]),
     });
   }
 
-  /** The write was acknowledged: the assumption lasts until the cache shows this generation or a later one. */
+  /** The write was acknowledged: it counts until the cache shows this generation or a later one. */
   confirm(placement: Placement): void {
     const held = this.#holdings.get(ownerOf(placement));
-    if (!held?.assumed) return;
-    const assumed = {
-      claim: claimOf(placement),
-      generation: placement.metadata.generation ?? 0,
-      uid: placement.metadata.uid,
-    };
-    this.#set(ownerOf(placement), {
-      ...held,
-      assumed: isOvertaken(assumed, held.cached) ? undefined : assumed,
-    });
+    if (!held) return;
+    const confirmed = writtenOf(placement);
+    const isSeen = isOvertaken(confirmed, held.cached);
+    this.#set(ownerOf(placement), { ...held, assumed: undefined, confirmed: isSeen ? undefined : confirmed });
   }
 
-  /** The write was refused, or the workspace is gone: only what the cache shows counts. */
+  /** The write was refused: what was there before is what counts. */
   forget(workspaceUid: string, node: string): void {
     const owner = `${workspaceUid}@${node}`;
     const held = this.#holdings.get(owner);
-    if (held?.assumed) this.#set(owner, held.cached ? { ...held, assumed: undefined } : undefined);
+    if (held?.assumed) this.#set(owner, { ...held, assumed: undefined });
   }
 
   /** Nodes that are there, with what they have given out. */
@@ -194,10 +199,10 @@ export class NodeLedger {
     return { ...amounts, workspaces, sshPorts, servicePorts };
   }
 
-  #set(owner: string, holding: Holding | undefined): void {
+  #set(owner: string, holding: Holding): void {
     const before = this.#holdings.get(owner);
     if (before) this.#account(owner, before, -1);
-    if (holding) {
+    if (claimsOf(holding).length > 0) {
       this.#holdings.set(owner, holding);
       this.#account(owner, holding, 1);
     } else this.#holdings.delete(owner);
@@ -259,21 +264,32 @@ function claimOf(placement: Placement): Claim {
   };
 }
 
-/** Both what is seen and what was decided count, each amount at its larger. */
-function effective({ cached, assumed }: Holding): Claim {
-  const [a, b] = [cached?.claim, assumed?.claim];
-  if (!a || !b) return a ?? b ?? { cpuMillis: 0, memoryBytes: 0, diskBytes: 0, ports: [] };
+function writtenOf(placement: Placement): Written {
+  const { generation = 0, uid = '' } = placement.metadata;
+  return { claim: claimOf(placement), generation, uid };
+}
+
+const claimsOf = ({ cached, confirmed, assumed }: Holding): Claim[] =>
+  [cached?.claim, confirmed?.claim, assumed].filter(claim => claim !== undefined);
+
+/** Whatever may be what the API has counts. */
+const effective = (holding: Holding) => union(claimsOf(holding));
+
+/** Every port, and each amount at its largest. */
+function union(claims: Claim[]): Claim {
+  const [first] = claims;
+  if (first && claims.length === 1) return first;
+  const most = (key: keyof Amounts) => Math.max(0, ...claims.map(claim => claim[key]));
   return {
-    cpuMillis: Math.max(a.cpuMillis, b.cpuMillis),
-    memoryBytes: Math.max(a.memoryBytes, b.memoryBytes),
-    diskBytes: Math.max(a.diskBytes, b.diskBytes),
-    ports: [...new Set([...a.ports, ...b.ports])],
+    cpuMillis: most('cpuMillis'),
+    memoryBytes: most('memoryBytes'),
+    diskBytes: most('diskBytes'),
+    ports: [...new Set(claims.flatMap(claim => claim.ports))],
   };
 }
 
-function isOvertaken(assumed: NonNullable<Holding['assumed']>, cached: Holding['cached']): boolean {
-  if (!cached || assumed.generation === undefined) return false;
-  return assumed.uid === cached.uid && cached.generation >= assumed.generation;
+function isOvertaken(written: Written | undefined, cached: Written | undefined): boolean {
+  return !!written && !!cached && written.uid === cached.uid && cached.generation >= written.generation;
 }
 
 function count(books: Books, port: number, by: 1 | -1): void {

@@ -1,0 +1,164 @@
+import t from 'tap';
+import type { NodeLoad } from '../../../controller/reconcilers/workspace/schedule.ts';
+import { isTolerated, schedule } from '../../../controller/reconcilers/workspace/schedule.ts';
+import type { WorkspaceSpec } from '../../../crds/types.generated.ts';
+import { makeNode } from '../../support/fixtures.ts';
+
+const idle: NodeLoad = {
+  cpuMillis: 0,
+  memoryBytes: 0,
+  diskBytes: 0,
+  workspaces: 0,
+  sshPorts: 0,
+  servicePorts: 0,
+};
+type Case = [name: string, node?: Parameters<typeof makeNode>[1], load?: Partial<NodeLoad>];
+
+const run = (spec: WorkspaceSpec, cases: Case[]) =>
+  schedule(
+    spec,
+    cases.map(([name, node, load]) => ({ node: makeNode(name, node), load: { ...idle, ...load } })),
+  );
+const GiB = 2 ** 30;
+const taint = (effect: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute') => ({
+  spec: { taints: [{ key: 'gpu', value: 'yes', effect }] },
+});
+
+const fits: { reason: string; spec: WorkspaceSpec; nodes: Case[]; names: string[]; driver?: string }[] = [
+  { reason: 'names decide between equals', spec: {}, nodes: [['b'], ['a']], names: ['a', 'b'] },
+  {
+    reason: 'fewer workspaces come first',
+    spec: {},
+    nodes: [
+      ['a', {}, { workspaces: 2 }],
+      ['b', {}, { workspaces: 1 }],
+    ],
+    names: ['b', 'a'],
+  },
+  {
+    reason: 'the scarcest resource counts before the number of workspaces',
+    spec: { resources: { cpu: '1' } },
+    nodes: [
+      ['a', {}, { memoryBytes: 6 * GiB }],
+      ['b', {}, { workspaces: 5 }],
+    ],
+    names: ['b', 'a'],
+  },
+  {
+    reason: 'a label that is asked for',
+    spec: { nodeSelector: { zone: 'eu' } },
+    nodes: [['a'], ['b', { labels: { zone: 'eu' } }]],
+    names: ['b'],
+  },
+  {
+    reason: 'a tolerated taint',
+    spec: { tolerations: [{ key: 'gpu', operator: 'Equal', value: 'yes' }] },
+    nodes: [['a', taint('NoSchedule')]],
+    names: ['a'],
+  },
+  {
+    reason: 'PreferNoSchedule is only a last resort',
+    spec: {},
+    nodes: [
+      ['a', taint('PreferNoSchedule')],
+      ['b', {}, { workspaces: 9 }],
+    ],
+    names: ['b', 'a'],
+  },
+  {
+    reason: 'exactly what is left is enough',
+    spec: { resources: { cpu: '4', memory: '8Gi' } },
+    nodes: [['a']],
+    names: ['a'],
+  },
+  {
+    reason: 'a node that does not tell its disk is not held to it',
+    spec: { resources: { disk: '100Gi' } },
+    nodes: [['a', { allocatable: { cpu: '1' } }]],
+    names: ['a'],
+  },
+  {
+    reason: 'the driver that is asked for, on a node with several',
+    spec: { driver: 'lxc' },
+    nodes: [['a', { drivers: ['docker', 'lxc'] }]],
+    names: ['a'],
+    driver: 'lxc',
+  },
+  {
+    reason: 'docker before memory when none is asked for',
+    spec: {},
+    nodes: [['a', { drivers: ['memory', 'docker'] }]],
+    names: ['a'],
+    driver: 'docker',
+  },
+];
+
+for (const { reason, spec, nodes, names, driver } of fits)
+  t.test(`chooses: ${reason}`, async t => {
+    const result = run(spec, nodes);
+    if (!('fits' in result)) return t.fail(result.message);
+    t.same(
+      result.fits.map(({ node }) => node.metadata.name),
+      names,
+    );
+    if (driver) t.equal(result.fits[0]?.driver, driver);
+  });
+
+const refused: { reason: string; spec: WorkspaceSpec; nodes: Case[]; message: RegExp }[] = [
+  { reason: 'no node at all', spec: {}, nodes: [], message: /^0\/0 nodes: .*nexus agent/ },
+  {
+    reason: 'each node once, by its first reason, the most frequent first',
+    spec: { driver: 'lxc', resources: { memory: '16Gi' } },
+    nodes: [['e', { drivers: ['lxc'] }], ['d', { drivers: ['lxc'] }], ['a'], ['b'], ['c']],
+    message: /^0\/5 nodes: 3 lack driver lxc, 2 have not enough memory$/,
+  },
+  { reason: 'one node, in the singular', spec: { driver: 'lxc' }, nodes: [['a']], message: /1 lacks driver/ },
+  { reason: 'not ready', spec: {}, nodes: [['a', { ready: 'Unknown' }]], message: /is not ready/ },
+  {
+    reason: 'cordoned',
+    spec: {},
+    nodes: [['a', { spec: { unschedulable: true } }]],
+    message: /unschedulable/,
+  },
+  { reason: 'going', spec: {}, nodes: [['a', { deleting: true }]], message: /is going/ },
+  { reason: 'a taint', spec: {}, nodes: [['a', taint('NoSchedule')]], message: /taint gpu/ },
+  { reason: 'NoExecute too', spec: {}, nodes: [['a', taint('NoExecute')]], message: /taint gpu/ },
+  { reason: 'labels', spec: { nodeSelector: { a: 'b' } }, nodes: [['a']], message: /nodeSelector/ },
+  { reason: 'no driver', spec: {}, nodes: [['a', { drivers: [] }]], message: /no driver that is ready/ },
+  {
+    reason: 'CPU that is set aside already',
+    spec: { resources: { cpu: '1' } },
+    nodes: [['a', {}, { cpuMillis: 3500 }]],
+    message: /CPU/,
+  },
+  {
+    reason: 'disk',
+    spec: { resources: { disk: '1Gi' } },
+    nodes: [['a', {}, { diskBytes: 100 * GiB }]],
+    message: /disk/,
+  },
+  { reason: 'SSH ports', spec: {}, nodes: [['a', {}, { sshPorts: 78 }]], message: /SSH port/ },
+  {
+    reason: 'service ports, as many as are declared',
+    spec: { services: [{ name: 'w', command: 'x', port: 1 }], ports: [{ name: 'p', port: 2 }] },
+    nodes: [['a', { spec: { ports: { services: { from: 5, to: 6 } } } }, { servicePorts: 1 }]],
+    message: /enough free ports/,
+  },
+];
+
+for (const { reason, spec, nodes, message } of refused)
+  t.test(`refuses: ${reason}`, async t => {
+    const result = run(spec, nodes);
+    t.match('message' in result && result.message, message);
+  });
+
+t.test('tolerations match as in Kubernetes', async t => {
+  const noSchedule = { key: 'k', value: 'v', effect: 'NoSchedule' as const };
+  t.ok(isTolerated(noSchedule, [{ operator: 'Exists' }]), 'everything');
+  t.ok(isTolerated(noSchedule, [{ key: 'k', operator: 'Exists' }]), 'any value');
+  t.ok(isTolerated(noSchedule, [{ key: 'k', value: 'v', effect: 'NoSchedule' }]), 'exactly');
+  t.notOk(isTolerated(noSchedule, [{ key: 'k', value: 'v', effect: 'NoExecute' }]), 'another effect');
+  t.notOk(isTolerated(noSchedule, [{ key: 'k', value: 'other' }]), 'another value');
+  t.notOk(isTolerated(noSchedule, [{ key: 'other', operator: 'Exists' }]), 'another key');
+  t.notOk(isTolerated(noSchedule, []), 'nothing');
+});
