@@ -142,14 +142,7 @@ function checkResource(schema: JsonSchema, level: Level, at: At, found: Cause[])
     );
 }
 
-/** A description is let pass, though Kubernetes refuses even that. */
-function onlyNames({
-  type: _,
-  description: __,
-  default: ___,
-  properties = {},
-  ...rest
-}: JsonSchema): boolean {
+function onlyNames({ type: _, default: __, properties = {}, ...rest }: JsonSchema): boolean {
   return (
     Object.keys(rest).length === 0 &&
     Object.keys(properties).every(name => name === 'name' || name === 'generateName')
