@@ -1,0 +1,185 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createWriteStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import Docker from 'dockerode';
+import type { Client } from '../../controller/client/client.ts';
+import { connect } from '../../controller/client/connect.ts';
+import { NODE, WORKSPACE } from '../../crds/kinds.ts';
+import { LABEL_NODE } from '../../crds/names.ts';
+import type { Workspace } from '../../crds/types.generated.ts';
+import { freePorts } from './ports.ts';
+import { type CliOptions, type CliResult, cli } from './run-cli.ts';
+import { until } from './until.ts';
+
+const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+
+export interface NexusUp {
+  home: string;
+  node: string;
+  kubeconfig: string;
+  client: Client;
+  /** Runs a command line against it. */
+  cli(args: string[], options?: CliOptions): Promise<CliResult>;
+  apply(yaml: string, ...args: string[]): Promise<CliResult>;
+  workspace(name: string): Promise<Workspace>;
+  /** Resolves when `test` holds of the workspace, polled by watch; rejects with what it was last. */
+  untilWorkspace(
+    name: string,
+    what: string,
+    test: (workspace: Workspace) => boolean,
+    timeoutMs?: number,
+  ): Promise<Workspace>;
+  /** Process ids of the server and the agent now. */
+  pids(): { server?: number; agent?: number };
+  log(): string;
+  /** Stops both gracefully; state stays. */
+  stop(): Promise<number | null>;
+  /** Starts again what was stopped. */
+  start(): Promise<void>;
+  /** Stops, and removes state and everything on the engine. */
+  destroy(): Promise<void>;
+}
+
+export interface NexusUpOptions {
+  /** Flags of `nexus up`. */
+  args?: string[];
+  socketPath?: string;
+}
+
+let instances = 0;
+
+/** `nexus up` as a process of its own, with a home of its own and a node of its own on the engine. */
+export async function nexusUp(options: NexusUpOptions = {}): Promise<NexusUp> {
+  const home = mkdtempSync(join(tmpdir(), 'nexus-up-'));
+  const node = `t${process.pid}-${instances++}`;
+  const [port] = await freePorts(1);
+  const listen = `127.0.0.1:${port}`;
+  const kubeconfig = join(home, 'kubeconfig');
+  const logFile = join(home, 'up.log');
+  const socketPath = options.socketPath ?? '/var/run/docker.sock';
+  const env = {
+    PATH: process.env.PATH,
+    HOME: home,
+    NEXUS_HOME: home,
+    NODE_V8_COVERAGE: process.env.NODE_V8_COVERAGE,
+  };
+  let child: ChildProcess | undefined;
+  let exited: Promise<number | null> = Promise.resolve(null);
+
+  const start = async () => {
+    const log = createWriteStream(logFile, { flags: 'a', mode: 0o600 });
+    const args = [
+      'up',
+      `--listen=${listen}`,
+      `--local-node=${node}`,
+      `--docker-socket=${socketPath}`,
+      '--log-level=debug',
+      ...(options.args ?? []),
+    ];
+    const started = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, ...args], {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    child = started;
+    started.stdout?.pipe(log);
+    started.stderr?.pipe(log);
+    exited = new Promise(resolve => started.once('exit', code => resolve(code)));
+    await new Promise<void>((resolve, reject) => {
+      started.once('message', () => resolve());
+      void exited.then(code =>
+        reject(new Error(`nexus up exited with ${code}:\n${readFileSync(logFile, 'utf8').slice(-4000)}`)),
+      );
+    });
+  };
+  const stop = async () => {
+    child?.kill('SIGTERM');
+    return exited;
+  };
+
+  await start();
+  const { client } = await connect({ file: kubeconfig });
+  const key = (name: string) => ({ name, namespace: 'default' });
+  const up: NexusUp = {
+    home,
+    node,
+    kubeconfig,
+    client,
+    cli: (args, o = {}) => cli(args, { ...o, env: { HOME: home, NEXUS_HOME: home, ...o.env } }),
+    apply: (yaml, ...args) => up.cli(['apply', '-f', '-', ...args], { stdin: yaml }),
+    workspace: name => client.get(WORKSPACE, key(name)),
+    async untilWorkspace(name, what, test, timeoutMs = 60_000) {
+      let last: Workspace | undefined;
+      const look = async () => {
+        last = await client.get(WORKSPACE, key(name)).catch(() => undefined);
+        return last && test(last) ? last : undefined;
+      };
+      return until(look, {
+        timeoutMs,
+        what: () => `workspace ${name}: ${what}; it is ${JSON.stringify(last?.status, null, 1)}`,
+      });
+    },
+    pids() {
+      const parent = child?.pid;
+      if (!parent) return {};
+      const pids = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8')
+        .split(' ')
+        .filter(Boolean)
+        .map(Number);
+      const running = (command: string) =>
+        pids.find(pid => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(command));
+      return { server: running('controller'), agent: running('agent') };
+    },
+    log: () => readFileSync(logFile, 'utf8'),
+    stop,
+    start,
+    async destroy() {
+      await client.close();
+      await stop();
+      await removeFromEngine(socketPath, node);
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
+  await until(
+    async () =>
+      (await client.get(NODE, { name: node }).catch(() => undefined))?.status?.conditions?.some(
+        c => c.type === 'Ready' && c.status === 'True',
+      ),
+    { timeoutMs: 30_000, what: () => `node ${node} to be ready\n${up.log().slice(-3000)}` },
+  );
+  return up;
+}
+
+/** Everything labelled with the node: containers, volumes, networks. */
+export async function removeFromEngine(socketPath: string, node: string): Promise<void> {
+  const docker = new Docker({ socketPath });
+  const filters = { label: [`${LABEL_NODE}=${node}`] };
+  const containers = await docker.listContainers({ all: true, filters });
+  await Promise.all(
+    containers.map(({ Id }) =>
+      docker
+        .getContainer(Id)
+        .remove({ force: true })
+        .catch(() => {}),
+    ),
+  );
+  const { Volumes } = await docker.listVolumes({ filters: JSON.stringify(filters) as never });
+  await Promise.all(
+    (Volumes ?? []).map(({ Name }) =>
+      docker
+        .getVolume(Name)
+        .remove({ force: true })
+        .catch(() => {}),
+    ),
+  );
+  const networks = await docker.listNetworks({ filters });
+  await Promise.all(
+    networks.map(({ Id }) =>
+      docker
+        .getNetwork(Id)
+        .remove()
+        .catch(() => {}),
+    ),
+  );
+}
