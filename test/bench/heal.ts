@@ -1,0 +1,51 @@
+import { join } from 'node:path';
+import { findTestEngine } from '../support/engine.ts';
+import { ensureTestImage } from '../support/images.ts';
+import { nexusUp } from '../support/nexus-up.ts';
+import { runBare } from './bare.ts';
+import { untilLogin } from './login.ts';
+import { median, report } from './report.ts';
+import { loginTarget, manifest } from './start.ts';
+
+/** `docker rm -f` → login again, against a bare run of the same image; alternating. `heal [ROUNDS]`. */
+export async function run(args: string[]): Promise<void> {
+  const rounds = Number(args[0] ?? 10);
+  const engine = await findTestEngine();
+  if ('problem' in engine) throw new Error(engine.problem);
+  const image = await ensureTestImage(engine.docker, 'ready');
+  const up = await nexusUp();
+  const nexus: number[] = [];
+  const bare: number[] = [];
+  try {
+    await up.apply(manifest('heal', image), '--wait');
+    for (let round = -1; round < rounds; round++) {
+      const { status } = await up.workspace('heal');
+      let began = performance.now();
+      await engine.docker.getContainer(status?.containerID ?? '').remove({ force: true });
+      const ours = (await untilLogin(() => loginTarget(up, 'heal'))) - began;
+      await up.untilWorkspace(
+        'heal',
+        'a new container',
+        w => w.status?.phase === 'Running' && w.status.containerID !== status?.containerID,
+      );
+      began = performance.now();
+      const plain = await runBare(engine.docker, image, join(up.home, 'ssh', 'id_ed25519'));
+      const theirs = (await untilLogin(() => plain.target)) - began;
+      await plain.remove();
+      if (round >= 0) {
+        nexus.push(ours);
+        bare.push(theirs);
+      }
+    }
+  } finally {
+    await up.destroy();
+  }
+  report(
+    'heal',
+    [
+      { name: 'docker rm -f → login', values: nexus },
+      { name: 'docker run → login', values: bare },
+    ],
+    [{ what: 'heal ratio', value: median(nexus) / median(bare), bound: '<=', target: 1.5 }],
+  );
+}
