@@ -1,0 +1,158 @@
+import type { AddressInfo } from 'node:net';
+import fastify, { type FastifyInstance } from 'fastify';
+import { type Clock, systemClock } from '../kit/clock.ts';
+import { type Logger, silentLogger } from '../kit/log.ts';
+import { Metrics } from '../kit/metrics.ts';
+import type { Store } from '../store/store.ts';
+import { Admission, type AdmissionPlugin } from './admission/admission.ts';
+import { namespaceLifecycle } from './admission/namespace-lifecycle.ts';
+import { nodeRestriction } from './admission/node-restriction.ts';
+import { systemDefinitions } from './admission/system-definitions.ts';
+import { workspaceAdmission } from './admission/workspace.ts';
+import { type Authorizer, defaultAuthorizer } from './auth/authorizer.ts';
+import type { Authenticator } from './auth/identity.ts';
+import { Tokens } from './auth/tokens.ts';
+import { bootstrap } from './bootstrap.ts';
+import { type ApiContext, DEFAULT_LIMITS, type Limits } from './context.ts';
+import { Discovery } from './discovery/discovery.ts';
+import { toApiError } from './http/failure.ts';
+import { registerRoutes, sendStatus } from './http/routes.ts';
+import { serverMetrics } from './metrics.ts';
+import { OpenApi } from './openapi/openapi.ts';
+import { builtinResources } from './registry/builtin.ts';
+import type { CustomResourceDefinition } from './registry/crd.ts';
+import { CrdController } from './registry/crd-controller.ts';
+import { Registry } from './registry/registry.ts';
+import type { TlsMaterial } from './tls.ts';
+import { SharedEvents } from './verbs/watch-encoder.ts';
+
+export interface ApiServerOptions {
+  /** The caller's: it stays open when the server is closed. */
+  readonly store: Store;
+  /** Definitions that are served from the start, as parsed from their files. They are written to the store when they differ. */
+  readonly crds?: readonly CustomResourceDefinition[];
+  /** Defaults to the bearer tokens kept in the store. */
+  readonly authenticator?: Authenticator;
+  /** Defaults to defaultAuthorizer. */
+  readonly authorizer?: Authorizer;
+  /** Rules beside those that are built in. */
+  readonly admission?: readonly AdmissionPlugin[];
+  readonly clock?: Clock;
+  readonly log?: Logger;
+  readonly metrics?: Metrics;
+  /** Without it the server speaks plain HTTP: for tests only. */
+  readonly tls?: TlsMaterial;
+  readonly limits?: Partial<Limits>;
+  /** This server's version, e.g. 0.1.0. */
+  readonly version?: string;
+}
+
+export interface ApiServer {
+  /** More routes may be registered until the first request. Its `inject` needs no socket. */
+  readonly app: FastifyInstance;
+  /** Tokens that the default authenticator takes. */
+  readonly tokens: Tokens;
+  /** Port 0 lets the system choose. */
+  listen(options: { host: string; port: number }): Promise<{ url: string }>;
+  /** Ends watches, answers what is under way and stops; after two seconds whatever is left is cut off. */
+  close(): Promise<void>;
+}
+
+const CLOSE_GRACE_MS = 2000;
+/** Longer than the clients' and load balancers' own, so that they close first. */
+const KEEP_ALIVE_MS = 75_000;
+/** For a whole request to arrive. */
+const REQUEST_TIMEOUT_MS = 60_000;
+
+/** The Kubernetes API over a store. Resolves when everything in `crds` is served. */
+export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const { store, crds = [], clock = systemClock, log = silentLogger, version = '0.0.0', tls } = options;
+  const metrics = options.metrics ?? new Metrics();
+  const registry = new Registry(builtinResources());
+  const context: ApiContext = {
+    store,
+    registry,
+    clock,
+    log,
+    version,
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    authorizer: options.authorizer ?? defaultAuthorizer,
+    metrics: serverMetrics(metrics, store),
+    admission: new Admission([
+      namespaceLifecycle(store),
+      systemDefinitions(new Set(crds.map(crd => crd.metadata.name))),
+      nodeRestriction,
+      workspaceAdmission,
+      ...(options.admission ?? []),
+    ]),
+  };
+  await bootstrap(context, crds);
+  const controller = new CrdController({ store, registry, clock, log });
+  await controller.start();
+
+  const closing = new AbortController();
+  const tokens = new Tokens(store, clock);
+  const app = createApp(context, tls);
+  await app.register(scope =>
+    registerRoutes(scope, {
+      context,
+      authenticator: options.authenticator ?? tokens,
+      shared: new SharedEvents(),
+      closing: closing.signal,
+      paths: {
+        discovery: new Discovery(registry),
+        openApi: new OpenApi(registry, version),
+        metrics,
+        version,
+        gzipAboveBytes: context.limits.gzipAboveBytes,
+        unready: () => (closing.signal.aborted ? 'the server is stopping' : undefined),
+      },
+    }),
+  );
+  const offRenew = tls?.onRenew?.(material => {
+    (app.server as unknown as { setSecureContext(of: object): void }).setSecureContext(material);
+  });
+  let closed: Promise<void> | undefined;
+  return {
+    app,
+    tokens,
+    async listen({ host, port }) {
+      await app.listen({ host, port });
+      const address = app.server.address() as AddressInfo;
+      const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+      return { url: `${tls ? 'https' : 'http'}://${name}:${address.port}` };
+    },
+    close() {
+      closed ??= (async () => {
+        closing.abort();
+        offRenew?.();
+        const cancel = clock.after(CLOSE_GRACE_MS, () => app.server.closeAllConnections());
+        await app.close();
+        cancel();
+        await controller.stop();
+      })();
+      return closed;
+    },
+  };
+}
+
+function createApp({ limits, log }: ApiContext, tls: TlsMaterial | undefined): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    bodyLimit: limits.bodyBytes,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: 'idle',
+    // Answered as a Status by our own hook.
+    return503OnClosing: false,
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: 8192 },
+    frameworkErrors: (error, _request, reply) => {
+      sendStatus(reply, toApiError(error, log, limits.bodyBytes));
+    },
+    ...(tls && {
+      https: { key: tls.key, cert: tls.cert, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] },
+    }),
+  });
+  return app as unknown as FastifyInstance;
+}

@@ -1,0 +1,42 @@
+/** Who makes a request. */
+export interface Identity {
+  /** `admin`, `nexus:node:node-1`, `system:anonymous`. */
+  readonly name: string;
+  readonly uid?: string;
+  readonly groups: readonly string[];
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+export const ANONYMOUS: Identity = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
+export const GROUP_MASTERS = 'system:masters';
+export const GROUP_AUTHENTICATED = 'system:authenticated';
+export const GROUP_NODES = 'nexus:nodes';
+export const NODE_USER_PREFIX = 'nexus:node:';
+
+/** The node whose agent this is; undefined for anybody else. */
+export function nodeOf(user: Identity): string | undefined {
+  return user.groups.includes(GROUP_NODES) && user.name.startsWith(NODE_USER_PREFIX)
+    ? user.name.slice(NODE_USER_PREFIX.length)
+    : undefined;
+}
+
+export interface Credentials {
+  /** Lower-case names. */
+  readonly headers: { readonly [name: string]: string | string[] | undefined };
+}
+
+/**
+ * Tells who makes a request; undefined when the request carries no credential it knows how to read. Throws Unauthorized
+ * for a credential that is wrong.
+ */
+export interface Authenticator {
+  authenticate(request: Credentials): Identity | undefined | Promise<Identity | undefined>;
+}
+
+/** The token of an `Authorization: Bearer` header. */
+export function bearerToken({ headers }: Credentials): string | undefined {
+  const header = headers.authorization;
+  if (typeof header !== 'string') return undefined;
+  const match = /^bearer +(\S+)$/i.exec(header);
+  return match?.[1];
+}

@@ -1,0 +1,148 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { KubeObject } from '../../../crds/object.ts';
+import type { Clock, Milliseconds } from '../../kit/clock.ts';
+import { timestamp } from '../../kit/clock.ts';
+import { ApiError } from '../../kit/errors.ts';
+import { type Entry, type Store, StoreError } from '../../store/store.ts';
+import { type Authenticator, bearerToken, GROUP_AUTHENTICATED, type Identity } from './identity.ts';
+
+/** Outside the keys of every resource, so that no request can read it. */
+const PREFIX = '/internal.nexus.dev/tokens//';
+const TOKEN = /^nexus_([a-z0-9]{16})_([A-Za-z0-9_-]{43})$/;
+
+interface TokenRecord extends KubeObject {
+  spec: {
+    /** SHA-256 of the secret part, hex. */
+    hash: string;
+    user: string;
+    uid?: string;
+    groups: string[];
+    extra?: Record<string, string[]>;
+    description?: string;
+    /** RFC 3339; absent: never. */
+    expires?: string;
+  };
+}
+
+export interface TokenRequest {
+  readonly user: string;
+  readonly groups: readonly string[];
+  readonly uid?: string;
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+  /** For people who list tokens. */
+  readonly description?: string;
+  /** Defaults to no end. */
+  readonly ttlMs?: Milliseconds;
+}
+
+/** A token without its secret. */
+export interface TokenInfo {
+  readonly id: string;
+  readonly user: string;
+  readonly groups: readonly string[];
+  readonly description?: string;
+  readonly created?: string;
+  readonly expires?: string;
+}
+
+/**
+ * Bearer tokens, `nexus_<id>_<secret>`. Only the SHA-256 of the secret is stored; secrets have 256 random bits, so a
+ * slow hash would add nothing. Revoking and expiry take effect at once: every check looks at the store's memory.
+ */
+export class Tokens implements Authenticator {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  /** Identities by entry, so that a token's identity is built once. */
+  readonly #identities = new WeakMap<Entry, Identity>();
+
+  constructor(store: Store, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  /** The token is returned here and never again. */
+  async create(request: TokenRequest): Promise<{ id: string; token: string }> {
+    const id = randomBytes(10).toString('hex').slice(0, 16);
+    const secret = randomBytes(32).toString('base64url');
+    const { user, groups, uid, extra, description, ttlMs } = request;
+    const now = this.#clock.now();
+    const record: TokenRecord = {
+      apiVersion: 'internal.nexus.dev/v1',
+      kind: 'Token',
+      metadata: { name: id, creationTimestamp: timestamp(now) },
+      spec: {
+        hash: hashOf(secret).toString('hex'),
+        user,
+        groups: [...groups],
+        ...(uid !== undefined && { uid }),
+        ...(extra && { extra: Object.fromEntries(Object.entries(extra).map(([k, v]) => [k, [...v]])) }),
+        ...(description !== undefined && { description }),
+        ...(ttlMs !== undefined && { expires: timestamp(now + ttlMs) }),
+      },
+    };
+    await this.#store.create(PREFIX + id, record);
+    return { id, token: `nexus_${id}_${secret}` };
+  }
+
+  /** Who the token stands for; undefined when it is unknown, wrong, revoked or expired. Same time for all of these. */
+  verify(token: string): Identity | undefined {
+    const match = TOKEN.exec(token);
+    if (!match) return undefined;
+    const entry = this.#store.get(PREFIX + match[1]);
+    const record = entry?.object as TokenRecord | undefined;
+    const wanted = record ? Buffer.from(record.spec.hash, 'hex') : Buffer.alloc(32);
+    const matches = timingSafeEqual(hashOf(match[2]!), wanted);
+    if (!entry || !record || !matches) return undefined;
+    const { expires } = record.spec;
+    if (expires !== undefined && Date.parse(expires) <= this.#clock.now()) return undefined;
+    return this.#identityOf(entry, record);
+  }
+
+  /** Whether there was such a token. */
+  async revoke(id: string): Promise<boolean> {
+    for (;;) {
+      const entry = this.#store.get(PREFIX + id);
+      if (!entry) return false;
+      try {
+        await this.#store.delete(entry.key, entry.revision);
+        return true;
+      } catch (error) {
+        if (!(error instanceof StoreError && (error.code === 'Conflict' || error.code === 'NotFound')))
+          throw error;
+      }
+    }
+  }
+
+  list(): TokenInfo[] {
+    return this.#store.list(PREFIX).entries.map(({ object }) => {
+      const { metadata, spec } = object as TokenRecord;
+      const { user, groups, description, expires } = spec;
+      return { id: metadata.name, user, groups, description, created: metadata.creationTimestamp, expires };
+    });
+  }
+
+  authenticate(request: Parameters<Authenticator['authenticate']>[0]): Identity | undefined {
+    const token = bearerToken(request);
+    if (token === undefined) return undefined;
+    const identity = this.verify(token);
+    if (!identity) throw new ApiError('Unauthorized', 'Unauthorized');
+    return identity;
+  }
+
+  #identityOf(entry: Entry, { spec }: TokenRecord): Identity {
+    let identity = this.#identities.get(entry);
+    if (!identity) {
+      const groups = [...new Set([...spec.groups, GROUP_AUTHENTICATED])];
+      identity = Object.freeze({
+        name: spec.user,
+        groups,
+        ...(spec.uid !== undefined && { uid: spec.uid }),
+        ...(spec.extra && { extra: spec.extra }),
+      });
+      this.#identities.set(entry, identity);
+    }
+    return identity;
+  }
+}
+
+const hashOf = (secret: string): Buffer => createHash('sha256').update(secret).digest();

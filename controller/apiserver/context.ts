@@ -1,0 +1,74 @@
+import type { KubeObject } from '../../crds/object.ts';
+import type { Clock, Milliseconds } from '../kit/clock.ts';
+import type { Logger } from '../kit/log.ts';
+import type { Store } from '../store/store.ts';
+import type { Admission } from './admission/admission.ts';
+import type { Authorizer } from './auth/authorizer.ts';
+import type { Identity } from './auth/identity.ts';
+import type { ResourceTarget } from './http/request-info.ts';
+import type { ServerMetrics } from './metrics.ts';
+import type { Registry } from './registry/registry.ts';
+import type { ServedResource } from './registry/served-resource.ts';
+
+/** Bounds on what one client can make the server do. */
+export interface Limits {
+  /** Bodies of requests. Defaults to 3 MiB. */
+  readonly bodyBytes: number;
+  /** Nesting of bodies. Defaults to 128. */
+  readonly depth: number;
+  /** Aliases a YAML body may expand to. Defaults to 100. */
+  readonly yamlAliases: number;
+  /** Requests handled at once, watches not counted. Defaults to 400. */
+  readonly requestsInFlight: number;
+  /** Watches open at once. Defaults to 5,000. */
+  readonly watches: number;
+  /** What may wait in one watch's socket before the watch is held up. Defaults to 1 MiB. */
+  readonly watchBufferBytes: number;
+  /** How long a held-up watch may stay so before it is cut off. Defaults to 10 s. */
+  readonly watchStallMs: Milliseconds;
+  /** Answers above this are compressed for clients that accept gzip. Defaults to 128 KiB. */
+  readonly gzipAboveBytes: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  bodyBytes: 3 * 1024 * 1024,
+  depth: 128,
+  yamlAliases: 100,
+  requestsInFlight: 400,
+  watches: 5000,
+  watchBufferBytes: 1024 * 1024,
+  watchStallMs: 10_000,
+  gzipAboveBytes: 128 * 1024,
+};
+
+/** What every handler works with. */
+export interface ApiContext {
+  readonly store: Store;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly limits: Limits;
+  readonly authorizer: Authorizer;
+  readonly admission: Admission;
+  readonly metrics: ServerMetrics;
+  readonly version: string;
+}
+
+/** One request for a resource, authenticated and authorised. */
+export interface ApiRequest {
+  readonly user: Identity;
+  readonly target: ResourceTarget;
+  readonly served: ServedResource;
+  readonly query: URLSearchParams;
+  readonly headers: { readonly [name: string]: string | string[] | undefined };
+  readonly body: Buffer | undefined;
+  /** Adds a Warning header to the answer. */
+  warn(text: string): void;
+}
+
+/** What a handler answers with. `object` and `json` are the same thing. */
+export interface ObjectAnswer {
+  readonly code: number;
+  readonly object: KubeObject;
+  readonly json: string;
+}

@@ -1,0 +1,95 @@
+import { parseDocument } from 'yaml';
+import { ApiError } from '../../kit/errors.ts';
+import { badRequest } from '../refusals.ts';
+import { scanJson } from './scan-json.ts';
+
+export interface DecodedBody {
+  readonly value: unknown;
+  /** Messages of fields given twice; the last one counts. */
+  readonly duplicates: readonly string[];
+}
+
+export interface BodyLimits {
+  /** Levels of nesting. */
+  readonly maxDepth: number;
+  /** Aliases that a YAML body may expand to. */
+  readonly maxYamlAliases: number;
+}
+
+/**
+ * Reads a JSON or YAML body. `mediaType` is lower-case without parameters. Throws BadRequest when it does not parse,
+ * UnsupportedMediaType for anything that is not in `accepted`.
+ */
+export function decodeBody(
+  body: Buffer,
+  mediaType: string,
+  limits: BodyLimits,
+  accepted: ReadonlySet<string> = OBJECT_TYPES,
+): DecodedBody {
+  const type = mediaType || 'application/json';
+  if (!accepted.has(type)) throw unsupportedMediaType(type, accepted);
+  const text = body.toString('utf8');
+  return type.endsWith('yaml') ? decodeYaml(text, limits) : decodeJson(text, limits);
+}
+
+/** Larger YAML may hold no aliases, so that what they expand to stays bounded. */
+const ALIASES_BELOW_BYTES = 256 * 1024;
+
+export const OBJECT_TYPES: ReadonlySet<string> = new Set(['application/json', 'application/yaml']);
+
+export function unsupportedMediaType(type: string, accepted: ReadonlySet<string>): ApiError {
+  return new ApiError(
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format (${type || 'none'}) - accepted media types include: ${[...accepted].join(', ')}`,
+  );
+}
+
+/** `application/json` of `application/json; charset=utf-8`. */
+export function mediaTypeOf(header: string | undefined): string {
+  if (!header || header === 'application/json') return header ?? '';
+  const end = header.indexOf(';');
+  return (end < 0 ? header : header.slice(0, end)).trim().toLowerCase();
+}
+
+function decodeJson(text: string, limits: BodyLimits): DecodedBody {
+  const { duplicates } = scanJson(text, limits.maxDepth);
+  try {
+    return { value: JSON.parse(text), duplicates: duplicates.map(path => `duplicate field "${path}"`) };
+  } catch (cause) {
+    throw badRequest(`couldn't get version/kind; json parse error: ${(cause as Error).message}`);
+  }
+}
+
+function decodeYaml(text: string, limits: BodyLimits): DecodedBody {
+  // JSON is YAML; its own parser is faster and has no aliases.
+  if (/^\s*\{/.test(text)) {
+    try {
+      return decodeJson(text, limits);
+    } catch (error) {
+      if (!(error as Error).message.includes('json parse error')) throw error;
+    }
+  }
+  try {
+    const document = parseDocument(text, {
+      merge: false,
+      stringKeys: true,
+      version: '1.2',
+      logLevel: 'silent',
+    });
+    const faults = document.errors.filter(error => error.code !== 'DUPLICATE_KEY');
+    if (faults[0]) throw badRequest(`yaml: ${faults[0].message.split('\n')[0]}`);
+    const maxAliasCount = text.length > ALIASES_BELOW_BYTES ? 0 : limits.maxYamlAliases;
+    const value: unknown = document.toJS({ maxAliasCount });
+    // Aliases become shared references; a round trip makes each its own, and drops what JSON cannot say.
+    const json = JSON.stringify(value) ?? 'null';
+    scanJson(json, limits.maxDepth);
+    return {
+      value: JSON.parse(json),
+      duplicates: document.errors.map(error => `yaml: ${error.message.split('\n')[0]}`),
+    };
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
+    const why = error instanceof RangeError ? 'it nests too deep' : (error as Error).message;
+    throw badRequest(`the YAML body was refused: ${why}`);
+  }
+}

@@ -1,0 +1,62 @@
+import { promisify } from 'node:util';
+import { constants, gzip } from 'node:zlib';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { stringify } from 'yaml';
+import type { ApiContext, ApiRequest, ObjectAnswer } from '../context.ts';
+import { renderPartial, renderTable } from '../tables/table.ts';
+import { parseIncludeObject } from '../verbs/list.ts';
+import type { Wanted } from './negotiate.ts';
+
+const compress = promisify(gzip);
+
+export interface JsonAnswer {
+  readonly code: number;
+  readonly json: string;
+  /** Defaults to JSON. */
+  readonly format?: Wanted['format'];
+  /** Media type of the JSON. Defaults to application/json. */
+  readonly type?: string;
+  /** Cache-Control. Defaults to no caching. */
+  readonly cache?: string;
+  readonly gzipAboveBytes: number;
+}
+
+/** Sends JSON text, or the same as YAML; compressed when it is large and the client takes it. */
+export async function sendJson(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  answer: JsonAnswer,
+): Promise<FastifyReply> {
+  const yaml = answer.format === 'yaml';
+  const body = yaml ? stringify(JSON.parse(answer.json)) : answer.json;
+  reply
+    .code(answer.code)
+    .header('content-type', yaml ? 'application/yaml' : (answer.type ?? 'application/json'));
+  reply.header('cache-control', answer.cache ?? 'no-cache, private');
+  // A JavaScript string is never longer than its bytes: what is short enough is not measured.
+  if (body.length <= answer.gzipAboveBytes || !acceptsGzip(request)) return reply.send(body);
+  const zipped = await compress(body, { level: constants.Z_BEST_SPEED });
+  reply.header('content-encoding', 'gzip').header('vary', 'accept-encoding');
+  return reply.send(zipped);
+}
+
+const acceptsGzip = ({ headers }: FastifyRequest): boolean =>
+  /(^|,)\s*(gzip|\*)\s*(;(?!\s*q=0(\.0*)?\s*(,|$))|,|$)/.test(String(headers['accept-encoding'] ?? ''));
+
+/** One object in the form the client wants it. */
+export function renderObject(
+  context: ApiContext,
+  request: ApiRequest,
+  answer: ObjectAnswer,
+  wanted: Wanted,
+): string {
+  const { object, json } = answer;
+  if (wanted.as === undefined || (object.kind as string) === 'Status') return json;
+  if (wanted.as !== 'Table') return renderPartial(object);
+  return renderTable([{ object, json }], {
+    columns: request.served.columns,
+    includeObject: parseIncludeObject(request),
+    metadata: JSON.stringify({ resourceVersion: object.metadata.resourceVersion }),
+    now: context.clock.now(),
+  });
+}

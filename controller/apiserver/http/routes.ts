@@ -1,0 +1,122 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ApiError } from '../../kit/errors.ts';
+import type { Authenticator, Identity } from '../auth/identity.ts';
+import type { ApiContext } from '../context.ts';
+import { methodNotAllowed, tooManyRequests } from '../refusals.ts';
+import type { SharedEvents } from '../verbs/watch-encoder.ts';
+import { authorizeRequest, identify } from './access.ts';
+import { dispatch, type ResourceCall } from './dispatch.ts';
+import { toApiError } from './failure.ts';
+import { answerPath, type NonResourceParts } from './non-resource.ts';
+import { parseRequest, type RequestInfo } from './request-info.ts';
+
+export interface RouteParts {
+  readonly context: ApiContext;
+  readonly authenticator: Authenticator;
+  readonly shared: SharedEvents;
+  readonly paths: NonResourceParts;
+  /** Aborted when the server stops. */
+  readonly closing: AbortSignal;
+}
+
+/** What is known of a request before its body is read. */
+interface Call {
+  readonly info: RequestInfo;
+  user: Identity | undefined;
+  readonly started: number;
+}
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
+/** Every path of the API. Paths that other plugins register go before these. */
+export async function registerRoutes(app: FastifyInstance, parts: RouteParts): Promise<void> {
+  const { context, authenticator, closing } = parts;
+  const { limits, log, authorizer } = context;
+  const access = { authenticator, authorizer };
+  const calls = new WeakMap<FastifyRequest, Call>();
+  const open = { requests: 0, watches: 0 };
+
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+
+  app.addHook('onRequest', async (request, reply) => {
+    const { started } = { started: context.clock.now() };
+    const info = parseRequest(request.method, request.raw.url ?? '/');
+    const call: Call = { info, user: undefined, started };
+    calls.set(request, call);
+    if (closing.aborted) {
+      reply.header('connection', 'close');
+      throw new ApiError('ServiceUnavailable', 'the server is stopping; try again', { retryAfterSeconds: 1 });
+    }
+    admitLoad(open, info, reply, limits);
+    reply.raw.once('close', () => finished(parts, call, reply.raw.statusCode));
+    call.user = await identify(access, request);
+    authorizeRequest(access, call.user, info);
+  });
+
+  app.setErrorHandler((error, request, reply) => {
+    const refusal = toApiError(error, log, limits.bodyBytes);
+    sendStatus(reply, refusal);
+    return request.method === 'HEAD' ? undefined : reply;
+  });
+  app.setNotFoundHandler((_request, reply) => sendStatus(reply, methodNotAllowed()));
+
+  app.route({
+    method: [...METHODS],
+    url: '/*',
+    exposeHeadRoute: false,
+    handler: async (request, reply) => {
+      const { info, user } = calls.get(request)!;
+      if (info.target) return dispatch(parts, { info, user } as ResourceCall, request, reply);
+      return answerPath(parts.paths, info, request, reply);
+    },
+  });
+}
+
+/** Counts what is under way, and refuses more than is allowed. */
+function admitLoad(
+  open: { requests: number; watches: number },
+  info: RequestInfo,
+  reply: FastifyReply,
+  limits: ApiContext['limits'],
+): void {
+  const kind = info.verb === 'watch' ? 'watches' : 'requests';
+  const limit = kind === 'watches' ? limits.watches : limits.requestsInFlight;
+  if (open[kind] >= limit) {
+    reply.header('retry-after', '1');
+    throw tooManyRequests();
+  }
+  open[kind]++;
+  reply.raw.once('close', () => {
+    open[kind]--;
+  });
+}
+
+const QUIET = new Set(['leases', 'events']);
+
+/** Counts and logs a request that was answered: never its body, never its query, which may hold a token. */
+function finished({ context }: RouteParts, { info, user, started }: Call, code: number): void {
+  const { target, verb, path } = info;
+  const ms = Math.round(context.clock.now() - started);
+  const served = target && context.registry.find(target.group, target.version, target.plural);
+  // Only what is served: labels must not grow with what clients make up.
+  const [group, resource] = served ? [served.resource.group, served.resource.plural] : ['', ''];
+  context.metrics.answered({ verb, group, resource, code, seconds: ms / 1000 });
+  const fields = { verb, path, user: user?.name ?? '', code, ms };
+  if (code >= 500) context.log.warn(fields, 'request');
+  else if (WRITES.has(verb) && !QUIET.has(resource)) context.log.info(fields, 'request');
+  else context.log.debug(fields, 'request');
+}
+
+const WRITES = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
+
+export function sendStatus(reply: FastifyReply, error: ApiError): FastifyReply {
+  const { retryAfterSeconds } = error.details ?? {};
+  if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds));
+  if (error.reason === 'Unauthorized') reply.header('www-authenticate', 'Bearer');
+  return reply
+    .code(error.code)
+    .header('content-type', 'application/json')
+    .header('cache-control', 'no-cache, private')
+    .send(JSON.stringify(error.toStatus()));
+}

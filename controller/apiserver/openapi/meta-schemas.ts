@@ -1,0 +1,100 @@
+import { OBJECT_META_SCHEMA } from '../builtin/object-meta.ts';
+import type { JsonSchema } from '../schema/json-schema.ts';
+
+/** A schema of an OpenAPI document: may refer to others. */
+export type ApiSchema = JsonSchema & { $ref?: string; [extension: string]: unknown };
+
+const META = 'io.k8s.apimachinery.pkg.apis.meta.v1';
+const text = (description: string): JsonSchema => ({ type: 'string', description });
+const integer = (description: string): JsonSchema => ({ type: 'integer', format: 'int64', description });
+
+/** Names of what every document holds. */
+export const META_NAMES = {
+  objectMeta: `${META}.ObjectMeta`,
+  listMeta: `${META}.ListMeta`,
+  status: `${META}.Status`,
+  deleteOptions: `${META}.DeleteOptions`,
+  patch: `${META}.Patch`,
+} as const;
+
+export const TYPE_META: Record<'apiVersion' | 'kind', JsonSchema> = {
+  apiVersion: text(
+    'APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources',
+  ),
+  kind: text(
+    'Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds',
+  ),
+};
+
+const LIST_META: JsonSchema = {
+  type: 'object',
+  description: 'What a list says of itself.',
+  properties: {
+    resourceVersion: text('Version of the state that the list shows.'),
+    continue: text('Token for the next part of the list; empty at its end.'),
+    remainingItemCount: integer('How many items follow; not known with selectors.'),
+    selfLink: text('Not set any more.'),
+  },
+};
+
+const STATUS: JsonSchema = {
+  type: 'object',
+  description: 'The outcome of a request that answers with no object.',
+  properties: {
+    ...TYPE_META,
+    metadata: LIST_META,
+    status: text('Success or Failure.'),
+    message: text('A sentence for people.'),
+    reason: text('A word for programs.'),
+    code: { type: 'integer', format: 'int32', description: 'HTTP status of the answer.' },
+    details: {
+      type: 'object',
+      description: 'What the outcome is about.',
+      properties: {
+        name: text('Name of the object.'),
+        group: text('Group of the resource.'),
+        kind: text('Kind or plural of the resource.'),
+        uid: text('UID of the object.'),
+        retryAfterSeconds: { type: 'integer', format: 'int32', description: 'When to try again.' },
+        causes: {
+          type: 'array',
+          description: 'Every fault that was found.',
+          items: {
+            type: 'object',
+            properties: {
+              reason: text('A word for programs.'),
+              message: text('A sentence for people.'),
+              field: text('Path of the field.'),
+            },
+          },
+        },
+      },
+    },
+  },
+};
+
+const DELETE_OPTIONS: JsonSchema = {
+  type: 'object',
+  description: 'How to delete.',
+  properties: {
+    ...TYPE_META,
+    dryRun: { type: 'array', items: { type: 'string' }, description: 'All: nothing is deleted.' },
+    gracePeriodSeconds: integer('Accepted, without effect.'),
+    orphanDependents: { type: 'boolean', description: 'Deprecated: use propagationPolicy.' },
+    propagationPolicy: text('Background, Foreground or Orphan: what becomes of objects that this one owns.'),
+    preconditions: {
+      type: 'object',
+      description: 'What must hold for the delete to happen.',
+      properties: { uid: text('UID of the object.'), resourceVersion: text('Version of the object.') },
+    },
+  },
+};
+
+/** The schemas that every document holds, by name. */
+export const META_SCHEMAS: Readonly<Record<string, ApiSchema>> = {
+  [META_NAMES.objectMeta]: OBJECT_META_SCHEMA as ApiSchema,
+  [META_NAMES.listMeta]: LIST_META as ApiSchema,
+  [META_NAMES.status]: STATUS as ApiSchema,
+  [META_NAMES.deleteOptions]: DELETE_OPTIONS as ApiSchema,
+  [META_NAMES.patch]: { type: 'object', description: 'A patch, in the form that its media type names.' },
+};

@@ -1,0 +1,51 @@
+import type { Event, Namespace, Secret } from '../../../crds/object.ts';
+import { BUILTIN_KINDS } from '../builtin/schemas.ts';
+import { type FieldLabels, type FieldReader, METADATA_FIELDS } from '../selectors/field-selector.ts';
+import { BUILTIN_STRATEGIES } from '../strategies/builtin.ts';
+import { PLAIN_STRATEGY } from '../strategies/strategy.ts';
+import { BUILTIN_COLUMNS } from '../tables/builtin-columns.ts';
+import { printerColumns } from '../tables/column.ts';
+import { type ServedResource, servedResource } from './served-resource.ts';
+
+const involved = (field: keyof Event['involvedObject']): [string, FieldReader] => [
+  `involvedObject.${field}`,
+  object => (object as Event).involvedObject?.[field] ?? '',
+];
+
+const FIELDS: Readonly<Record<string, readonly [string, FieldReader][]>> = {
+  Event: [
+    involved('kind'),
+    involved('namespace'),
+    involved('name'),
+    involved('uid'),
+    involved('apiVersion'),
+    involved('resourceVersion'),
+    involved('fieldPath'),
+    ['reason', object => (object as Event).reason ?? ''],
+    ['type', object => (object as Event).type ?? ''],
+    ['reportingComponent', object => (object as Event).reportingComponent ?? ''],
+    ['source', object => (object as Event).source?.component ?? (object as Event).reportingComponent ?? ''],
+  ],
+  Secret: [['type', object => (object as Secret).type ?? '']],
+  Namespace: [['status.phase', object => (object as Namespace).status?.phase ?? '']],
+};
+
+/** The kinds that are served without a definition. */
+export function builtinResources(): ServedResource[] {
+  return BUILTIN_KINDS.map(({ resource, schema, singular, shortNames, categories, statusSubresource }) => {
+    const fieldLabels: FieldLabels = new Map([...METADATA_FIELDS, ...(FIELDS[resource.kind] ?? [])]);
+    return servedResource({
+      resource,
+      singular,
+      listKind: `${resource.kind}List`,
+      shortNames,
+      categories,
+      custom: false,
+      hasStatus: statusSubresource,
+      schema,
+      columns: BUILTIN_COLUMNS[resource.kind] ?? printerColumns(undefined),
+      fieldLabels,
+      strategy: BUILTIN_STRATEGIES[resource.kind] ?? PLAIN_STRATEGY,
+    });
+  });
+}

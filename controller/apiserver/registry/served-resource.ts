@@ -1,0 +1,128 @@
+import type { Resource } from '../../../crds/kinds.ts';
+import { apiVersionOf } from '../../../crds/kinds.ts';
+import type { KubeObject } from '../../../crds/object.ts';
+import { type CompiledSchema, compileSchema } from '../schema/compile.ts';
+import type { JsonSchema } from '../schema/json-schema.ts';
+import { type FieldLabels, METADATA_FIELDS } from '../selectors/field-selector.ts';
+import type { Strategy } from '../strategies/strategy.ts';
+import { type Column, printerColumns } from '../tables/column.ts';
+import { compileJsonPath } from '../tables/json-path.ts';
+import { type CrdVersion, type CustomResourceDefinition, completeNames } from './crd.ts';
+
+/** Everything about a resource that handling a request needs; made once, when its definition changes. */
+export interface ServedResource {
+  readonly resource: Resource;
+  /** As served: `nexus.dev/v1alpha1`. */
+  readonly apiVersion: string;
+  /** As stored; differs from apiVersion in a custom resource with several versions. */
+  readonly storageApiVersion: string;
+  readonly singular: string;
+  readonly listKind: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly verbs: readonly string[];
+  /** From a CRD: no strategic merge patches, resourceVersion needed to replace. */
+  readonly custom: boolean;
+  /** Whether status has a path of its own. */
+  readonly hasStatus: boolean;
+  readonly schema: JsonSchema;
+  /** Compiled on first use. */
+  readonly compiled: CompiledSchema;
+  readonly columns: readonly Column[];
+  readonly fieldLabels: FieldLabels;
+  readonly strategy: Strategy;
+  /** Its definition is being deleted: nothing new may be created. */
+  readonly terminating?: boolean;
+  /** Sent as a Warning header with every request. */
+  readonly deprecation?: string;
+}
+
+/** Verbs of everything that is stored. */
+export const VERBS = [
+  'create',
+  'delete',
+  'deletecollection',
+  'get',
+  'list',
+  'patch',
+  'update',
+  'watch',
+] as const;
+
+/** Prefix of the keys of all objects of a resource, or of those in one namespace. */
+export function prefixOf(resource: Pick<Resource, 'group' | 'plural'>, namespace = ''): string {
+  const prefix = `/${resource.group || 'core'}/${resource.plural}/`;
+  return namespace ? `${prefix}${namespace}/` : prefix;
+}
+
+export function keyOf(resource: Pick<Resource, 'group' | 'plural'>, namespace: string, name: string): string {
+  return `/${resource.group || 'core'}/${resource.plural}/${namespace}/${name}`;
+}
+
+type Parts = Omit<ServedResource, 'compiled' | 'apiVersion' | 'storageApiVersion' | 'verbs'> & {
+  storageApiVersion?: string;
+};
+
+export function servedResource(parts: Parts): ServedResource {
+  const apiVersion = apiVersionOf(parts.resource);
+  let compiled: CompiledSchema | undefined;
+  return {
+    ...parts,
+    apiVersion,
+    storageApiVersion: parts.storageApiVersion ?? apiVersion,
+    verbs: VERBS,
+    get compiled() {
+      compiled ??= compileSchema(parts.schema);
+      return compiled;
+    },
+  };
+}
+
+/** One entry a served version. */
+export function resourcesOfCrd(crd: CustomResourceDefinition, strategy: Strategy): ServedResource[] {
+  const { group, scope, versions } = crd.spec;
+  const names = completeNames(crd.spec.names);
+  const storage = versions.find(version => version.storage)?.name ?? versions[0]?.name ?? '';
+  return versions
+    .filter(version => version.served)
+    .map(version =>
+      servedResource({
+        resource: {
+          group,
+          version: version.name,
+          kind: names.kind,
+          plural: names.plural,
+          namespaced: scope === 'Namespaced',
+        },
+        storageApiVersion: `${group}/${storage}`,
+        singular: names.singular,
+        listKind: names.listKind,
+        shortNames: names.shortNames ?? [],
+        categories: names.categories ?? [],
+        custom: true,
+        hasStatus: version.subresources?.status !== undefined,
+        schema: version.schema?.openAPIV3Schema ?? ANYTHING,
+        columns: printerColumns(version.additionalPrinterColumns),
+        fieldLabels: fieldLabelsOf(version),
+        strategy,
+        terminating: crd.metadata.deletionTimestamp !== undefined,
+        ...(version.deprecated && {
+          deprecation: version.deprecationWarning ?? `${group}/${version.name} ${names.kind} is deprecated`,
+        }),
+      }),
+    );
+}
+
+const ANYTHING: JsonSchema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+
+function fieldLabelsOf(version: CrdVersion): FieldLabels {
+  const labels = new Map(METADATA_FIELDS);
+  for (const { jsonPath } of version.selectableFields ?? []) {
+    const path = compileJsonPath(jsonPath);
+    labels.set(jsonPath.replace(/^\./, ''), (object: KubeObject) => {
+      const value = path(object)[0];
+      return value === undefined || value === null ? '' : String(value);
+    });
+  }
+  return labels;
+}

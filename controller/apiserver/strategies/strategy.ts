@@ -1,0 +1,35 @@
+import type { KubeObject } from '../../../crds/object.ts';
+import type { Cause } from '../../kit/errors.ts';
+
+/** What one kind does beyond its schema. Every method is pure; `prepare…` change `object` in place. */
+export interface Strategy {
+  /** Folds what users may write in a second form into the first, in whatever they send: whole objects and applied ones. */
+  normalize?(object: KubeObject): void;
+  /** Fills in what users leave out. Before defaults and validation. */
+  prepareForCreate?(object: KubeObject): void;
+  prepareForUpdate?(object: KubeObject, old: KubeObject): void;
+  /** After the schema was found to hold. */
+  validate?(object: KubeObject, old?: KubeObject): Cause[];
+  /** Whether a write without a resourceVersion may replace whatever there is. */
+  readonly allowsUnconditionalUpdate: boolean;
+  /** Kinds whose generation moves with their spec. */
+  readonly hasGeneration: boolean;
+  /** The names of objects: a DNS subdomain, or a single label. */
+  readonly names: 'subdomain' | 'label' | 'any';
+  /** Finalizers beside metadata.finalizers that hold back a deletion, as a namespace's. */
+  holdsDeletion?(object: KubeObject): boolean;
+  /** What marks an object that is being deleted, beside its deletionTimestamp. */
+  markDeleted?(object: KubeObject): void;
+}
+
+export const CUSTOM_STRATEGY: Strategy = {
+  allowsUnconditionalUpdate: false,
+  hasGeneration: true,
+  names: 'subdomain',
+};
+
+export const PLAIN_STRATEGY: Strategy = {
+  allowsUnconditionalUpdate: true,
+  hasGeneration: false,
+  names: 'subdomain',
+};

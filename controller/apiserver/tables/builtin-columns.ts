@@ -1,0 +1,85 @@
+import type { ConfigMap, Event, KubeObject, Lease, Namespace, Secret } from '../../../crds/object.ts';
+import { AGE_COLUMN, type Column, column, NAME_COLUMN } from './column.ts';
+import { ageOf } from './human-duration.ts';
+
+/** A column of one kind. The registry hands a table only objects of its own kind. */
+function of<T extends KubeObject>(
+  name: string,
+  cell: (object: T, now: number) => unknown,
+  options?: Parameters<typeof column>[2],
+): Column {
+  return column(name, (object, now) => cell(object as T, now), options);
+}
+
+const size = (map: object | undefined) => (map ? Object.keys(map).length : 0);
+const wide = { priority: 1 };
+
+interface EventSeries {
+  series?: { count?: number; lastObservedTime?: string };
+}
+
+const EVENT_COLUMNS: Column[] = [
+  of<Event & EventSeries>('Last Seen', (event, now) =>
+    ageOf(event.series?.lastObservedTime ?? event.lastTimestamp ?? event.eventTime, now),
+  ),
+  of<Event>('Type', event => event.type ?? ''),
+  of<Event>('Reason', event => event.reason ?? ''),
+  of<Event>('Object', ({ involvedObject: { kind = '', name = '' } }) =>
+    name ? `${kind.toLowerCase()}/${name}` : kind.toLowerCase(),
+  ),
+  of<Event>('Subobject', event => event.involvedObject.fieldPath ?? '', wide),
+  of<Event>(
+    'Source',
+    ({ source, reportingComponent, reportingInstance }) =>
+      [source?.component ?? reportingComponent, source?.host ?? reportingInstance].filter(Boolean).join(', '),
+    wide,
+  ),
+  of<Event>('Message', event => (event.message ?? '').trim()),
+  of<Event>('First Seen', (event, now) => ageOf(event.firstTimestamp ?? event.eventTime, now), wide),
+  of<Event & EventSeries>('Count', event => event.series?.count ?? event.count ?? 1, {
+    ...wide,
+    type: 'integer',
+  }),
+  { ...NAME_COLUMN, definition: { ...NAME_COLUMN.definition, priority: 1 } },
+];
+
+/** What `kubectl get` shows of the built-in kinds, by kind. */
+export const BUILTIN_COLUMNS: Readonly<Record<string, Column[]>> = {
+  Namespace: [
+    NAME_COLUMN,
+    of<Namespace>('Status', ns => ns.status?.phase ?? 'Active', {
+      description: 'Whether it is in use or being removed.',
+    }),
+    AGE_COLUMN,
+  ],
+  Secret: [
+    NAME_COLUMN,
+    of<Secret>('Type', secret => secret.type ?? 'Opaque', { description: 'What the data is used for.' }),
+    of<Secret>('Data', secret => size(secret.data), {
+      type: 'integer',
+      description: 'How many keys it has.',
+    }),
+    AGE_COLUMN,
+  ],
+  ConfigMap: [
+    NAME_COLUMN,
+    of<ConfigMap>('Data', map => size(map.data) + size(map.binaryData), {
+      type: 'integer',
+      description: 'How many keys it has.',
+    }),
+    AGE_COLUMN,
+  ],
+  Event: EVENT_COLUMNS,
+  Lease: [
+    NAME_COLUMN,
+    of<Lease>('Holder', lease => lease.spec?.holderIdentity ?? '', { description: 'Who holds the lease.' }),
+    AGE_COLUMN,
+  ],
+  CustomResourceDefinition: [
+    NAME_COLUMN,
+    column('Created At', object => object.metadata.creationTimestamp ?? '', {
+      type: 'date',
+      description: 'When it was added.',
+    }),
+  ],
+};

@@ -1,0 +1,143 @@
+import type { KubeObject } from '../../../crds/object.ts';
+import { timestamp } from '../../kit/clock.ts';
+import { ApiError } from '../../kit/errors.ts';
+import { jsonEqual } from '../../kit/json.ts';
+import { type Entry, StoreError } from '../../store/store.ts';
+import type { ApiContext, ApiRequest, ObjectAnswer } from '../context.ts';
+import { conflict, methodNotAllowed, notFound } from '../refusals.ts';
+import { keyOf } from '../registry/served-resource.ts';
+import { type DeleteOptions, type PropagationPolicy, parseDeleteOptions } from './delete-options.ts';
+import { matching, parseListQuery } from './list-query.ts';
+import { isReleased, toStored } from './save.ts';
+import { fromStoreError } from './store-errors.ts';
+import { answerOf, copyOf, viewOf, viewOfObject } from './view.ts';
+
+/** Deletes that name no version are tried again this often when somebody else was faster. */
+const ATTEMPTS = 10;
+const FOREGROUND = 'foregroundDeletion';
+const ORPHAN = 'orphan';
+
+/** What a delete came to: gone, or marked and held by finalizers. */
+type Deletion = { gone: true; object: KubeObject } | { gone: false; object: KubeObject; json: string };
+
+/** DELETE of an object. Answers a Status when it is gone, the object when finalizers hold it. */
+export async function deleteObject(context: ApiContext, request: ApiRequest): Promise<ObjectAnswer> {
+  const options = parseDeleteOptions(context, request);
+  if (request.target.subresource) throw methodNotAllowed();
+  const { resource } = request.served;
+  const { namespace, name } = request.target;
+  const deletion = await deleteOne(context, request, keyOf(resource, namespace, name), options);
+  if (!deletion.gone) return answerOf(deletion);
+  const details = {
+    name,
+    ...(resource.group && { group: resource.group }),
+    kind: resource.plural,
+    uid: deletion.object.metadata.uid,
+  };
+  const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details };
+  return answerOf(viewOfObject(status as unknown as KubeObject));
+}
+
+/** DELETE of a collection: every object that matches, one by one. Answers with the list of them. */
+export async function deleteCollection(context: ApiContext, request: ApiRequest): Promise<string> {
+  const options = parseDeleteOptions(context, request);
+  const { served } = request;
+  const query = parseListQuery(request);
+  const { entries, revision } = matching(context, request, query);
+  const deleted: string[] = [];
+  for (const entry of entries) {
+    try {
+      const { object } = await deleteOne(context, request, entry.key, options);
+      deleted.push(JSON.stringify(object));
+    } catch (error) {
+      if (!(error instanceof ApiError && error.reason === 'NotFound')) throw error;
+    }
+  }
+  return `{"kind":"${served.listKind}","apiVersion":"${served.apiVersion}","metadata":{"resourceVersion":"${revision}"},"items":[${deleted.join(',')}]}`;
+}
+
+async function deleteOne(
+  context: ApiContext,
+  request: ApiRequest,
+  key: string,
+  options: DeleteOptions,
+): Promise<Deletion> {
+  const { resource } = request.served;
+  for (let attempt = 1; ; attempt++) {
+    const live = context.store.get(key);
+    const name = key.slice(key.lastIndexOf('/') + 1);
+    if (!live) throw notFound(resource, name);
+    checkPreconditions(request, live, options);
+    try {
+      return await deleteOnce(context, request, live, options);
+    } catch (error) {
+      const raced = error instanceof StoreError && (error.code === 'Conflict' || error.code === 'NotFound');
+      if (!raced || attempt === ATTEMPTS) throw fromStoreError(error, resource, name);
+    }
+  }
+}
+
+async function deleteOnce(
+  context: ApiContext,
+  request: ApiRequest,
+  live: Entry,
+  options: DeleteOptions,
+): Promise<Deletion> {
+  const { served, user } = request;
+  const { store, admission, clock } = context;
+  const before = viewOf(live, served);
+  const { name, namespace = '' } = before.object.metadata;
+  admission.admit({
+    operation: 'DELETE',
+    served,
+    subresource: '',
+    namespace,
+    name,
+    old: before.object,
+    user,
+  });
+  const marked = copyOf(before);
+  const { metadata } = marked;
+  const finalizers = finalizersFor(metadata.finalizers ?? [], options.propagationPolicy);
+  if (finalizers.length > 0) metadata.finalizers = finalizers;
+  else delete metadata.finalizers;
+  if (!metadata.deletionTimestamp) {
+    metadata.deletionTimestamp = timestamp(clock.now());
+    metadata.deletionGracePeriodSeconds = 0;
+    if (metadata.generation !== undefined) metadata.generation++;
+    served.strategy.markDeleted?.(marked);
+  }
+  if (isReleased(marked, served)) {
+    if (options.dryRun) return { gone: true, object: before.object };
+    const last = await store.delete(live.key, live.revision);
+    return { gone: true, object: viewOf(last, served).object };
+  }
+  if (options.dryRun || jsonEqual(marked, before.object)) return { gone: false, ...viewOfObject(marked) };
+  const entry = await store.update(live.key, toStored(marked, served), live.revision);
+  return { gone: false, ...answerOf(viewOf(entry, served)) };
+}
+
+/** What the garbage collector has to do first is written down as a finalizer. */
+function finalizersFor(finalizers: readonly string[], policy: PropagationPolicy | undefined): string[] {
+  if (policy === undefined) return [...finalizers];
+  const others = finalizers.filter(finalizer => finalizer !== FOREGROUND && finalizer !== ORPHAN);
+  if (policy === 'Foreground') return [...others, FOREGROUND];
+  return policy === 'Orphan' ? [...others, ORPHAN] : others;
+}
+
+function checkPreconditions(request: ApiRequest, live: Entry, options: DeleteOptions): void {
+  const { resource } = request.served;
+  const { name, uid, resourceVersion } = live.object.metadata;
+  if (options.uid !== undefined && options.uid !== uid)
+    throw conflict(
+      resource,
+      name,
+      `Precondition failed: UID in precondition: ${options.uid}, UID in object meta: ${uid}`,
+    );
+  if (options.resourceVersion !== undefined && options.resourceVersion !== resourceVersion)
+    throw conflict(
+      resource,
+      name,
+      `Precondition failed: ResourceVersion in precondition: ${options.resourceVersion}, ResourceVersion in object meta: ${resourceVersion}`,
+    );
+}
