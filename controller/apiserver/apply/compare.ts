@@ -70,7 +70,10 @@ class Walk {
   #maps(before: unknown, after: unknown, type: MapType): void {
     const left = isObject(before) ? before : undefined;
     const right = isObject(after) ? after : undefined;
-    if (type.atomic || (isHollow(left) && isHollow(right))) return this.#leaf(before, after);
+    if (type.atomic || (isHollow(left) && isHollow(right))) {
+      this.#leaf(before, after);
+      return;
+    }
     for (const key in left) this.#field(key, left[key], own(right, key), type);
     for (const key in right) if (own(left, key) === undefined) this.#field(key, undefined, right[key], type);
     this.#whole(before, after);
@@ -87,7 +90,10 @@ class Walk {
     const left = Array.isArray(before) ? before : [];
     const right = Array.isArray(after) ? after : [];
     const empty = left.length === 0 && right.length === 0;
-    if (empty || !mergesItems(type, left) || !mergesItems(type, right)) return this.#leaf(before, after);
+    if (empty || !mergesItems(type, left) || !mergesItems(type, right)) {
+      this.#leaf(before, after);
+      return;
+    }
     const [old, now] = [byElement(type, left), byElement(type, right)];
     for (const element of new Set([...old.keys(), ...now.keys()])) {
       this.#path.push(element);
@@ -99,8 +105,8 @@ class Walk {
 
   /** Items of one path element: at most one on each side, unless a stored list holds duplicates. */
   #items(before: readonly unknown[], after: readonly unknown[], type: MergeType): void {
-    if (before.length <= 1 && after.length <= 1) return this.compare(before[0], after[0], type);
-    if (before.length > 1 && after.length > 1) {
+    if (before.length <= 1 && after.length <= 1) this.compare(before[0], after[0], type);
+    else if (before.length > 1 && after.length > 1) {
       if (!jsonEqual(before, after)) this.#insert(this.modified);
     } else if (before.length > 1) {
       if (after.length > 0) this.compare(undefined, after[0], type);

@@ -72,33 +72,24 @@ function parsePointer(pointer: unknown): string[] | undefined {
 
 function apply(state: State, { op, path, from, value }: Operation, index: number): void {
   const at = `operation ${index} (${op} ${JSON.stringify(toPointer(path))})`;
-  switch (op) {
-    case 'add':
-      return add(state, path, structuredClone(value), at);
-    case 'remove':
-      remove(state, path, at);
-      return;
-    case 'replace':
-      get(state, path, at);
-      if (path.length === 0) state.root = structuredClone(value);
-      else set(state, path, structuredClone(value), at);
-      return;
-    case 'move': {
-      const moved = get(state, from, at);
-      remove(state, from, at);
-      return add(state, path, moved, at);
-    }
-    case 'copy': {
-      const copied = get(state, from, at);
-      state.copied += JSON.stringify(copied).length;
-      if (state.copied > MAX_COPIED_BYTES)
-        throw new ApiError('RequestEntityTooLarge', `${at}: the patch copies more than 3 MiB`);
-      return add(state, path, structuredClone(copied), at);
-    }
-    default:
-      if (!jsonEqual(get(state, path, at, true), value))
-        throw new ApiError('Invalid', `${at}: the test failed`);
-  }
+  if (op === 'add') add(state, path, structuredClone(value), at);
+  else if (op === 'remove') remove(state, path, at);
+  else if (op === 'replace') {
+    get(state, path, at);
+    if (path.length === 0) state.root = structuredClone(value);
+    else set(state, path, structuredClone(value), at);
+  } else if (op === 'move') {
+    const moved = get(state, from, at);
+    remove(state, from, at);
+    add(state, path, moved, at);
+  } else if (op === 'copy') {
+    const copied = get(state, from, at);
+    state.copied += JSON.stringify(copied).length;
+    if (state.copied > MAX_COPIED_BYTES)
+      throw new ApiError('RequestEntityTooLarge', `${at}: the patch copies more than 3 MiB`);
+    add(state, path, structuredClone(copied), at);
+  } else if (!jsonEqual(get(state, path, at, true), value))
+    throw new ApiError('Invalid', `${at}: the test failed`);
 }
 
 function toPointer(path: readonly string[]): string {
@@ -145,7 +136,10 @@ function add(state: State, path: readonly string[], value: unknown, at: string):
     return;
   }
   const [parent, key] = parentOf(state, path, at);
-  if (!Array.isArray(parent)) return setOwn(parent, key, value);
+  if (!Array.isArray(parent)) {
+    setOwn(parent, key, value);
+    return;
+  }
   const index = key === '-' ? parent.length : isIndex(key) ? Number(key) : -1;
   if (index < 0 || index > parent.length) throw new ApiError('Invalid', `${at}: the index is out of range`);
   parent.splice(index, 0, value);

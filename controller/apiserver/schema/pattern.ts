@@ -35,73 +35,81 @@ interface Native {
   wide: boolean;
 }
 
-interface Group {
-  /** A quantifier or an alternative within: to repeat it could take exponential time. */
-  complex: boolean;
-}
+/** The constructs that mean the same in both engines. */
+const TOKEN =
+  /(?<quantifier>(?:[*+?]|\{\d+(?:,\d*)?\})\??)|(?<open>\((?:\?:)?(?!\?))|(?<close>\))|(?<or>\|)|(?<anchor>[\^$])|(?<dot>\.)|(?<set>\[\^?\]?(?:\\[\w\W]|[^\]\\[])*\])|(?<escape>\\(?:[dwstnfr]|[!-/:-@[-`{-~]))|(?<char>[ -'\-/,:->@A-Z_`a-z~!-#%&])/y;
 
 /** The same pattern for JavaScript's engine; undefined when it holds anything but plain, polynomial constructs. */
 function translate(pattern: string): Native | undefined {
-  let out = '';
-  let loops = pattern.startsWith('^') ? 0 : 1;
-  let wide = false;
-  const open: Group[] = [{ complex: false }];
-  const top = () => open[open.length - 1] as Group;
-  /** Whether the thing just read may be repeated cheaply. */
-  let last: 'atom' | 'complex' | 'none' = 'none';
-  for (let i = 0; i < pattern.length; ) {
-    const rest = pattern.slice(i);
-    let match: RegExpMatchArray | null;
-    if ((match = /^(?:[*+?]|\{\d+(?:,\d*)?\})\??/.exec(rest))) {
-      if (last === 'none') return undefined;
-      const [min, max] = bounds(match[0]);
-      if (max > 1 && last === 'complex') return undefined;
-      if (max > 1 && max !== min) loops++;
-      top().complex = true;
-      out += match[0];
-      last = 'none';
-    } else if ((match = /^\((?:\?:)?(?!\?)/.exec(rest))) {
-      out += match[0];
-      open.push({ complex: false });
-      last = 'none';
-    } else if (rest.startsWith(')')) {
-      const group = open.pop();
-      if (!group || open.length === 0) return undefined;
-      if (group.complex) top().complex = true;
-      out += ')';
-      match = [')'];
-      last = group.complex ? 'complex' : 'atom';
-    } else if ((match = /^\|/.exec(rest))) {
-      top().complex = true;
-      out += '|';
-      last = 'none';
-    } else if ((match = /^[\^$]/.exec(rest))) {
-      out += match[0];
-      last = 'none';
-    } else if ((match = /^\./.exec(rest))) {
-      out += '[^\\n]';
-      wide = true;
-      last = 'atom';
-    } else if ((match = /^\[\^?\]?(?:\\[\w\W]|[^\]\\[])*\]/.exec(rest))) {
-      const translated = characterClass(match[0]);
-      if (translated === undefined) return undefined;
-      if (match[0].startsWith('[^')) wide = true;
-      out += translated;
-      last = 'atom';
-    } else if ((match = /^\\(?:[dw]|s|[tnfr]|[!-/:-@[-`{-~])/.exec(rest))) {
-      out += match[0] === '\\s' ? `[${SPACE}]` : match[0];
-      last = 'atom';
-    } else if ((match = /^[ -~]/.exec(rest)) && !/[\\[\]{}()*+?]/.test(match[0])) {
-      out += match[0];
-      last = 'atom';
-    } else return undefined;
-    i += match[0].length;
+  const state = new Translation();
+  let end = 0;
+  for (const match of pattern.matchAll(new RegExp(TOKEN, 'gy'))) {
+    if (!state.take(match[0], match.groups ?? {})) return undefined;
+    end = match.index + match[0].length;
   }
-  if (open.length !== 1) return undefined;
+  if (end !== pattern.length || state.depth !== 1) return undefined;
+  const loops = state.loops + (pattern.startsWith('^') ? 0 : 1);
   try {
-    return { regexp: new RegExp(out), loops, wide };
+    return { regexp: new RegExp(state.out), loops, wide: state.wide };
   } catch {
     return undefined;
+  }
+}
+
+class Translation {
+  out = '';
+  loops = 0;
+  wide = false;
+  /** The groups that are open: whether each holds a quantifier or an alternative. To repeat that could take exponential time. */
+  readonly #complex: boolean[] = [false];
+  /** What a quantifier would repeat. */
+  #last: 'atom' | 'complex' | 'nothing' = 'nothing';
+
+  get depth(): number {
+    return this.#complex.length;
+  }
+
+  /** Takes the next construct; false when it cannot be taken. */
+  take(text: string, kind: Readonly<Record<string, string | undefined>>): boolean {
+    if (kind.quantifier) return this.#repeat(text);
+    if (kind.close) return this.#close();
+    if (kind.open) this.#complex.push(false);
+    if (kind.or) this.#mark();
+    if (kind.dot || text.startsWith('[^')) this.wide = true;
+    const translated = kind.dot
+      ? '[^\\n]'
+      : kind.set
+        ? characterClass(text)
+        : text === '\\s'
+          ? `[${SPACE}]`
+          : text;
+    if (translated === undefined) return false;
+    this.out += translated;
+    this.#last = kind.open || kind.or || kind.anchor ? 'nothing' : 'atom';
+    return true;
+  }
+
+  #mark(): void {
+    this.#complex[this.#complex.length - 1] = true;
+  }
+
+  #repeat(quantifier: string): boolean {
+    const [min, max] = bounds(quantifier);
+    if (this.#last === 'nothing' || (max > 1 && this.#last === 'complex')) return false;
+    if (max > 1 && max !== min) this.loops++;
+    this.#mark();
+    this.out += quantifier;
+    this.#last = 'nothing';
+    return true;
+  }
+
+  #close(): boolean {
+    const complex = this.#complex.pop();
+    if (this.#complex.length === 0) return false;
+    if (complex) this.#mark();
+    this.out += ')';
+    this.#last = complex ? 'complex' : 'atom';
+    return true;
   }
 }
 

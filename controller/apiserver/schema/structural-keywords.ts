@@ -86,7 +86,10 @@ class KeywordWalk {
     if (++this.#nodes === MAX_NODES)
       this.found.push(causes.forbidden(renderPath(path), `the schema has more than ${MAX_NODES} nodes`));
     if (this.#nodes >= MAX_NODES) return;
-    if (!isObject(schema)) return this.#wrong(schema, path, 'object');
+    if (!isObject(schema)) {
+      this.#wrong(schema, path, 'object');
+      return;
+    }
     for (const keyword of Object.keys(schema)) {
       const form = Object.hasOwn(FORMS, keyword) ? FORMS[keyword] : undefined;
       const value = schema[keyword];
@@ -101,37 +104,30 @@ class KeywordWalk {
   }
 
   #check(value: unknown, form: Form, path: Segment[]): void {
-    switch (form) {
-      case 'schema':
-        return this.visit(value, path);
-      case 'schemas':
-        return this.#each(value, path, (item, at) => this.visit(item, at));
-      case 'strings':
-        return this.#each(value, path, (item, at) => {
-          if (typeof item !== 'string') this.#wrong(item, at, 'string');
-        });
-      case 'rules':
-        return this.#each(value, path, (item, at) => this.#rule(item, at));
-      case 'list':
-        return this.#each(value, path, () => {});
-      case 'properties':
-        if (!isObject(value)) return this.#wrong(value, path, 'object');
-        for (const [name, child] of Object.entries(value)) this.visit(child, [...path, { key: name }]);
-        return;
-      default:
-        if (typeof value !== form) this.#wrong(value, path, form);
-    }
+    if (form === 'schema') this.visit(value, path);
+    else if (form === 'schemas') this.#each(value, path, (item, at) => this.visit(item, at));
+    else if (form === 'rules') this.#each(value, path, (item, at) => this.#rule(item, at));
+    else if (form === 'list') this.#each(value, path, () => {});
+    else if (form === 'strings')
+      this.#each(value, path, (item, at) => {
+        if (typeof item !== 'string') this.#wrong(item, at, 'string');
+      });
+    else if (form === 'properties') {
+      if (!isObject(value)) this.#wrong(value, path, 'object');
+      else for (const [name, child] of Object.entries(value)) this.visit(child, [...path, { key: name }]);
+    } else if (typeof value !== form) this.#wrong(value, path, form);
   }
 
   #each(value: unknown, path: Segment[], visit: (item: unknown, path: Segment[]) => void): void {
-    if (!Array.isArray(value)) return this.#wrong(value, path, 'array');
-    value.forEach((item, i) => {
-      visit(item, [...path, i]);
-    });
+    if (!Array.isArray(value)) this.#wrong(value, path, 'array');
+    else for (const [i, item] of value.entries()) visit(item, [...path, i]);
   }
 
   #rule(rule: unknown, path: Segment[]): void {
-    if (!isObject(rule)) return this.#wrong(rule, path, 'object');
+    if (!isObject(rule)) {
+      this.#wrong(rule, path, 'object');
+      return;
+    }
     for (const [name, form] of Object.entries(RULE_FORMS)) {
       const value: unknown = (rule as JsonObject)[name];
       if (value !== undefined && typeof value !== form) this.#wrong(value, [...path, name], form);

@@ -114,8 +114,10 @@ function instrument(root: AstNode): boolean {
   const visit = (value: unknown): void => {
     if (typeof value !== 'object' || value === null || seen.has(value)) return;
     seen.add(value);
-    if (Array.isArray(value)) return value.forEach(visit);
-    if (!isNode(value)) return Object.values(value).forEach(visit);
+    if (!isNode(value)) {
+      for (const part of Object.values(value)) visit(part);
+      return;
+    }
     if (value.op === 'id' && value.args === 'oldSelf') usesOldSelf = true;
     if (value.op === 'rcall' && Array.isArray(value.args) && value.args[0] === 'matches')
       value.args[0] = LINEAR_MATCHES;
