@@ -41,6 +41,17 @@ export async function inspectOurs(
   return found;
 }
 
+/** False when there is none of this id. Throws Invalid when it is somebody else's. */
+export async function isThere(context: DockerContext, id: string): Promise<boolean> {
+  try {
+    await inspectOurs(context, id);
+    return true;
+  } catch (error) {
+    if (error instanceof DriverError && error.code === 'NotFound') return false;
+    throw error;
+  }
+}
+
 /** Names and ids of this node's containers, unfinished ones among them. */
 export function listOurs(
   { docker, node }: DockerContext,
@@ -113,6 +124,21 @@ export async function removeContainer(docker: Docker, id: string): Promise<void>
       await container.wait({ condition: 'removed' }).catch((waiting: unknown) => {
         if (statusOf(waiting) !== 404) throw waiting;
       });
+    }
+  });
+}
+
+/** Gone is success. Throws InUse, and Invalid when it is somebody else's. */
+export function removeVolume({ docker, node }: DockerContext, name: string): Promise<void> {
+  return engineCall(`remove volume ${name}`, async () => {
+    try {
+      const volume = docker.getVolume(name);
+      const { Labels: labels } = await volume.inspect();
+      if (labels?.[LABEL_NODE] !== node)
+        throw new DriverError('Invalid', `the volume ${name} does not belong to node ${node}`);
+      await volume.remove();
+    } catch (error) {
+      if (statusOf(error) !== 404) throw error;
     }
   });
 }

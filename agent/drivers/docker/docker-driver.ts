@@ -1,13 +1,15 @@
+import { existsSync } from 'node:fs';
+import { withTimeout } from '../../../controller/kit/abort.ts';
 import { type Clock, systemClock } from '../../../controller/kit/clock.ts';
 import { type Logger, silentLogger } from '../../../controller/kit/log.ts';
-import { LABEL_NODE, LABEL_PLACEMENT } from '../../../crds/names.ts';
+import { LABEL_PLACEMENT } from '../../../crds/names.ts';
 import { type Driver, DriverError } from '../../driver.ts';
 import { connect, type EngineAddress } from './address.ts';
-import { inspectOurs, listEverything, removeContainer } from './containers.ts';
+import { isThere, listEverything, removeContainer, removeVolume } from './containers.ts';
 import type { DockerContext } from './context.ts';
 import { createInstance } from './create-instance.ts';
 import { type EngineFacts, readFacts } from './engine-facts.ts';
-import { engineCall, statusOf } from './errors.ts';
+import { engineCall } from './errors.ts';
 import { execInContainer } from './exec.ts';
 import { createImages } from './images/ensure-image.ts';
 import { Leftovers } from './leftovers.ts';
@@ -17,6 +19,10 @@ import { inspectNetwork } from './network/network.ts';
 import { NetworkKeeper } from './network/network-keeper.ts';
 import { putFiles } from './put-files.ts';
 import { watchEngine } from './watch.ts';
+
+const READ_TIMEOUT_MS = 60_000;
+/** Disks under load are slow to make and remove things. */
+const CHANGE_TIMEOUT_MS = 180_000;
 
 export interface DockerDriverOptions extends EngineAddress {
   /** Everything made carries this node's label; nothing else is touched. */
@@ -52,29 +58,47 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
   const volumes = new Map<string, { placement?: string }>();
 
   const direct = async () => {
-    const { local, rootless } = await context.facts();
+    const { local, rootless, kind } = await context.facts();
     if (!local || rootless) return false;
-    const [gateway] = (await inspectNetwork(context))?.gateways ?? [];
-    return gateway === undefined || isOwnAddress(gateway);
+    const found = await inspectNetwork(context);
+    const gateway = found?.gateways[0];
+    if (!gateway || (await isOwnAddress(gateway))) return true;
+    // Podman makes the bridge with the first container that runs.
+    return kind === 'podman' && !existsSync(`/sys/class/net/${found.bridge}`);
   };
+
+  /** An engine that takes a call and never answers is one that does not answer. */
+  const within = <T>(ms: number, what: string, call: () => Promise<T>) =>
+    withTimeout(
+      call(),
+      ms,
+      clock,
+      () =>
+        new DriverError('EngineUnavailable', `the engine took a call (${what}) and gave no answer in time`),
+    );
+  const read = <T>(what: string, call: () => Promise<T>) => within(READ_TIMEOUT_MS, what, call);
+  const change = <T>(what: string, call: () => Promise<T>, extraMs = 0) =>
+    within(CHANGE_TIMEOUT_MS + extraMs, what, call);
 
   return {
     name: 'docker',
 
-    async info() {
-      await engineCall('ask the engine', () => docker.ping());
+    async info(signal) {
+      try {
+        await read('ping', () => engineCall('ping', () => docker.ping(), signal));
+      } catch (error) {
+        facts = undefined;
+        throw error;
+      }
       leftovers.sweep().catch(error => log.warn({ err: error }, 'half-made containers could not be removed'));
-      const { version, capacity } = await context.facts();
-      return {
-        version,
-        capacity,
-        isolation: await network.isolation(),
-        directNetwork: await direct(),
-      };
+      return read('info', async () => {
+        const { version, capacity } = await context.facts();
+        return { version, capacity, isolation: await network.isolation(), directNetwork: await direct() };
+      });
     },
 
     async list(signal) {
-      const found = await listEverything(context, direct, signal);
+      const found = await read('list', () => listEverything(context, direct, signal));
       for (const { name, labels } of found.volumes) volumes.set(name, { placement: labels[LABEL_PLACEMENT] });
       return found;
     },
@@ -89,46 +113,37 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     ensureImage: images.ensure,
 
     async create(spec) {
-      await leftovers.sweep();
-      const made = await leftovers.making(spec.name, () =>
-        network.use(name => createInstance(context, spec, name)),
-      );
+      const made = await change(`create ${spec.name}`, async () => {
+        await leftovers.sweep();
+        return leftovers.making(spec.name, () => network.use(name => createInstance(context, spec, name)));
+      });
       volumes.set(spec.volume.name, { placement: spec.volume.labels[LABEL_PLACEMENT] });
       return made;
     },
 
-    start: id => startInstance(context, id),
-    stop: (id, timeoutSeconds) => stopInstance(context, id, timeoutSeconds),
-    update: (id, limits) => updateLimits(context, id, limits),
+    start: id => change('start', () => startInstance(context, id, network)),
+    stop: (id, seconds) => change('stop', () => stopInstance(context, id, seconds), seconds * 1000),
+    update: (id, limits) => change('update', () => updateLimits(context, id, limits)),
 
-    async remove(id) {
-      try {
-        await inspectOurs(context, id);
-      } catch (error) {
-        if (error instanceof DriverError && error.code === 'NotFound') return;
-        throw error;
-      }
-      await removeContainer(docker, id);
-      await network.releaseUnused();
-    },
+    remove: id =>
+      change('remove', async () => {
+        if (!(await isThere(context, id))) return;
+        await removeContainer(docker, id);
+        await network
+          .releaseUnused()
+          .catch(error => log.warn({ err: error }, 'the network that nobody uses could not be removed'));
+      }),
 
-    async removeVolume(name) {
-      await leftovers.sweep();
-      await engineCall(`remove volume ${name}`, async () => {
-        try {
-          const volume = docker.getVolume(name);
-          const { Labels: labels } = await volume.inspect();
-          if (labels?.[LABEL_NODE] !== node)
-            throw new DriverError('Invalid', `the volume ${name} does not belong to node ${node}`);
-          await volume.remove();
-        } catch (error) {
-          if (statusOf(error) !== 404) throw error;
-        }
-      });
-    },
+    removeVolume: name =>
+      change('removeVolume', async () => {
+        await leftovers.sweep();
+        await removeVolume(context, name);
+      }),
 
-    exec: (id, command, execOptions) => execInContainer(context, id, command, execOptions),
-    putFiles: (id, files) => putFiles(context, id, files),
+    exec: (id, command, execOptions) =>
+      change('exec', () => execInContainer(context, id, command, execOptions)),
+    putFiles: (id, files) => change('putFiles', () => putFiles(context, id, files)),
+
     async close() {
       images.close();
       close();

@@ -3,10 +3,18 @@ import { DriverError, type Limits } from '../../driver.ts';
 import { inspectOurs } from './containers.ts';
 import type { DockerContext } from './context.ts';
 import { engineCall, engineMessage, statusOf } from './errors.ts';
+import type { NetworkKeeper } from './network/network-keeper.ts';
 import { hostLimits, toInstance } from './to-instance.ts';
 
-/** Also ends a pause, and an endless restart by the engine, whose wait between tries would hide why it fails. */
-export async function startInstance(context: DockerContext, id: string): Promise<void> {
+/**
+ * Also ends a pause, and an endless restart by the engine, whose wait between tries would hide why it fails. A network that
+ * somebody removed meanwhile (`docker network prune` does) is made again by `network`.
+ */
+export async function startInstance(
+  context: DockerContext,
+  id: string,
+  network: NetworkKeeper,
+): Promise<void> {
   const found = await inspectOurs(context, id);
   const container = context.docker.getContainer(id);
   const name = found.Name.replace(/^\//, '');
@@ -16,7 +24,12 @@ export async function startInstance(context: DockerContext, id: string): Promise
     try {
       await ignoring(304, () => container.start());
     } catch (error) {
-      throw portInUse(found, error) ?? error;
+      if (!/network \S+ not found/i.test(engineMessage(error))) throw portInUse(found, error) ?? error;
+      await network.use(async name => {
+        await context.docker.getNetwork(name).disconnect({ Container: id, Force: true });
+        await context.docker.getNetwork(name).connect({ Container: id });
+      });
+      await container.start();
     }
   });
 }
