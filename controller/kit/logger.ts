@@ -1,4 +1,9 @@
-import { type DestinationStream, destination as fileDestination, pino } from 'pino';
+import {
+  type DestinationStream,
+  destination as fileDestination,
+  type Logger as PinoLogger,
+  pino,
+} from 'pino';
 import type { Logger } from './log.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -34,22 +39,23 @@ const SECRET_KEYS = new Set([
 const REDACTED = '[redacted]';
 const MAX_DEPTH = 8;
 
-/** Whether `value` is a Secret object, whose data must not be shown. */
-const isSecret = (value: Record<string, unknown>) => value.kind === 'Secret' && 'data' in value;
+/** What of a Secret must not be shown; annotations may hold the manifest it was made from. */
+const SECRET_FIELDS = new Set(['data', 'annotations']);
 
 /** A copy without secrets, at any depth. Errors become their name, code, message and stack, causes included. */
-export function redact(value: unknown, depth = 0): unknown {
+export function redact(value: unknown, depth = 0, inSecret = false): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (depth >= MAX_DEPTH) return '[deep]';
   if (value instanceof Error) return redactError(value, depth);
   if (value instanceof Date) return value;
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
-  if (Array.isArray(value)) return value.map(item => redact(item, depth + 1));
+  if (Array.isArray(value)) return value.map(item => redact(item, depth + 1, inSecret));
   const record = value as Record<string, unknown>;
+  const secret = inSecret || record.kind === 'Secret';
   const out: Record<string, unknown> = {};
   for (const [key, item] of Object.entries(record)) {
     const hidden = SECRET_KEYS.has(key.toLowerCase()) && item !== undefined && item !== null;
-    out[key] = hidden || (key === 'data' && isSecret(record)) ? REDACTED : redact(item, depth + 1);
+    out[key] = hidden || (secret && SECRET_FIELDS.has(key)) ? REDACTED : redact(item, depth + 1, secret);
   }
   return out;
 }
@@ -70,19 +76,32 @@ function redactError(error: Error, depth: number): Record<string, unknown> {
 export function createLogger(options: LoggerOptions = {}): Logger {
   const raw: DestinationStream = options.destination ?? fileDestination({ dest: 2, sync: true });
   const out = options.pretty ? { write: (line: string) => raw.write(prettyLine(line)) } : raw;
-  return pino(
+  const root = pino(
     {
       level: options.level ?? 'info',
       base: options.component ? { component: options.component } : {},
+      // Errors were made plain by redact already.
+      serializers: { err: (error: unknown) => error },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: {
         level: label => ({ level: label }),
         log: fields => redact(fields) as Record<string, unknown>,
-        bindings: fields => redact(fields) as Record<string, unknown>,
       },
     },
     out,
   );
+  return wrap(root);
+}
+
+/** pino formats the fields of lines, not those of children: these are cleaned here. */
+function wrap(inner: PinoLogger): Logger {
+  return {
+    debug: (fields, message) => inner.debug(fields, message),
+    info: (fields, message) => inner.info(fields, message),
+    warn: (fields, message) => inner.warn(fields, message),
+    error: (fields, message) => inner.error(fields, message),
+    child: fields => wrap(inner.child(redact(fields) as Record<string, unknown>)),
+  };
 }
 
 /** `12:03:04 WARN  component: message key=value …` from a JSON line. */
