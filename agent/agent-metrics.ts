@@ -1,4 +1,6 @@
 import type { Metrics } from '../controller/kit/metrics.ts';
+import type { Backend } from './agent-context.ts';
+import type { Unit } from './reconcile/unit.ts';
 
 /** What the agent counts. */
 export interface AgentMetrics {
@@ -10,7 +12,8 @@ export interface AgentMetrics {
 
 export function createAgentMetrics(
   metrics: Metrics,
-  read: () => { instances: Record<string, number>; tunnels: number; forwards: number; connections: number },
+  units: ReadonlyMap<string, Unit>,
+  backends: ReadonlyMap<string, Backend>,
 ): AgentMetrics {
   const actions = metrics.counter(
     'nexus_agent_actions_total',
@@ -32,7 +35,7 @@ export function createAgentMetrics(
   const forwards = metrics.gauge('nexus_agent_forwards', 'Ports of the node that lead into workspaces.');
   const connections = metrics.gauge('nexus_agent_forward_connections', 'Open connections over forwards.');
   metrics.onCollect(() => {
-    const now = read();
+    const now = readMetrics(units, backends);
     placements.reset();
     for (const [state, count] of Object.entries(now.instances)) placements.set({ state }, count);
     tunnels.set(now.tunnels);
@@ -43,5 +46,21 @@ export function createAgentMetrics(
     action: (type, result) => actions.inc({ type, result }),
     statusWrite: result => writes.inc({ result }),
     orphan: kind => orphans.inc({ kind }),
+  };
+}
+
+function readMetrics(units: ReadonlyMap<string, Unit>, backends: ReadonlyMap<string, Backend>) {
+  const instances: Record<string, number> = {};
+  let tunnels = 0;
+  for (const { known, tunnel } of units.values()) {
+    instances[known] = (instances[known] ?? 0) + 1;
+    if (tunnel?.tunnel.state.state === 'Connected') tunnels++;
+  }
+  const forwarders = [...backends.values()].map(({ forwarder }) => forwarder);
+  return {
+    instances,
+    tunnels,
+    forwards: forwarders.reduce((sum, { count }) => sum + count, 0),
+    connections: forwarders.reduce((sum, { connections }) => sum + connections, 0),
   };
 }

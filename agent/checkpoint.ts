@@ -21,8 +21,6 @@ export interface CheckpointData {
 /** What an agent remembers over its restarts, so that a node goes on healing while the server is away. */
 export interface Checkpoint {
   readonly data: Readonly<CheckpointData>;
-  /** Whether a file was there. */
-  readonly existed: boolean;
   remember(placement: Placement): void;
   /** The placement and its mark. */
   forget(name: string): Promise<void>;
@@ -50,18 +48,14 @@ const empty = (): CheckpointData => ({ version: 1, placements: {}, restartMarks:
 /** A file that cannot be read is moved aside: what it held is in the API, or is asked for again. */
 export async function openCheckpoint({ path, clock, log }: CheckpointOptions): Promise<Checkpoint> {
   const adapter = path === undefined ? memoryAdapter() : fileAdapter(path);
-  let existed = false;
   const low = new Low<CheckpointData>(adapter, empty());
   try {
-    const before = low.data;
     await low.read();
-    existed = low.data !== before;
     if (!isCheckpoint(low.data)) throw new Error('it is no checkpoint of this version');
   } catch (error) {
     log.warn({ err: error, path }, 'the checkpoint is unreadable and is moved aside');
     if (path !== undefined) await rename(path, `${path}.bad`).catch(() => {});
     low.data = empty();
-    existed = false;
   }
   let cancel: (() => void) | undefined;
   let tail: Promise<void> = Promise.resolve();
@@ -82,7 +76,6 @@ export async function openCheckpoint({ path, clock, log }: CheckpointOptions): P
     get data() {
       return low.data;
     },
-    existed,
     remember(placement) {
       const { status: _, ...rest } = placement;
       const { managedFields: __, resourceVersion: ___, ...metadata } = rest.metadata;

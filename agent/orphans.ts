@@ -94,25 +94,21 @@ export async function keepStrangeVolumes(
   serverUid: string | undefined,
 ): Promise<void> {
   const { checkpoint, log } = context;
-  const isSame =
-    checkpoint.existed && (checkpoint.data.server === undefined || checkpoint.data.server === serverUid);
-  if (!isSame) {
-    const known = new Set(
-      placements
-        .list({ namespace: context.namespace })
-        .map(({ metadata, spec }) => identity(metadata.name, spec.workspace.uid)),
-    );
-    for (const { view } of context.backends.values())
-      for (const { name, labels } of (await view.read()).volumes) {
-        if (known.has(identity(labels[LABEL_PLACEMENT], labels[LABEL_WORKSPACE_UID]))) continue;
-        log.warn(
-          { volume: name },
-          'a volume of an installation that is not known is kept; remove it by hand',
-        );
-        await checkpoint.keepVolume(name);
-      }
-  }
-  if (serverUid !== undefined) await checkpoint.setServer(serverUid);
+  const server = serverUid ?? '';
+  if (checkpoint.data.server === server) return;
+  const known = new Set(
+    placements
+      .list({ namespace: context.namespace })
+      .map(({ metadata, spec }) => identity(metadata.name, spec.workspace.uid)),
+  );
+  for (const { view } of context.backends.values())
+    for (const { name, labels } of (await view.read()).volumes) {
+      if (known.has(identity(labels[LABEL_PLACEMENT], labels[LABEL_WORKSPACE_UID]))) continue;
+      log.warn({ volume: name }, 'a volume of an installation that is not known is kept; remove it by hand');
+      await checkpoint.keepVolume(name);
+    }
+  // Last: broken off before, it begins anew.
+  await checkpoint.setServer(server);
 }
 
 function tell({ events, log, nodeName }: AgentContext, message: string): void {

@@ -9,12 +9,12 @@ import {
 } from '../../controller/runtime/reconciler.ts';
 import { PLACEMENT } from '../../crds/kinds.ts';
 import { FINALIZER_PLACEMENT } from '../../crds/names.ts';
-import type { Secret } from '../../crds/object.ts';
 import type { Placement } from '../../crds/types.generated.ts';
 import type { AgentContext } from '../agent-context.ts';
 import type { Desired } from '../model/desired.ts';
 import type { Observed } from '../model/observed.ts';
 import { resolve } from '../model/resolve.ts';
+import type { PlacementSource } from '../placement-source.ts';
 import { plan } from '../plan/plan.ts';
 import { summarize } from '../status/summarize.ts';
 import { act } from './act.ts';
@@ -24,11 +24,6 @@ import { observe } from './observe.ts';
 import { pendingKeys } from './pending-keys.ts';
 import { createUnit, disposeUnit, type Unit } from './unit.ts';
 
-export interface PlacementSource {
-  placement(name: string): Placement | undefined;
-  secret(name: string): Secret | undefined;
-}
-
 /** Rounds of one pass; more follow in another pass, so that no placement keeps a worker. */
 const MAX_ROUNDS = 12;
 
@@ -37,10 +32,14 @@ export class PlacementReconciler implements Reconciler {
   readonly name = 'placement';
   readonly units: Map<string, Unit>;
   readonly #context: AgentContext;
-  readonly #source: PlacementSource;
+  readonly #source: Pick<PlacementSource, 'placement' | 'secret'>;
 
   /** `units` is shared with what reaches into workspaces: forwards and checks. */
-  constructor(context: AgentContext, source: PlacementSource, units = new Map<string, Unit>()) {
+  constructor(
+    context: AgentContext,
+    source: Pick<PlacementSource, 'placement' | 'secret'>,
+    units = new Map<string, Unit>(),
+  ) {
     this.units = units;
     this.#context = context;
     this.#source = source;

@@ -48,7 +48,6 @@ export function createUnit(placement: Placement, clock: Clock, random: () => num
     workspaceUid: spec.workspace.uid,
     attempts: new Attempts(clock, random),
     known: status?.container?.state ?? 'Missing',
-    ...(status?.container?.startedAt && { startedAt: status.container.startedAt }),
     ownRestarts: new Map(),
     settledBefore: status?.observedGeneration === metadata.generation,
     ...(status && { status }),

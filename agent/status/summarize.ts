@@ -1,3 +1,4 @@
+import { timestamp } from '../../controller/kit/clock.ts';
 import { getCondition, setCondition } from '../../controller/runtime/conditions.ts';
 import type { PlacementForwardStatus } from '../../crds/kinds.ts';
 import type { Condition } from '../../crds/object.ts';
@@ -105,13 +106,20 @@ function unavailable({ driver }: Desired, { driverMissing, engineError }: Observ
 
 function containerOf(desired: Desired, { instance }: Observed): PlacementStatus['container'] {
   if (!instance) return { state: 'Missing', image: desired.image };
+  const startedAt = toTheSecond(instance.startedAt);
   return {
     id: instance.id,
     state: instance.state,
     image: desired.image,
     imageID: instance.imageId,
-    ...(instance.startedAt !== undefined && { startedAt: instance.startedAt }),
+    ...(startedAt && { startedAt }),
   };
+}
+
+/** Engines tell nanoseconds. */
+function toTheSecond(time: string | undefined): string | undefined {
+  const ms = Date.parse(time ?? '');
+  return Number.isNaN(ms) ? undefined : timestamp(ms);
 }
 
 /** Host keys belong to the workspace: they stay while the Secret is out of sight. */

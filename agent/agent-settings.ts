@@ -1,0 +1,82 @@
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Client } from '../controller/client/client.ts';
+import type { Clock } from '../controller/kit/clock.ts';
+import type { Logger } from '../controller/kit/log.ts';
+import type { Metrics } from '../controller/kit/metrics.ts';
+import { parseBytes, parseCpuMillis } from '../controller/kit/quantity.ts';
+import { nodeNamespace } from '../crds/names.ts';
+import type { GivenDriver } from './backends.ts';
+import type { DriverName } from './driver.ts';
+import type { AgentOptionValues } from './options.ts';
+
+export interface AgentOptions extends Partial<Omit<AgentOptionValues, 'drivers'>> {
+  /** Path of a kubeconfig; or a client. Defaults to `<home>/agent/kubeconfig`. */
+  kubeconfig?: string;
+  client?: Client;
+  /** NEXUS_HOME; the agent keeps its key and checkpoint in `agent/` of it. Absent: in memory alone. */
+  home?: string;
+  /** Names, or drivers made elsewhere. Defaults to docker. */
+  drivers?: (DriverName | string | GivenDriver)[];
+  clock?: Clock;
+  log?: Logger;
+  random?: () => number;
+  metrics?: Metrics;
+  /** Called once the node is registered, the caches are in sync and everything was looked at once. */
+  onReady?: () => void;
+  /** Called with the URL of the metrics endpoint, when there is one. */
+  onListen?: (url: string) => void;
+}
+
+/** Options with what follows from them. */
+export interface AgentSettings {
+  nodeName: string;
+  namespace: string;
+  address: string;
+  sshBind: string;
+  /** Of the key and the checkpoint. */
+  folder?: string;
+  drivers: (DriverName | GivenDriver)[];
+  reserve: { cpuMillis: number; memoryBytes: number; diskBytes: number };
+}
+
+/** Throws on a quantity that is none. */
+export function agentSettings(options: AgentOptions): AgentSettings {
+  const nodeName = options.nodeName ?? defaultNodeName();
+  const { home, address } = options;
+  return {
+    nodeName,
+    namespace: nodeNamespace(nodeName),
+    address: address ?? '127.0.0.1',
+    sshBind: options.sshBind ?? (address === undefined ? '127.0.0.1' : '0.0.0.0'),
+    ...(home !== undefined && { folder: join(home, 'agent') }),
+    drivers: options.drivers && options.drivers.length > 0 ? (options.drivers as DriverName[]) : ['docker'],
+    reserve: reserveOf(options),
+  };
+}
+
+function reserveOf(options: AgentOptions): { cpuMillis: number; memoryBytes: number; diskBytes: number } {
+  const read = (name: string, text: string | undefined, parse: (text: string) => number | undefined) => {
+    if (text === undefined) return 0;
+    const value = parse(text);
+    if (value === undefined)
+      throw new Error(`${name}: ${JSON.stringify(text)} is no quantity; write it as in 500m or 512Mi`);
+    return value;
+  };
+  return {
+    cpuMillis: read('reserveCpu', options.reserveCpu, parseCpuMillis),
+    memoryBytes: read('reserveMemory', options.reserveMemory, parseBytes),
+    diskBytes: read('reserveDisk', options.reserveDisk, parseBytes),
+  };
+}
+
+/** The host's name, made fit to name a Node. */
+function defaultNodeName(): string {
+  const label = hostname().toLowerCase().split('.')[0] ?? '';
+  return (
+    label
+      .replace(/[^a-z0-9-]+/g, '-')
+      .slice(0, 50)
+      .replace(/^-+|-+$/g, '') || 'node'
+  );
+}
