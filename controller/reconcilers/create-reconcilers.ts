@@ -76,6 +76,7 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
     nodes,
     secrets,
     defaultImage: options.defaultImage,
+    authorizedKeys: options.authorizedKeys,
     nodeLossDeleteMs: options.nodeLossDeleteMs ?? DEFAULT_NODE_LOSS_DELETE_MS,
   });
 

@@ -17,6 +17,13 @@ export interface ReconcilerDeps {
   random?: () => number;
 }
 
+/** Public keys that may change while they are used. */
+export interface SharedKeys {
+  current(): readonly string[];
+  /** Returns an unsubscribe. */
+  onChange(handler: () => void): () => void;
+}
+
 export interface ReconcilerOptions {
   /** Image of workspaces that name none. */
   defaultImage: string;
@@ -25,6 +32,8 @@ export interface ReconcilerOptions {
    * ours to do. Kubernetes does them itself.
    */
   embedded: boolean;
+  /** Public keys that may log into every workspace, beside its own. Defaults to none. */
+  authorizedKeys?: SharedKeys;
   /** How long an agent may be silent before its node is not ready. Defaults to 40 s. */
   leaseGraceMs?: Milliseconds;
   /** How long a silent node holds up the deletion of its workspaces. Defaults to 1 h. */

@@ -3,7 +3,7 @@ import { apiVersionOf, WORKSPACE } from '../../../crds/kinds.ts';
 import { LABEL_WORKSPACE_UID, SECRET_HOST_KEY } from '../../../crds/names.ts';
 import type { Secret } from '../../../crds/object.ts';
 import type { Workspace } from '../../../crds/types.generated.ts';
-import { generateSshKey, generateSshKey } from '../../kit/ssh-key.ts';
+import { generateSshKey } from '../../kit/ssh-key.ts';
 
 const PUBLIC_KEY = `${SECRET_HOST_KEY}.pub`;
 

@@ -4,6 +4,7 @@ import type { Client, ObjectKey } from '../../client/client.ts';
 import type { Clock, Milliseconds } from '../../kit/clock.ts';
 import { formatKey, keyOf } from '../../kit/paths.ts';
 import type { EventRecorder, Informer, Outcome, ReconcileContext } from '../../runtime/reconciler.ts';
+import type { SharedKeys } from '../deps.ts';
 import { type OwnWrites, readYourWrites } from '../read-your-writes.ts';
 import type { HostKey } from './host-key.ts';
 import { NodeLedger } from './node-ledger.ts';
@@ -29,6 +30,7 @@ export interface WorkspaceEnvironmentOptions extends WorkspaceCaches {
   clock: Clock;
   recorder: EventRecorder;
   defaultImage: string;
+  authorizedKeys?: SharedKeys;
   nodeLossDeleteMs: Milliseconds;
 }
 

@@ -42,7 +42,15 @@ export async function placeWorkspace(pass: Pass, env: WorkspaceEnvironment): Pro
       env.starved.set(formatKey({ name, namespace }), { name, namespace });
   }
   if (!('nodeName' in decision)) return carryOn(pass, env);
-  const spec = resolvePlacement(workspace, decision, { ...secrets, secretData }, { image: env.defaultImage });
+  const spec = resolvePlacement(
+    workspace,
+    decision,
+    { ...secrets, secretData },
+    {
+      image: env.defaultImage,
+      authorizedKeys: env.authorizedKeys?.current(),
+    },
+  );
   // No await between the decision and this: it is what keeps two passes from taking one port.
   const wanted = placement ? { ...placement, spec } : newPlacement(workspace, spec);
   env.ledger.assume(wanted);

@@ -9,6 +9,8 @@ import type { ResolvedSecrets } from './resolve-secrets.ts';
 export interface Defaults {
   /** Image of workspaces that name none. */
   image: string;
+  /** Public keys that may log in beside the workspace's own. */
+  authorizedKeys?: readonly string[];
 }
 
 /** A workspace on its node with nothing left to look up. `secretData` is all of the placement's Secret. */
@@ -21,6 +23,9 @@ export function resolvePlacement(
   const { metadata, spec } = workspace;
   const namespace = metadata.namespace ?? '';
   const restartedAt = metadata.annotations?.[ANNOTATION_RESTARTED_AT];
+  const authorizedKeys = [
+    ...new Set([...(defaults.authorizedKeys ?? []), ...(spec.ssh?.authorizedKeys ?? [])]),
+  ];
   const services = (spec.services ?? []).map(service => resolveService(service, secrets));
   return {
     workspace: {
@@ -49,7 +54,7 @@ export function resolvePlacement(
     ssh: {
       user: spec.ssh?.user ?? DEFAULT_USER,
       port: decision.ssh,
-      ...(spec.ssh?.authorizedKeys?.length && { authorizedKeys: spec.ssh.authorizedKeys }),
+      ...(authorizedKeys.length > 0 && { authorizedKeys }),
     },
     ...(spec.lifecycle && { lifecycle: spec.lifecycle }),
     ...(restartedAt !== undefined && { restartedAt }),

@@ -39,6 +39,7 @@ export function workspaceWatches(env: WorkspaceEnvironment): ControllerWatch[] {
     ),
     watchSharedPorts(env),
     watchRoom(env),
+    watchSharedKeys(env),
   ];
 }
 
@@ -102,6 +103,18 @@ function watchRoom({ clock, placements, nodes, starved }: WorkspaceEnvironment):
         for (const unsubscribe of off) unsubscribe();
       };
     },
+  };
+}
+
+/** Keys that may log into every workspace are in every placement. */
+function watchSharedKeys({ authorizedKeys, workspaces }: WorkspaceEnvironment): ControllerWatch {
+  return {
+    synced: workspaces.synced,
+    subscribe: enqueue =>
+      authorizedKeys?.onChange(() => {
+        for (const { metadata } of workspaces.list())
+          enqueue({ name: metadata.name, namespace: metadata.namespace });
+      }) ?? (() => {}),
   };
 }
 

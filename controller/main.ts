@@ -1,0 +1,180 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
+import { type ApiServer, createApiServer } from './apiserver/api-server.ts';
+import { type Authenticator, bearerToken, GROUP_MASTERS, type Identity } from './apiserver/auth/identity.ts';
+import type { Tokens } from './apiserver/auth/tokens.ts';
+import type { CustomResourceDefinition } from './apiserver/registry/crd.ts';
+import { openTls } from './apiserver/tls.ts';
+import { watchAuthorizedKeys } from './authorized-keys.ts';
+import { createClient } from './client/create-client.ts';
+import { injectTransport } from './client/inject-transport.ts';
+import { ensureAdminCredential, ensureNodeCredential } from './credentials.ts';
+import { type Clock, systemClock } from './kit/clock.ts';
+import type { Logger } from './kit/log.ts';
+import { createLogger, type LogLevel } from './kit/logger.ts';
+import { Metrics } from './kit/metrics.ts';
+import type { OptionValues } from './kit/options.ts';
+import { VERSION } from './kit/version.ts';
+import type { SERVER_OPTIONS } from './options.ts';
+import { createReconcilers } from './reconcilers/create-reconcilers.ts';
+import { createEventRecorder } from './runtime/event-recorder.ts';
+import { createManager } from './runtime/manager.ts';
+import { openSqliteStore } from './store/sqlite.ts';
+
+export interface ControllerOptions extends OptionValues<typeof SERVER_OPTIONS> {
+  /** `$NEXUS_HOME`. */
+  home: string;
+  /** Called once the API answers and caches are full. */
+  onReady?: () => void;
+  clock?: Clock;
+  log?: Logger;
+}
+
+/** The reconcilers, as the API server sees them. */
+const CONTROLLER: Identity = { name: 'nexus:controller', groups: [GROUP_MASTERS] };
+
+/**
+ * Runs the server until `signal` is aborted: store, API and reconcilers, closed in the reverse order. Rejects when it
+ * cannot start or a part of it died.
+ */
+export async function runController(options: ControllerOptions, signal: AbortSignal): Promise<void> {
+  const clock = options.clock ?? systemClock;
+  const log =
+    options.log ??
+    createLogger({
+      level: options.logLevel as LogLevel,
+      pretty: options.logFormat === 'pretty',
+      component: 'server',
+    });
+  const metrics = new Metrics();
+  const dir = join(options.home, 'server');
+  for (const path of [options.home, dir]) mkdirSync(path, { recursive: true, mode: 0o700 });
+  const address = parseListen(options.listen);
+
+  const closers: (() => Promise<unknown>)[] = [];
+  try {
+    const store = await openSqliteStore({ file: join(dir, 'nexus.db'), clock, log });
+    closers.unshift(() => store.close());
+    const tls = await openTls({
+      dir: join(dir, 'tls'),
+      hosts: [address.host, ...options.advertise],
+      clock,
+      log,
+    });
+    closers.unshift(async () => tls.close());
+    const own = ownCredential();
+    const server = await createApiServer({
+      store,
+      crds: loadCrds(),
+      authenticator: own.over(() => server.tokens),
+      clock,
+      log,
+      metrics,
+      tls,
+      version: VERSION,
+    });
+    closers.unshift(() => server.close());
+    const keys = watchAuthorizedKeys(join(options.home, 'authorized_keys'), log);
+    closers.unshift(() => keys.close());
+
+    const client = createClient({
+      transport: injectTransport(server.app, { authorization: `Bearer ${own.token}` }),
+      userAgent: `nexus-controller/${VERSION}`,
+      metrics,
+      clock,
+    });
+    const recorder = createEventRecorder({
+      client,
+      component: 'nexus-controller',
+      clock,
+      log,
+      metrics,
+      signal,
+    });
+    const { informers, controllers } = createReconcilers(
+      { client, clock, log, metrics, recorder },
+      {
+        defaultImage: options.defaultImage,
+        authorizedKeys: keys,
+        embedded: true,
+        leaseGraceMs: options.nodeGrace,
+        nodeLossDeleteMs: options.nodeLossDelete,
+        eventTtlMs: options.eventTtl,
+        workers: options.workers,
+      },
+    );
+    const manager = createManager({ clock, log });
+    manager.add(...informers);
+    manager.addLeading(...controllers);
+
+    const { url } = await server.listen(address);
+    await announce(options, { server, url, ca: tls.ca, log });
+    const running = manager.run(signal);
+    await Promise.race([Promise.all(informers.map(part => part.ready)), running]);
+    if (!signal.aborted) {
+      log.info({ url }, 'ready');
+      options.onReady?.();
+    }
+    await running;
+    await recorder.flush();
+  } finally {
+    log.info({}, 'stopping');
+    for (const close of closers)
+      await close().catch(error => log.warn({ err: error }, 'could not close cleanly'));
+    log.info({}, 'stopped');
+  }
+}
+
+/** Writes who may reach the server, and as whom: the admin's kubeconfig, and a local agent's. */
+async function announce(
+  options: ControllerOptions,
+  at: { server: ApiServer; url: string; ca: string; log: Logger },
+): Promise<void> {
+  const { server, ca, log } = at;
+  const url = reachable(at.url);
+  await ensureAdminCredential({
+    file: join(options.home, 'kubeconfig'),
+    url,
+    ca,
+    tokens: server.tokens,
+    log,
+  });
+  if (!options.localNode) return;
+  const file = join(options.home, 'agent', 'kubeconfig');
+  await ensureNodeCredential({ file, node: options.localNode, url, ca, tokens: server.tokens, log });
+}
+
+/** A token of this process alone, for calls that never leave it. */
+function ownCredential(): { token: string; over(tokens: () => Tokens): Authenticator } {
+  const token = randomBytes(32).toString('base64url');
+  return {
+    token,
+    over: tokens => ({
+      authenticate: request => (bearerToken(request) === token ? CONTROLLER : tokens().authenticate(request)),
+    }),
+  };
+}
+
+/** Reads `host:port`, `[::1]:port` and `:port`. Throws with what is wrong. */
+export function parseListen(text: string): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (!match || port > 65535) throw new Error(`--listen takes ADDRESS:PORT, not "${text}"`);
+  return { host: match[1] ?? (match[2] || '0.0.0.0'), port };
+}
+
+/** A server that listens everywhere is reached on loopback from here. */
+function reachable(url: string): string {
+  return url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
+}
+
+function loadCrds(): CustomResourceDefinition[] {
+  const dir = fileURLToPath(new URL('../crds/', import.meta.url));
+  const files = readdirSync(dir).filter(file => file.endsWith('.yaml'));
+  return files
+    .sort()
+    .map(file => parse(readFileSync(join(dir, file), 'utf8'), { merge: true }) as CustomResourceDefinition);
+}
