@@ -42,6 +42,8 @@ job_run() {
   exec 7<>"$job/log"
   [ ! -f "$log" ] || mv -f "$log" "$log.1"
   : >"$log"
+  # What a clone that was cut off has left, whoever it belongs to.
+  [ "$1" != clone ] || rm -rf "$ACCOUNT_HOME/.nexus-clone"
   setsid sh "$PROGRAM" job-log "$1" </dev/null >/dev/null 2>&1 7>&- &
   logger=$!
   worker=

@@ -15,7 +15,6 @@ clone_user() {
   ssh="$ssh -o ServerAliveInterval=15 -o ServerAliveCountMax=4"
   [ ! -r "$job/key" ] || ssh="$ssh -i $job/key -o IdentitiesOnly=yes"
   export GIT_SSH_COMMAND="$ssh"
-  rm -rf "$new"
   clone_git clone --no-checkout -- "$nexus_url" "$new"
   cd "$new" || exit 1
   clone_checkout

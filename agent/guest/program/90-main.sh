@@ -72,12 +72,14 @@ state() {
 watch() {
   local reader
   wait_boot
-  mkfifo -m 0600 "$RUN/watchers/$$"
+  # Named before its FIFO is there: the supervisor removes those of nobody.
   claim "$RUN/$$.watcher"
+  mkfifo -m 0600 "$RUN/watchers/$$"
   exec 3<>"$RUN/watchers/$$"
   {
     state
-    while read -r _ <&3; do cat "$RUN/snapshot"; done
+    while read -r _ <&3; do cat "$RUN/snapshot" || break; done
+    kill $$
   } </dev/null &
   reader=$!
   cat >/dev/null

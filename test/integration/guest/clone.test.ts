@@ -1,0 +1,230 @@
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { CLONE_EXIT, type CloneRequest } from '../../../agent/guest/guest.ts';
+import { createScriptGuest } from '../../../agent/guest/script-guest.ts';
+import { systemClock } from '../../../controller/kit/clock.ts';
+import { silentLogger } from '../../../controller/kit/log.ts';
+import { makeRepository, startGitServer } from './git-server.ts';
+import { openLab } from './lab.ts';
+
+t.setTimeout(60_000);
+
+const lab = await openLab(t, { guest: { cloneTimeoutSeconds: 20 } });
+if (lab) {
+  const { guest, id, dir } = lab;
+  const key = async (name: string) => readFile(join(dir, name), 'utf8');
+  await lab.configure({ authorizedKeys: [await key('user.pub'), await key('other.pub')] });
+  const server = await startGitServer(t, dir);
+  const made = await makeRepository(dir, 'shop');
+  // The container must not reach the host: the server comes to it by a remote forward.
+  const tunnel = lab.session(['-R', `127.0.0.1:8080:127.0.0.1:${server.port}`, 'echo open; sleep 1000']);
+  await once(tunnel.stdout!, 'data');
+
+  const base = 'http://127.0.0.1:8080';
+  const open = `${base}/shop.git`;
+  const closed = `${base}/private/shop.git`;
+  const credentials = { username: 'ada', password: server.password };
+  let token = 0;
+  const clone = async (request: Omit<CloneRequest, 'token'>, fresh = true) => {
+    if (fresh) await lab.sh('rm -rf /home/dev/workspace');
+    const mine = `clone/${++token}`;
+    await guest.clone(id, { ...request, token: mine });
+    const state = await lab.until(
+      ({ jobs: { clone } }) => clone?.token === mine && clone.state !== 'Running',
+      25,
+    );
+    return { ...state.jobs.clone, repository: state.repository };
+  };
+  const git = async (command: string) =>
+    (await lab.sh(`cd ~/workspace && git ${command}`, 'dev')).stdout.trim();
+  const everywhere = (needle: string) =>
+    lab.sh(
+      `grep -rlF -- '${needle}' /home /opt /var/log /etc /tmp /root /run --exclude-dir=proc 2>/dev/null`,
+    );
+
+  t.test('the default branch is cloned as the user, and told', async t => {
+    const { state, repository } = await clone({ url: open });
+    t.equal(state, 'Succeeded');
+    t.strictSame(repository, { url: open, commit: made.main, branch: 'main', dirty: false });
+    t.equal(
+      (await lab.sh('stat -c %U /home/dev/workspace/file /home/dev/workspace/.git')).stdout,
+      'dev\ndev\n',
+    );
+    t.equal(await git('status --porcelain --branch'), '## main...origin/main');
+  });
+
+  t.test('a branch, a tag, a commit and any other ref are checked out', async t => {
+    const rows: [string, string, string][] = [
+      ['side/one', made.side, 'side/one'],
+      ['refs/heads/side/one', made.side, 'side/one'],
+      ['v1', made.first, ''],
+      [made.first, made.first, ''],
+      [made.first.slice(0, 10), made.first, ''],
+      ['refs/pull/1/head', made.pull, ''],
+      [made.pull, made.pull, ''],
+    ];
+    for (const [ref, commit, branch] of rows) {
+      const { state, repository } = await clone({ url: open, ref });
+      t.strictSame(
+        { state, repository },
+        { state: 'Succeeded', repository: { url: open, commit, branch, dirty: false } },
+        ref,
+      );
+    }
+  });
+
+  t.test(
+    'a ref that is not there, a server that is not there and a folder in use are told apart',
+    async t => {
+      t.match(await clone({ url: open, ref: 'absent' }), {
+        state: 'Failed',
+        exitCode: CLONE_EXIT.refNotFound,
+      });
+      t.match(await clone({ url: open, ref: 'f'.repeat(40) }), {
+        state: 'Failed',
+        exitCode: CLONE_EXIT.refNotFound,
+      });
+      for (const url of [
+        'http://127.0.0.1:1/a.git',
+        'http://absent.invalid/a.git',
+        'git://127.0.0.1:1/a',
+        'ssh://git@127.0.0.1:1/a',
+      ])
+        t.match(await clone({ url }), { state: 'Failed', exitCode: CLONE_EXIT.unreachable }, url);
+      t.match(await clone({ url: `${base}/absent.git` }), {
+        state: 'Failed',
+        exitCode: CLONE_EXIT.failed,
+        tail: /not found/,
+      });
+      await lab.sh('mkdir /home/dev/workspace && echo mine >/home/dev/workspace/notes');
+      t.match(await clone({ url: open }, false), { state: 'Failed', exitCode: CLONE_EXIT.notEmpty });
+      t.equal((await lab.sh('cat /home/dev/workspace/notes')).stdout, 'mine\n');
+    },
+  );
+
+  t.test('a private repository wants credentials', async t => {
+    t.match(await clone({ url: closed }), { state: 'Failed', exitCode: CLONE_EXIT.authentication });
+    const wrong = { username: 'ada', password: 'wrong' };
+    t.match(await clone({ url: closed, credentials: wrong }), {
+      state: 'Failed',
+      exitCode: CLONE_EXIT.authentication,
+    });
+    t.match(await clone({ url: closed, credentials }), {
+      state: 'Succeeded',
+      repository: { url: closed, commit: made.main },
+    });
+    t.equal((await everywhere(server.password)).stdout, '', 'they are nowhere when it has ended');
+  });
+
+  t.test(
+    'credentials are seen in no process and in no file but in memory while it runs, nor kept by helpers',
+    async t => {
+      await lab.sh('git config --global credential.helper store', 'dev');
+      await lab.sh(`git config --global credential.${base}.helper store`, 'dev');
+      let go = () => {};
+      server.hold = new Promise(resolve => {
+        go = resolve;
+      });
+      server.requests.length = 0;
+      await lab.sh('rm -rf /home/dev/workspace');
+      await guest.clone(id, { url: closed, credentials, token: 'held' });
+      while (server.requests.length < 2) await lab.sh('sleep 0.05');
+      const processes = await lab.sh(
+        `for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline; cat $p/environ; done 2>/dev/null`,
+      );
+      t.match(processes.stdout, 'git-remote-http');
+      t.notMatch(processes.stdout, 'needle');
+      const files = (await everywhere(server.password)).stdout.trim();
+      t.equal(files, '/run/nexus/jobs/clone/password');
+      go();
+      server.hold = undefined;
+      await lab.until(({ jobs: { clone } }) => clone?.state === 'Succeeded');
+      t.equal((await everywhere(server.password)).stdout, '');
+      await lab.sh('rm -f ~/.gitconfig ~/.git-credentials', 'dev');
+    },
+  );
+
+  t.test('credentials in a URL are used and taken out of it', async t => {
+    const url = closed.replace('//', `//ada:${encodeURIComponent(server.password)}@`);
+    const { state, repository } = await clone({ url });
+    t.equal(state, 'Succeeded');
+    t.equal(repository?.url, closed);
+    t.equal((await everywhere('needle')).stdout, '');
+  });
+
+  t.test('a repository over ssh wants the key', async t => {
+    await lab.sh(`mkdir -p /srv && su dev -c 'git clone -q --bare ${open} /home/dev/bare.git'`);
+    const url = 'dev@127.0.0.1:bare.git';
+    t.match(await clone({ url }), { state: 'Failed', exitCode: CLONE_EXIT.authentication });
+    const sshKey = (await key('other')).trimEnd();
+    t.match(await clone({ url, credentials: { sshKey } }), {
+      state: 'Succeeded',
+      repository: { url, commit: made.main },
+    });
+    t.equal((await everywhere(sshKey.split('\n')[2] ?? '?')).stdout, '');
+  });
+
+  t.test('a working tree that is there is success and left alone', async t => {
+    await lab.sh('echo changed >/home/dev/workspace/file');
+    t.match(await clone({ url: open, ref: 'v1' }, false), { state: 'Succeeded' });
+    t.equal((await lab.sh('cat /home/dev/workspace/file')).stdout, 'changed\n');
+  });
+
+  t.test('changes, unpushed commits and another branch are noticed', async () => {
+    await clone({ url: open });
+    const as = 'cd ~/workspace && git -c user.name=a -c user.email=b';
+    await lab.sh(`${as} checkout -qb topic`, 'dev');
+    await lab.until(({ repository }) => repository?.branch === 'topic' && !repository.dirty, 8);
+    await lab.sh(`${as} commit -q --allow-empty -m more`, 'dev');
+    await lab.until(({ repository }) => repository?.dirty === true, 8);
+    await lab.sh('rm -rf /home/dev/workspace');
+    await lab.until(({ repository }) => repository === undefined, 8);
+  });
+
+  t.test('a clone that is killed has failed, and the next one starts over', async t => {
+    let go = () => {};
+    server.hold = new Promise(resolve => {
+      go = resolve;
+    });
+    await lab.sh('mkdir /home/dev/.nexus-clone && echo half >/home/dev/.nexus-clone/file');
+    await guest.clone(id, { url: closed, credentials, token: 'killed' });
+    await lab.until(({ jobs: { clone } }) => clone?.token === 'killed' && clone.state === 'Running');
+    await lab.sh('kill -9 $(cut -d" " -f1 /run/nexus/jobs/clone/pid)');
+    await lab.until(({ jobs: { clone } }) => clone?.state === 'Failed');
+    for (let i = 0; i < 30 && (await everywhere(server.password)).stdout !== ''; i++)
+      await lab.sh('sleep 0.1');
+    t.equal((await everywhere(server.password)).stdout, '');
+    go();
+    server.hold = undefined;
+    t.match(await clone({ url: open }), {
+      state: 'Succeeded',
+      repository: { commit: made.main, dirty: false },
+    });
+    t.equal((await lab.sh('ls -A /home/dev | grep nexus')).stdout, '');
+  });
+
+  t.test('a transfer that stalls is given up in time', async t => {
+    let go = () => {};
+    server.hold = new Promise(resolve => {
+      go = resolve;
+    });
+    const began = performance.now();
+    const impatient = createScriptGuest({
+      driver: lab.node.driver,
+      clock: systemClock,
+      log: silentLogger,
+      cloneTimeoutSeconds: 2,
+    });
+    await lab.sh('rm -rf /home/dev/workspace');
+    await impatient.clone(id, { url: open, token: 'stalled' });
+    const { jobs } = await lab.until(
+      ({ jobs: { clone } }) => clone?.token === 'stalled' && clone.state === 'Failed',
+    );
+    t.match(jobs.clone, { exitCode: CLONE_EXIT.unreachable, tail: /ended after 2 seconds/ });
+    t.ok(performance.now() - began < 8000);
+    go();
+    server.hold = undefined;
+  });
+}
