@@ -37,6 +37,7 @@ export interface AgentSettings {
   /** Of the key and the checkpoint. */
   folder?: string;
   drivers: (DriverName | GivenDriver)[];
+  allowHostPorts: number[];
   reserve: { cpuMillis: number; memoryBytes: number; diskBytes: number };
 }
 
@@ -51,8 +52,16 @@ export function agentSettings(options: AgentOptions): AgentSettings {
     sshBind: options.sshBind ?? (address === undefined ? '127.0.0.1' : '0.0.0.0'),
     ...(home !== undefined && { folder: join(home, 'agent') }),
     drivers: options.drivers && options.drivers.length > 0 ? (options.drivers as DriverName[]) : ['docker'],
+    allowHostPorts: (options.allowHostPort ?? []).map(parsePort),
     reserve: reserveOf(options),
   };
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65_535)
+    throw new Error(`--allow-host-port: ${JSON.stringify(text)} is no TCP port`);
+  return port;
 }
 
 function reserveOf(options: AgentOptions): { cpuMillis: number; memoryBytes: number; diskBytes: number } {

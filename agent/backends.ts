@@ -24,6 +24,7 @@ export interface BackendDeps {
   nodeName: string;
   sshBind: string;
   dockerSocket: string;
+  allowHostPorts: readonly number[];
   key: AgentKey;
   clock: Clock;
   log: Logger;
@@ -81,10 +82,13 @@ export function createBackend(given: DriverName | GivenDriver, deps: BackendDeps
   };
 }
 
-function makeDriver(name: DriverName, { nodeName: node, clock, log, dockerSocket }: BackendDeps): Driver {
+function makeDriver(
+  name: DriverName,
+  { nodeName: node, clock, log, dockerSocket, allowHostPorts }: BackendDeps,
+): Driver {
   switch (name) {
     case 'docker':
-      return createDockerDriver({ node, clock, log, socketPath: dockerSocket });
+      return createDockerDriver({ node, clock, log, socketPath: dockerSocket, allowHostPorts });
     case 'memory':
       return createMemoryDriver({ node, clock });
     default:

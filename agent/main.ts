@@ -82,6 +82,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     units,
     wake,
     dockerSocket: options.dockerSocket ?? '/var/run/docker.sock',
+    allowHostPorts: settings.allowHostPorts,
     onEngineEvent(placement, type) {
       if (placement === undefined) wakeAll();
       else wake(placement);

@@ -29,6 +29,11 @@ export const AGENT_OPTIONS = {
     env: 'NEXUS_DOCKER_SOCKET',
     help: "Socket of Docker's API; Podman's works too",
   },
+  allowHostPort: {
+    type: 'list',
+    env: 'NEXUS_ALLOW_HOST_PORT',
+    help: 'TCP ports of the node that workspaces may reach, at the name node.nexus.internal; none when nobody says',
+  },
   agentWorkers: {
     type: 'number',
     default: 8,

@@ -1,5 +1,6 @@
 import type { ContainerCreateOptions } from 'dockerode';
 import type { InstanceSpec } from '../../driver.ts';
+import { NODE_HOST } from './context.ts';
 import type { EngineFacts } from './engine-facts.ts';
 import { hostLimits } from './to-instance.ts';
 
@@ -51,6 +52,7 @@ export function containerOptions(
       ...hostLimits(spec.limits),
       Init: true,
       NetworkMode: network,
+      ...(kind === 'docker' && { ExtraHosts: [`${NODE_HOST}:host-gateway`] }),
       Mounts: [{ Type: 'volume', Source: spec.volume.name, Target: spec.volume.mountPath }],
       PortBindings: portBindings(spec.publish),
       Tmpfs: Object.fromEntries(

@@ -29,6 +29,8 @@ export interface DockerDriverOptions extends EngineAddress {
   node: string;
   clock?: Clock;
   log?: Logger;
+  /** TCP ports of the node that instances may reach, for a proxy or a Git server on it. Defaults to none. */
+  allowHostPorts?: readonly number[];
   /** For the builds of derived images: `http_proxy`, `https_proxy` and `no_proxy` where the node needs them. */
   buildArgs?: Record<string, string>;
 }
@@ -41,6 +43,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
   const context: DockerContext = {
     docker,
     node,
+    allowHostPorts: options.allowHostPorts ?? [],
     clock,
     log,
     facts() {

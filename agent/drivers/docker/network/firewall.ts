@@ -45,7 +45,11 @@ export async function canEnforce(): Promise<Isolation> {
 }
 
 /** Puts the rules of a network in force; changes nothing when they are. Never throws. */
-export async function enforce(network: NetworkFacts, facts: EngineFacts): Promise<Isolation> {
+export async function enforce(
+  network: NetworkFacts,
+  facts: EngineFacts,
+  hostPorts: readonly number[],
+): Promise<Isolation> {
   if (facts.kind === 'docker' && !existsSync(`/sys/class/net/${network.bridge}`))
     return {
       enforced: false,
@@ -54,7 +58,7 @@ export async function enforce(network: NetworkFacts, facts: EngineFacts): Promis
   try {
     const iptables = await findIptables();
     await filterBridgedPackets();
-    const input = await ruleInput(network, facts);
+    const input = { ...(await ruleInput(network, facts)), hostPorts };
     await apply(iptables, 4, input, rules4(input));
     try {
       await apply(iptables, 6, input, rules6(input));
@@ -71,7 +75,7 @@ export async function enforce(network: NetworkFacts, facts: EngineFacts): Promis
 /** Takes the rules of a network away. */
 export async function stopEnforcing(bridge: string): Promise<void> {
   const iptables = await findIptables();
-  const input: RuleInput = { bridge, chains: chainsOf(bridge), nameServers: [] };
+  const input: RuleInput = { bridge, chains: chainsOf(bridge), nameServers: [], hostPorts: [] };
   for (const family of [4, 6] as const) {
     const there = parseSaved(await iptables.save(family).catch(() => ''));
     const script = removeScript(input, there);
@@ -84,7 +88,10 @@ async function apply(iptables: Iptables, family: Family, input: RuleInput, rules
   if (!isInForce(input, rules, there)) await iptables.restore(family, restoreScript(input, rules, there));
 }
 
-async function ruleInput({ bridge, gateways }: NetworkFacts, { kind }: EngineFacts): Promise<RuleInput> {
+async function ruleInput(
+  { bridge, gateways }: NetworkFacts,
+  { kind }: EngineFacts,
+): Promise<Omit<RuleInput, 'hostPorts'>> {
   // Podman's name server for containers listens on the bridge; Docker's is inside each container.
   const servers = [...(await nameServers()), ...(kind === 'podman' ? gateways : [])];
   return { bridge, chains: chainsOf(bridge), nameServers: [...new Set(servers)] };

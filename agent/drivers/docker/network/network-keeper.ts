@@ -59,7 +59,9 @@ export class NetworkKeeper {
     if (this.#last && enforced && clock.now() - this.#last.at < CHECK_EVERY_MS) return this.#last.isolation;
     const facts = await this.#context.facts();
     const obstacle = cannotEnforce(facts, process.getuid?.());
-    const isolation = obstacle ? { enforced: false, message: obstacle } : await enforce(network, facts);
+    const isolation = obstacle
+      ? { enforced: false, message: obstacle }
+      : await enforce(network, facts, this.#context.allowHostPorts);
     if (this.#last && isolation.message !== this.#last.isolation.message)
       log.warn({ ...isolation }, 'the isolation of workspaces changed');
     this.#last = { isolation, at: clock.now() };

@@ -4,6 +4,8 @@ export interface RuleInput {
   chains: { forward: string; input: string };
   /** Where instances may ask for names, besides the internet: often an address of the node, or a link-local one. */
   nameServers: string[];
+  /** TCP ports of the node that instances may reach. */
+  hostPorts: readonly number[];
 }
 
 /** Bodies of our two chains, in the form of iptables-restore. Both see only what comes from the bridge. */
@@ -19,7 +21,7 @@ const ANSWERS = '-m conntrack --ctstate RELATED,ESTABLISHED';
  * or served by a process of the engine on the node, hence INPUT). To link-local addresses, where clouds keep credentials:
  * never. To the node: answers and names alone. Everywhere else: as the engine sees fit.
  */
-export function rules4({ bridge, chains: { forward, input }, nameServers }: RuleInput): Rules {
+export function rules4({ bridge, chains: { forward, input }, nameServers, hostPorts }: RuleInput): Rules {
   const names = (chain: string, verdict: string) =>
     nameServers.flatMap(server =>
       ['udp', 'tcp'].map(protocol => `-A ${chain} -d ${server}/32 -p ${protocol} --dport 53 -j ${verdict}`),
@@ -32,7 +34,12 @@ export function rules4({ bridge, chains: { forward, input }, nameServers }: Rule
       ...names(forward, 'RETURN'),
       `-A ${forward} -d 169.254.0.0/16 -j DROP`,
     ],
-    input: [`-A ${input} ${ANSWERS} -j ACCEPT`, ...names(input, 'ACCEPT'), `-A ${input} -j DROP`],
+    input: [
+      `-A ${input} ${ANSWERS} -j ACCEPT`,
+      ...names(input, 'ACCEPT'),
+      ...hostPorts.map(port => `-A ${input} -p tcp --dport ${port} -j ACCEPT`),
+      `-A ${input} -j DROP`,
+    ],
   };
 }
 
@@ -74,8 +81,17 @@ export function jumps({ bridge, chains }: RuleInput, there: Map<string, string[]
 export function isInForce(input: RuleInput, rules: Rules, there: Map<string, string[]>): boolean {
   const whole =
     there.get(input.chains.forward)?.length === rules.forward.length &&
-    there.get(input.chains.input)?.length === rules.input.length;
+    there.get(input.chains.input)?.length === rules.input.length &&
+    portsOf(there.get(input.chains.input)) === portsOf(rules.input);
   return whole && jumps(input, there).every(jump => isFirst(jump, there));
+}
+
+/** The ports that rules name, whatever their spelling. */
+function portsOf(rules: string[] = []): string {
+  return rules
+    .flatMap(rule => /--dport (\d+)/.exec(rule)?.[1] ?? [])
+    .sort()
+    .join();
 }
 
 function isFirst({ parent, rule }: Jump, there: Map<string, string[]>): boolean {
