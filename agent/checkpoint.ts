@@ -8,7 +8,7 @@ import type { Placement } from '../crds/types.generated.ts';
 
 export interface CheckpointData {
   version: 1;
-  /** uid of the node's namespace: tells one installation from another. */
+  /** uid of the Node: tells one installation from another. */
   server?: string;
   /** Last desired state, without status and without secret values. */
   placements: Record<string, Placement>;

@@ -1,8 +1,8 @@
 import { isApiError } from '../controller/kit/errors.ts';
 import type { Lister } from '../controller/runtime/reconciler.ts';
-import { apiVersionOf, NODE, PLACEMENT } from '../crds/kinds.ts';
+import { apiVersionOf, PLACEMENT } from '../crds/kinds.ts';
 import { LABEL_PLACEMENT, LABEL_WORKSPACE_UID } from '../crds/names.ts';
-import type { Node, Placement } from '../crds/types.generated.ts';
+import type { Placement } from '../crds/types.generated.ts';
 import type { AgentContext, Backend } from './agent-context.ts';
 import { LABEL_RETAINED } from './model/resolve.ts';
 
@@ -57,7 +57,7 @@ async function sweep(
     await view.driver.remove(id);
     view.invalidate();
     context.metrics.orphan('instance');
-    tell(context, `removed the container ${name} (${driver}), which no placement asks for`);
+    tell(context, labels, `removed the container ${name} (${driver}), which no placement asks for`);
   }
   for (const { name, labels } of leftVolumes) {
     if (await isAskedFor(context, labels)) continue;
@@ -65,7 +65,7 @@ async function sweep(
     await view.driver.removeVolume(name);
     view.invalidate();
     context.metrics.orphan('volume');
-    tell(context, `removed the volume ${name} (${driver}), which no placement asks for`);
+    tell(context, labels, `removed the volume ${name} (${driver}), which no placement asks for`);
   }
 }
 
@@ -111,12 +111,17 @@ export async function keepStrangeVolumes(
   await checkpoint.setServer(server);
 }
 
-function tell({ events, log, nodeName }: AgentContext, message: string): void {
+/** On the placement that it was of, in the node's own namespace, where an agent may tell. */
+function tell(
+  { events, log, namespace }: AgentContext,
+  labels: Record<string, string>,
+  message: string,
+): void {
   log.warn({}, message);
-  const node: Node = {
-    apiVersion: apiVersionOf(NODE) as Node['apiVersion'],
-    kind: 'Node',
-    metadata: { name: nodeName },
+  const of = {
+    apiVersion: apiVersionOf(PLACEMENT),
+    kind: PLACEMENT.kind,
+    metadata: { name: labels[LABEL_PLACEMENT] ?? 'unknown', namespace },
   };
-  events.event(node, 'Warning', 'OrphanRemoved', message);
+  events.event(of, 'Warning', 'OrphanRemoved', message);
 }

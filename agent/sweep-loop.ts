@@ -6,7 +6,7 @@ import { keepStrangeVolumes, removeOrphans } from './orphans.ts';
 import type { Unit } from './reconcile/unit.ts';
 
 export interface SweepLoop {
-  /** From now on: the caches are in sync with the server, whose namespace of the node has this uid. */
+  /** From now on: the caches are in sync with the server, whose Node has this uid. */
   start(serverUid: string | undefined): void;
   /** A Placement went: look for what it left. */
   wake(): void;

@@ -34,7 +34,7 @@ export interface NodeReporterOptions {
 }
 
 export interface NodeReporter {
-  /** Resolves with the uid of the node's namespace once it and the Node are there. */
+  /** Resolves with the uid of the Node once it and its namespace are there. */
   readonly registered: Promise<string | undefined>;
   /** Something about an engine changed: report soon. */
   wake(): void;
@@ -88,13 +88,13 @@ export function createNodeReporter(options: NodeReporterOptions): NodeReporter {
         let waitMs = options.intervalMs ?? 30_000;
         try {
           if (!isRegistered) {
-            const uid = await ensureNamespace(options, signal);
+            await ensureNamespace(options, signal);
             const node = await ensureNode(options, signal);
             conditions = ((node?.status?.conditions ?? []) as Condition[]).filter(({ type }) =>
               OURS.includes(type),
             );
             isRegistered = true;
-            setRegistered(uid);
+            setRegistered(node?.metadata.uid);
           }
           await report(signal);
           backoff.reset();
@@ -128,28 +128,28 @@ async function ask(driver: Driver, clock: Clock): Promise<DriverReport> {
   }
 }
 
-/** Its uid; undefined when the agent may not look. */
+/** One that the agent may not look at is taken to be there. */
 async function ensureNamespace(
   { client, namespace, log }: NodeReporterOptions,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<void> {
   try {
-    return (await client.get(NAMESPACE, { name: namespace }, signal)).metadata.uid;
+    await client.get(NAMESPACE, { name: namespace }, signal);
+    return;
   } catch (error) {
-    if (isApiError(error, 'Forbidden')) return undefined;
+    if (isApiError(error, 'Forbidden')) return;
     if (!isApiError(error, 'NotFound')) throw error;
   }
   try {
     const object: Namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } };
-    return (await client.create(NAMESPACE, object, { signal })).metadata.uid;
+    await client.create(NAMESPACE, object, { signal });
   } catch (error) {
-    if (isApiError(error, 'AlreadyExists'))
-      return (await client.get(NAMESPACE, { name: namespace }, signal)).metadata.uid;
-    if (!isApiError(error, 'Forbidden')) throw error;
-    log.warn(
-      { namespace },
-      'the namespace of the node is missing and the agent may not make it; ask an admin to',
-    );
+    if (isApiError(error, 'AlreadyExists')) return;
+    if (isApiError(error, 'Forbidden'))
+      log.warn(
+        { namespace },
+        'the namespace of the node is missing and the agent may not make it; ask an admin to',
+      );
     throw error;
   }
 }
