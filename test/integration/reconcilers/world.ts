@@ -7,7 +7,7 @@ import { createClient } from '../../../controller/client/create-client.ts';
 import { injectTransport } from '../../../controller/client/inject-transport.ts';
 import type { Transport } from '../../../controller/client/transport.ts';
 import { systemClock } from '../../../controller/kit/clock.ts';
-import { isApiError } from '../../../controller/kit/errors.ts';
+import { ApiError, isApiError } from '../../../controller/kit/errors.ts';
 import { silentLogger } from '../../../controller/kit/log.ts';
 import { Metrics } from '../../../controller/kit/metrics.ts';
 import { createReconcilers } from '../../../controller/reconcilers/create-reconcilers.ts';
@@ -33,8 +33,8 @@ const DEADLINE_MS = 20_000;
 export class World {
   /** Requests of the controller that changed something, as `METHOD path`. */
   writes: string[] = [];
-  /** Called before each such request; what it throws is the answer. */
-  fault: ((write: string) => void) | undefined;
+  /** Called before each such request: whether it is answered as if the server were away, and whether it was heard. */
+  fault: ((write: string) => 'unheard' | 'unanswered' | undefined) | undefined;
   readonly agents = new Map<string, FakeAgent>();
   readonly client: Client;
   readonly metrics = new Metrics();
@@ -210,13 +210,17 @@ export class World {
 
   #count(transport: Transport): Transport {
     return {
-      request: request => {
+      request: async request => {
         const write = `${request.method} ${request.path}`;
-        if (request.method !== 'GET') {
-          this.fault?.(write);
-          this.writes.push(write);
-        }
-        return transport.request(request);
+        if (request.method === 'GET') return transport.request(request);
+        const fault = this.fault?.(write);
+        const away = new ApiError('Unreachable', `no answer to ${write}`);
+        if (fault === 'unheard') throw away;
+        this.writes.push(write);
+        const response = await transport.request(request);
+        if (fault !== 'unanswered') return response;
+        response.destroy();
+        throw away;
       },
       close: () => transport.close(),
     };
