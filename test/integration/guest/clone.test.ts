@@ -133,6 +133,7 @@ if (lab) {
       while (server.requests.length < 2) await lab.sh('sleep 0.05');
       const processes = await lab.sh(
         `for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline; cat $p/environ; done 2>/dev/null`,
+        'dev',
       );
       t.match(processes.stdout, 'git-remote-http');
       t.notMatch(processes.stdout, 'needle');
