@@ -60,7 +60,9 @@ export class Database {
   }
 
   meta(name: string): number {
-    return this.#db.prepare('SELECT value FROM meta WHERE name = ?').get(name)?.value as number;
+    const value = this.#db.prepare('SELECT value FROM meta WHERE name = ?').get(name)?.value;
+    if (typeof value !== 'number') throw corruptError(this.file, `is damaged (it lacks ${name})`);
+    return value;
   }
 
   setMeta(name: string, value: number): void {

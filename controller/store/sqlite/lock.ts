@@ -15,8 +15,10 @@ export function lockDatabase(file: string): () => void {
     restrict(name);
     lock = new DatabaseSync(name, { timeout: 0 });
     lock.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
-    const held = lock;
-    return () => held.close();
+    return () => {
+      lock?.close();
+      lock = undefined;
+    };
   } catch (error) {
     lock?.close();
     if (!isBusy(error)) throw openError(name, error);

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { StoreError, type StoreErrorCode } from '../store.ts';
-import type { Operations, Request, Response } from './worker.ts';
+import type { Operations } from './operations.ts';
+import type { Request, Response } from './worker.ts';
 
 interface Call {
   resolve(result: unknown): void;
@@ -9,7 +10,8 @@ interface Call {
 
 /** A thread with one database: calls are run in the order in which they were made. */
 export class DatabaseThread {
-  readonly #worker = new Worker(new URL('./worker.ts', import.meta.url));
+  // Hooks that the process was started with, such as a test runner's, are none of its business and slow to load.
+  readonly #worker = new Worker(new URL('./worker.ts', import.meta.url), { execArgv: [] });
   readonly #calls = new Map<number, Call>();
   #lastId = 0;
   #ended: StoreError | undefined;

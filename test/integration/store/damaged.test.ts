@@ -57,6 +57,7 @@ const DAMAGES: Record<string, (file: string) => void> = {
     writeFileSync(file, bytes);
   },
   'a revision taken out': file => sql(file, 'DELETE FROM log WHERE revision = 17'),
+  'a record of itself taken out': file => sql(file, "DELETE FROM meta WHERE name = 'compact_revision'"),
   'a revision that does not follow': file => sql(file, 'UPDATE log SET revision = 999 WHERE revision = 301'),
   'another program’s tables': file => {
     const db = new DatabaseSync(file);

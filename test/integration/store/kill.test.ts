@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { openSqliteStore } from '../../../controller/store/sqlite.ts';
@@ -23,8 +24,8 @@ t.test('a process killed while it writes, again and again, loses nothing that it
   let unanswered = 0;
   let highest = 0;
   for (let round = 0; round < ROUNDS; round++) {
-    const output = await runAndKill(file, round);
-    for (const line of output.slice(0, output.lastIndexOf('\n')).split('\n')) {
+    const journal = await runAndKill(file, round);
+    for (const line of journal.slice(0, journal.lastIndexOf('\n')).split('\n')) {
       const [mark, key = '', text = '', revision] = line.split(' ');
       const value = text === '-' ? undefined : text;
       const before = known.get(key) ?? { acknowledged: undefined, revision: 0 };
@@ -61,19 +62,19 @@ t.test('a process killed while it writes, again and again, loses nothing that it
   t.ok(acknowledged > ROUNDS * 10, 'it was killed in the middle of work');
 });
 
-/** Starts the writer, kills it at some moment of its work and returns all it said. */
+/** Starts the writer, kills it at some moment of its work and returns its journal. */
 async function runAndKill(file: string, round: number): Promise<string> {
-  const child = spawn(process.execPath, [WRITER, file, String(round)], {
+  const journal = `${file}.journal.txt`;
+  const child = spawn(process.execPath, [WRITER, file, String(round), journal], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  let output = '';
-  // A moment that differs from round to round, counted in what the writer says, not in time.
-  const moment = 1_000 + Math.floor(Math.random() * 150_000);
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    output += text;
-    if (output.length > moment) child.kill('SIGKILL');
+  // A moment that differs from round to round, counted in what was acknowledged, not in time.
+  let left = 1 + Math.floor(Math.random() * 250);
+  child.stdout.on('data', (dots: Buffer) => {
+    left -= dots.length;
+    if (left <= 0) child.kill('SIGKILL');
   });
   const [, signal] = await once(child, 'close');
   if (signal !== 'SIGKILL') throw new Error(`the writer ended by itself in round ${round}`);
-  return output;
+  return readFileSync(journal, 'utf8');
 }

@@ -297,6 +297,6 @@ async function check(isDisk: boolean, numRuns: number): Promise<void> {
   );
 }
 
-t.test('in memory, any order of operations gives what the model gives', () => check(false, 60));
+t.test('in memory, any order of operations gives what the model gives', () => check(false, 40));
 
-t.test('over SQLite the same holds, with a close or a crash and a new start anywhere', () => check(true, 40));
+t.test('over SQLite the same holds, with a close or a crash and a new start anywhere', () => check(true, 25));
