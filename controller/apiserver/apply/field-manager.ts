@@ -68,6 +68,9 @@ const UNTRACKED: FieldSet = {
   'f:metadata': { '.': EMPTY, ...Object.fromEntries(UNTRACKED_METADATA.map(name => [`f:${name}`, EMPTY])) },
 };
 
+/** Metadata itself: it stays, whatever is taken out of it. */
+const METADATA: FieldSet = { 'f:metadata': EMPTY };
+
 /**
  * Server-side apply: merges the configuration over the live object, removes what this manager applied before and
  * applies no more and nobody else owns, and keeps account of owners. Returns `live` itself when nothing changes.
@@ -211,10 +214,10 @@ function prune(
   for (const manager of after.values()) managed = union(managed, manager.fields);
   const all = named(toFieldSet(merged, type));
   const without = removeFields(merged, lastNamed, type) ?? {};
-  const kept = union(named(toFieldSet(without, type)), named(managed));
+  const kept = union(union(named(toFieldSet(without, type)), METADATA), named(managed));
   const owned = removeFields(merged, difference(all, kept), type) ?? {};
-  const gone = difference(all, named(toFieldSet(owned, type)));
-  return removeFields(merged, intersection(gone, lastNamed), type) ?? {};
+  const gone = difference(all, union(named(toFieldSet(owned, type)), METADATA));
+  return removeFields(merged, intersection(gone, lastNamed), type, true);
 }
 
 /**

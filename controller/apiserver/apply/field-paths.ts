@@ -1,5 +1,6 @@
+import { setOwn } from '../patch/merge-patch.ts';
 import { isObject, type JsonObject } from '../schema/json-schema.ts';
-import { type FieldSet, FieldSetBuilder, isEmpty } from './field-set.ts';
+import { type FieldSet, FieldSetBuilder, isEmpty, isMember } from './field-set.ts';
 import {
   fieldType,
   itemElement,
@@ -77,42 +78,41 @@ export function withNamedFields(set: FieldSet, type: MergeType): FieldSet {
   return out;
 }
 
-/** Takes the members of `set` out of `value`; undefined when nothing is left. */
-export function removeFields(value: unknown, set: FieldSet, type: MergeType): unknown {
+/**
+ * Takes the members of `set` out of `value`. What is emptied without being a member itself becomes null, or stays as an
+ * empty map or list with `keepEmpty`.
+ */
+export function removeFields(value: unknown, set: FieldSet, type: MergeType, keepEmpty = false): unknown {
   if (isEmpty(set)) return value;
-  if (isObject(value)) return removeFromMap(value, set, type.map);
-  if (Array.isArray(value)) return removeFromList(value, set, type.list);
+  if (isObject(value)) return removeFromMap(value, set, type.map, keepEmpty);
+  if (Array.isArray(value)) return removeFromList(value, set, type.list, keepEmpty);
   return value;
 }
 
-function isMember(child: FieldSet): boolean {
-  return '.' in child || isEmpty(child);
-}
-
-function removeFromMap(value: JsonObject, set: FieldSet, type: MapType): unknown {
-  if (type.atomic) return undefined;
+function removeFromMap(value: JsonObject, set: FieldSet, type: MapType, keepEmpty: boolean): unknown {
   const out: JsonObject = {};
-  for (const key of Object.keys(value)) {
-    const removed = set[`f:${key}`];
-    if (!removed) out[key] = value[key];
-    else if (!isMember(removed)) {
-      const left = removeFields(value[key], removed, fieldType(type, key));
-      if (left !== undefined) out[key] = left;
+  if (!type.atomic)
+    for (const key of Object.keys(value)) {
+      const removed = set[`f:${key}`];
+      if (!removed) setOwn(out, key, value[key]);
+      else if (!isMember(removed))
+        setOwn(out, key, removeFields(value[key], removed, fieldType(type, key), keepEmpty));
     }
-  }
-  return Object.keys(out).length > 0 ? out : undefined;
+  return keepEmpty || Object.keys(out).length > 0 ? out : null;
 }
 
-function removeFromList(value: readonly unknown[], set: FieldSet, type: ListType): unknown {
-  if (!mergesItems(type, value)) return undefined;
+function removeFromList(
+  value: readonly unknown[],
+  set: FieldSet,
+  type: ListType,
+  keepEmpty: boolean,
+): unknown {
   const out: unknown[] = [];
-  for (const item of value) {
-    const removed = set[itemElement(type, item) as string];
-    if (!removed) out.push(item);
-    else if (!isMember(removed)) {
-      const left = removeFields(item, removed, type.item);
-      if (left !== undefined) out.push(left);
+  if (mergesItems(type, value))
+    for (const item of value) {
+      const removed = set[itemElement(type, item) as string];
+      if (!removed) out.push(item);
+      else if (!isMember(removed)) out.push(removeFields(item, removed, type.item, keepEmpty));
     }
-  }
-  return out.length > 0 ? out : undefined;
+  return keepEmpty || out.length > 0 ? out : null;
 }

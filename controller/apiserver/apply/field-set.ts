@@ -145,15 +145,13 @@ export function has(set: FieldSet, element: string): boolean {
   return child !== undefined && isMember(child);
 }
 
-/** Every member's path, in order of the tree. */
+/** Every member's path; at each level first those that end there, as Kubernetes lists them. */
 export function* paths(set: FieldSet, prefix: readonly string[] = []): Generator<string[]> {
-  for (const element of Object.keys(set).sort()) {
-    if (element === MEMBER) continue;
-    const path = [...prefix, element];
-    const child = set[element] as FieldSet;
-    if (isMember(child)) yield path;
-    yield* paths(child, path);
-  }
+  const elements = Object.keys(set)
+    .filter(element => element !== MEMBER)
+    .sort();
+  for (const element of elements) if (isMember(set[element] as FieldSet)) yield [...prefix, element];
+  for (const element of elements) yield* paths(set[element] as FieldSet, [...prefix, element]);
 }
 
 /** `.spec.services[name="web"].command` */
