@@ -1,5 +1,6 @@
 import { parseDocument } from 'yaml';
 import { ApiError } from '../../kit/errors.ts';
+import { decodeProtobuf, PROTOBUF } from '../protobuf/decode.ts';
 import { badRequest } from '../refusals.ts';
 import { scanJson } from './scan-json.ts';
 
@@ -17,7 +18,7 @@ export interface BodyLimits {
 }
 
 /**
- * Reads a JSON or YAML body. `mediaType` is lower-case without parameters. Throws BadRequest when it does not parse,
+ * Reads a JSON, YAML or protobuf body. `mediaType` is lower-case without parameters. Throws BadRequest when it does not parse,
  * UnsupportedMediaType for anything that is not in `accepted`.
  */
 export function decodeBody(
@@ -28,6 +29,7 @@ export function decodeBody(
 ): DecodedBody {
   const type = mediaType || 'application/json';
   if (!accepted.has(type)) throw unsupportedMediaType(type, accepted);
+  if (type === PROTOBUF) return { value: decodeProtobuf(body), duplicates: [] };
   const text = body.toString('utf8');
   return type.endsWith('yaml') ? decodeYaml(text, limits) : decodeJson(text, limits);
 }
@@ -36,6 +38,8 @@ export function decodeBody(
 const ALIASES_BELOW_BYTES = 256 * 1024;
 
 export const OBJECT_TYPES: ReadonlySet<string> = new Set(['application/json', 'application/yaml']);
+/** Built-in kinds may come as protobuf too: kubectl sends it without trying anything else. */
+export const BUILTIN_TYPES: ReadonlySet<string> = new Set([...OBJECT_TYPES, PROTOBUF]);
 
 export function unsupportedMediaType(type: string, accepted: ReadonlySet<string>): ApiError {
   return new ApiError(

@@ -13,7 +13,7 @@ import { replaceObject } from '../verbs/replace.ts';
 import { answerOf, viewOf } from '../verbs/view.ts';
 import { watchObjects } from '../verbs/watch.ts';
 import type { SharedEvents } from '../verbs/watch-encoder.ts';
-import { decodeBody, mediaTypeOf } from './decode-body.ts';
+import { BUILTIN_TYPES, decodeBody, mediaTypeOf } from './decode-body.ts';
 import { META_OFFERS, negotiate } from './negotiate.ts';
 import type { RequestInfo, ResourceTarget } from './request-info.ts';
 import { renderObject, sendJson } from './respond.ts';
@@ -45,10 +45,15 @@ export async function dispatch(
   const review = findReview(target.group, target.version, target.plural);
   if (review) {
     if (verb !== 'create' || target.name || target.namespace) throw methodNotAllowed();
-    const { value } = decodeBody(body ?? Buffer.alloc(0), mediaTypeOf(http.headers['content-type']), {
-      maxDepth: context.limits.depth,
-      maxYamlAliases: context.limits.yamlAliases,
-    });
+    const { value } = decodeBody(
+      body ?? Buffer.alloc(0),
+      mediaTypeOf(http.headers['content-type']),
+      {
+        maxDepth: context.limits.depth,
+        maxYamlAliases: context.limits.yamlAliases,
+      },
+      BUILTIN_TYPES,
+    );
     const { format } = negotiate(http.headers.accept, []);
     const json = JSON.stringify(answerReview(context, review, value, user));
     return sendJson(http, reply, { code: 201, json, format, gzipAboveBytes });

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../../crds/object.ts';
 import type { ApiContext, ApiRequest } from '../context.ts';
-import { decodeBody, mediaTypeOf } from '../http/decode-body.ts';
+import { BUILTIN_TYPES, decodeBody, mediaTypeOf, OBJECT_TYPES } from '../http/decode-body.ts';
 import type { FieldValidation } from '../http/write-options.ts';
 import { badRequest, groupKind } from '../refusals.ts';
 import type { ServedResource } from '../registry/served-resource.ts';
@@ -24,6 +24,7 @@ export function decodeObject(
       maxDepth: limits.depth,
       maxYamlAliases: limits.yamlAliases,
     },
+    served.custom ? OBJECT_TYPES : BUILTIN_TYPES,
   );
   const object = asObject(value, served);
   checkNamespace(object, request);

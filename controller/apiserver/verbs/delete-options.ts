@@ -1,6 +1,6 @@
 import type { Cause } from '../../kit/errors.ts';
 import type { ApiContext, ApiRequest } from '../context.ts';
-import { decodeBody, mediaTypeOf } from '../http/decode-body.ts';
+import { BUILTIN_TYPES, decodeBody, mediaTypeOf } from '../http/decode-body.ts';
 import { parseBoolean, parseDryRun } from '../http/write-options.ts';
 import { badRequest, invalidOptions } from '../refusals.ts';
 import { forbidden, invalid, notSupported } from '../schema/causes.ts';
@@ -67,10 +67,15 @@ function fromQuery(query: URLSearchParams): RawOptions {
 }
 
 function fromBody(context: ApiContext, { body, headers, query }: ApiRequest): RawOptions {
-  const { value } = decodeBody(body!, mediaTypeOf(headers['content-type'] as string | undefined), {
-    maxDepth: context.limits.depth,
-    maxYamlAliases: context.limits.yamlAliases,
-  });
+  const { value } = decodeBody(
+    body!,
+    mediaTypeOf(headers['content-type'] as string | undefined),
+    {
+      maxDepth: context.limits.depth,
+      maxYamlAliases: context.limits.yamlAliases,
+    },
+    BUILTIN_TYPES,
+  );
   if (!isObject(value)) throw badRequest('the body must be DeleteOptions');
   if (value.kind !== undefined && value.kind !== 'DeleteOptions')
     throw badRequest(`the body must be DeleteOptions, not ${JSON.stringify(value.kind)}`);

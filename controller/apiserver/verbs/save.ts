@@ -6,7 +6,7 @@ import type { Entry } from '../../store/store.ts';
 import { updateManagedFields } from '../apply/field-manager.ts';
 import type { ApiContext, ApiRequest, ObjectAnswer } from '../context.ts';
 import type { WriteOptions } from '../http/write-options.ts';
-import { badRequest, conflict, invalid } from '../refusals.ts';
+import { alreadyExists, badRequest, conflict, invalid } from '../refusals.ts';
 import { keyOf, type ServedResource } from '../registry/served-resource.ts';
 import { carryMetadata, fillNewMetadata, validateMetadata, validateMetadataUpdate } from './metadata.ts';
 import { storing } from './store-errors.ts';
@@ -61,8 +61,11 @@ export async function saveNew(context: ApiContext, request: ApiRequest, save: Sa
       statusSubresource: served.hasStatus,
     });
   }
-  if (options.dryRun) return answerOf(viewOfObject(next), 201);
   const key = keyOf(resource, target.namespace, metadata.name);
+  if (options.dryRun) {
+    if (context.store.get(key)) throw alreadyExists(resource, metadata.name);
+    return answerOf(viewOfObject(next), 201);
+  }
   const entry = await storing(context.store.create(key, toStored(next, served)), resource, metadata.name);
   return answerOf(viewOf(entry, served), 201);
 }

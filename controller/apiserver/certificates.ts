@@ -1,0 +1,97 @@
+import 'reflect-metadata';
+import { webcrypto } from 'node:crypto';
+import { isIP } from 'node:net';
+import {
+  AuthorityKeyIdentifierExtension,
+  BasicConstraintsExtension,
+  cryptoProvider,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  PemConverter,
+  SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
+  X509Certificate,
+  X509CertificateGenerator,
+} from '@peculiar/x509';
+import type { Milliseconds } from '../kit/clock.ts';
+
+cryptoProvider.set(webcrypto);
+
+const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+const DAY_MS = 86_400_000;
+const CA_DAYS = 20 * 365;
+/** Clients refuse longer ones. */
+const SERVER_DAYS = 397;
+/** Clocks of clients may be behind. */
+const BACKDATE_MS = 3_600_000;
+
+/** A certificate and its private key, both PEM. */
+export interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** A new certificate authority, good for twenty years. */
+export async function createAuthority(now: Milliseconds): Promise<KeyPair> {
+  const keys = await generateKeys();
+  const cert = await X509CertificateGenerator.createSelfSigned({
+    name: 'CN=Nexus CA',
+    keys,
+    signingAlgorithm: ALGORITHM,
+    ...validity(now, CA_DAYS),
+    extensions: [
+      new BasicConstraintsExtension(true, 0, true),
+      new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+      await SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return { cert: cert.toString('pem'), key: await exportKey(keys.privateKey) };
+}
+
+/** A server's certificate for `hosts`, names and addresses, signed by the authority. Good for 397 days. */
+export async function createServerCertificate(
+  authority: KeyPair,
+  hosts: readonly string[],
+  now: Milliseconds,
+): Promise<KeyPair> {
+  const keys = await generateKeys();
+  const issuer = new X509Certificate(authority.cert);
+  const cert = await X509CertificateGenerator.create({
+    subject: 'CN=nexus',
+    issuer: issuer.subject,
+    publicKey: keys.publicKey,
+    signingKey: await importKey(authority.key),
+    signingAlgorithm: ALGORITHM,
+    ...validity(now, SERVER_DAYS),
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
+      new SubjectAlternativeNameExtension(
+        hosts.map(value => ({ type: isIP(value) ? ('ip' as const) : ('dns' as const), value })),
+      ),
+      await SubjectKeyIdentifierExtension.create(keys.publicKey),
+      await AuthorityKeyIdentifierExtension.create(issuer.publicKey),
+    ],
+  });
+  return { cert: cert.toString('pem'), key: await exportKey(keys.privateKey) };
+}
+
+const validity = (now: Milliseconds, days: number) => ({
+  notBefore: new Date(now - BACKDATE_MS),
+  notAfter: new Date(now + days * DAY_MS),
+});
+
+const generateKeys = (): Promise<webcrypto.CryptoKeyPair> =>
+  webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+
+async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
+  return PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
+}
+
+async function importKey(pem: string): Promise<webcrypto.CryptoKey> {
+  const der = PemConverter.decodeFirst(pem);
+  return webcrypto.subtle.importKey('pkcs8', der, ALGORITHM, false, ['sign']);
+}

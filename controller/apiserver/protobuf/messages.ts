@@ -1,0 +1,160 @@
+/** How one field is written as JSON. `time` and `microTime` are messages of seconds and nanoseconds. */
+export type FieldType =
+  | 'string'
+  | 'bytes'
+  | 'bool'
+  | 'int'
+  /** A number that Go leaves out of JSON when it is 0. */
+  | 'count'
+  | 'time'
+  | 'microTime'
+  | 'stringMap'
+  | 'bytesMap'
+  | 'listMap'
+  /** JSON in the bytes of the message's first field. */
+  | 'rawJson'
+  | Message;
+
+export interface Field {
+  readonly name: string;
+  readonly type: FieldType;
+  readonly repeated?: boolean;
+}
+
+/** By field number. Numbers that are not listed are passed over. */
+export type Message = { readonly [field: number]: Field };
+
+const one = (name: string, type: FieldType = 'string'): Field => ({ name, type });
+const many = (name: string, type: FieldType = 'string'): Field => ({ name, type, repeated: true });
+
+const OWNER_REFERENCE: Message = {
+  1: one('kind'),
+  3: one('name'),
+  4: one('uid'),
+  5: one('apiVersion'),
+  6: one('controller', 'bool'),
+  7: one('blockOwnerDeletion', 'bool'),
+};
+
+const MANAGED_FIELDS: Message = {
+  1: one('manager'),
+  2: one('operation'),
+  3: one('apiVersion'),
+  4: one('time', 'time'),
+  6: one('fieldsType'),
+  7: one('fieldsV1', 'rawJson'),
+  8: one('subresource'),
+};
+
+const OBJECT_META: Message = {
+  1: one('name'),
+  2: one('generateName'),
+  3: one('namespace'),
+  5: one('uid'),
+  6: one('resourceVersion'),
+  7: one('generation', 'count'),
+  8: one('creationTimestamp', 'time'),
+  9: one('deletionTimestamp', 'time'),
+  10: one('deletionGracePeriodSeconds', 'int'),
+  11: one('labels', 'stringMap'),
+  12: one('annotations', 'stringMap'),
+  13: many('ownerReferences', OWNER_REFERENCE),
+  14: many('finalizers'),
+  17: many('managedFields', MANAGED_FIELDS),
+};
+const METADATA = one('metadata', OBJECT_META);
+
+const OBJECT_REFERENCE: Message = {
+  1: one('kind'),
+  2: one('namespace'),
+  3: one('name'),
+  4: one('uid'),
+  5: one('apiVersion'),
+  6: one('resourceVersion'),
+  7: one('fieldPath'),
+};
+
+const RESOURCE_ATTRIBUTES: Message = {
+  1: one('namespace'),
+  2: one('verb'),
+  3: one('group'),
+  4: one('version'),
+  5: one('resource'),
+  6: one('subresource'),
+  7: one('name'),
+};
+const ACCESS: Message = {
+  1: one('resourceAttributes', RESOURCE_ATTRIBUTES),
+  2: one('nonResourceAttributes', { 1: one('path'), 2: one('verb') }),
+};
+
+/** What kubectl and client-go send as protobuf, by apiVersion and kind. From the generated.proto of k8s.io/api. */
+export const MESSAGES: Readonly<Record<string, Message>> = {
+  'v1/Namespace': {
+    1: METADATA,
+    2: one('spec', { 1: many('finalizers') }),
+    3: one('status', { 1: one('phase') }),
+  },
+  'v1/Secret': {
+    1: METADATA,
+    2: one('data', 'bytesMap'),
+    3: one('type'),
+    4: one('stringData', 'stringMap'),
+    5: one('immutable', 'bool'),
+  },
+  'v1/ConfigMap': {
+    1: METADATA,
+    2: one('data', 'stringMap'),
+    3: one('binaryData', 'bytesMap'),
+    4: one('immutable', 'bool'),
+  },
+  'v1/Event': {
+    1: METADATA,
+    2: one('involvedObject', OBJECT_REFERENCE),
+    3: one('reason'),
+    4: one('message'),
+    5: one('source', { 1: one('component'), 2: one('host') }),
+    6: one('firstTimestamp', 'time'),
+    7: one('lastTimestamp', 'time'),
+    8: one('count', 'count'),
+    9: one('type'),
+    10: one('eventTime', 'microTime'),
+    11: one('series', { 1: one('count', 'count'), 2: one('lastObservedTime', 'microTime') }),
+    12: one('action'),
+    13: one('related', OBJECT_REFERENCE),
+    14: one('reportingComponent'),
+    15: one('reportingInstance'),
+  },
+  'coordination.k8s.io/v1/Lease': {
+    1: METADATA,
+    2: one('spec', {
+      1: one('holderIdentity'),
+      2: one('leaseDurationSeconds', 'int'),
+      3: one('acquireTime', 'microTime'),
+      4: one('renewTime', 'microTime'),
+      5: one('leaseTransitions', 'int'),
+    }),
+  },
+  'authentication.k8s.io/v1/SelfSubjectReview': { 1: METADATA },
+  'authorization.k8s.io/v1/SelfSubjectAccessReview': { 1: METADATA, 2: one('spec', ACCESS) },
+  'authorization.k8s.io/v1/SelfSubjectRulesReview': { 1: METADATA, 2: one('spec', { 1: one('namespace') }) },
+  'authorization.k8s.io/v1/SubjectAccessReview': {
+    1: METADATA,
+    2: one('spec', {
+      ...ACCESS,
+      3: one('user'),
+      4: many('groups'),
+      5: one('extra', 'listMap'),
+      6: one('uid'),
+    }),
+  },
+};
+
+/** metav1.DeleteOptions, which clients send under the group version of what they delete. */
+export const DELETE_OPTIONS: Message = {
+  1: one('gracePeriodSeconds', 'int'),
+  2: one('preconditions', { 1: one('uid'), 2: one('resourceVersion') }),
+  3: one('orphanDependents', 'bool'),
+  4: one('propagationPolicy'),
+  5: many('dryRun'),
+};
