@@ -1,3 +1,4 @@
+import { exponentialMs } from '../../controller/kit/backoff.ts';
 import { isApiError } from '../../controller/kit/errors.ts';
 import { jsonEqual } from '../../controller/kit/json.ts';
 import { addFinalizer } from '../../controller/runtime/finalizers.ts';
@@ -15,6 +16,7 @@ import type { Desired } from '../model/desired.ts';
 import type { Observed } from '../model/observed.ts';
 import { resolve } from '../model/resolve.ts';
 import type { PlacementSource } from '../placement-source.ts';
+import { laneOf } from '../plan/actions.ts';
 import { plan } from '../plan/plan.ts';
 import { summarize } from '../status/summarize.ts';
 import { act } from './act.ts';
@@ -59,11 +61,13 @@ export class PlacementReconciler implements Reconciler {
       unit.attempts.settle(actions, pendingKeys(desired, observed), isUp && !desired.deleting);
       const { due, waitMs } = this.#sort(unit, actions);
       // Failures that this plan has left behind are not told any more.
-      this.#report(placement, unit, {
-        desired,
-        observed: { ...observed, failures: unit.attempts.failures() },
-      });
-      if (due.length === 0) return waitMs === undefined ? done : { kind: 'requeueAfter', ms: waitMs };
+      // Ports open in no time: that they were not is no news, or each restart of the agent would be.
+      if (due.length === 0 || due.some(action => laneOf(action) !== 'forwards'))
+        this.#report(placement, unit, {
+          desired,
+          observed: { ...observed, failures: unit.attempts.failures() },
+        });
+      if (due.length === 0) return restOutcome(unit, observed, waitMs);
       if (!(await this.#mayMake(placement, unit, desired))) return { kind: 'requeueAfter', ms: 200 };
       const acting = {
         context: this.#context,
@@ -194,5 +198,14 @@ export class PlacementReconciler implements Reconciler {
   }
 }
 
+/** Nothing can be done now. What could not be seen tells nobody when it can: it is looked at again, ever less often. */
+function restOutcome(unit: Unit, observed: Observed, waitMs: number | undefined): Outcome {
+  const isBlind = observed.engineError !== undefined || observed.guestError !== undefined;
+  unit.blindLooks = isBlind ? unit.blindLooks + 1 : 0;
+  const waits = [waitMs ?? [], isBlind ? exponentialMs(unit.blindLooks - 1, BLIND) : []].flat();
+  return waits.length === 0 ? done : { kind: 'requeueAfter', ms: Math.min(...waits) };
+}
+
+const BLIND = { baseMs: 500, maxMs: 15_000 };
 const LEADERS = new Set(['create', 'start', 'stop', 'remove']);
 const FOLLOWERS = new Set(['create', 'start', 'configure', 'remove', 'removeVolume', 'release']);

@@ -30,6 +30,8 @@ export interface Unit {
   /** Restarts asked for by this agent that the guest has not counted yet, by service. */
   ownRestarts: Map<string, number>;
   preStopSince?: number;
+  /** Looks in a row at which the engine, or the inside, did not answer. */
+  blindLooks: number;
   /** Digest of the authorised keys that were last written. */
   appliedKeys?: string;
   /** Whether the status already spoke of the present generation when this agent was started. */
@@ -49,6 +51,7 @@ export function createUnit(placement: Placement, clock: Clock, random: () => num
     attempts: new Attempts(clock, random),
     known: status?.container?.state ?? 'Missing',
     ownRestarts: new Map(),
+    blindLooks: 0,
     settledBefore: status?.observedGeneration === metadata.generation,
     ...(status && { status }),
   };

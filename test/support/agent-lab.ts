@@ -56,7 +56,10 @@ export class AgentLab {
     const store = createMemoryStore();
     const server = await createApiServer({ store, crds });
     const { token: adminToken } = await server.tokens.create({ user: 'admin', groups: ['system:masters'] });
-    const { token: agentToken } = await server.tokens.create({ user: `nexus:node:${node}`, groups: ['nexus:nodes'] });
+    const { token: agentToken } = await server.tokens.create({
+      user: `nexus:node:${node}`,
+      groups: ['nexus:nodes'],
+    });
     const bearer = (token: string) => injectTransport(server.app, { authorization: `Bearer ${token}` });
     const lab = new AgentLab(t, node, { admin: bearer(adminToken), agent: () => bearer(agentToken) });
     t.teardown(async () => {
@@ -80,7 +83,9 @@ export class AgentLab {
           if (this.isAway) throw new ApiError('Unreachable', 'the server is away');
           if (request.method !== 'GET' && !/\/leases|\/nodes/.test(request.path))
             this.writes.push(`${request.method} ${request.path}`);
-          const signal = request.signal ? AbortSignal.any([request.signal, this.#cut.signal]) : this.#cut.signal;
+          const signal = request.signal
+            ? AbortSignal.any([request.signal, this.#cut.signal])
+            : this.#cut.signal;
           return inner.request({ ...request, signal });
         },
         close: () => inner.close(),
@@ -103,7 +108,10 @@ export class AgentLab {
   async place(name: string, patch: SpecPatch = {}, values: Record<string, string> = {}): Promise<Placement> {
     const secret = placementSecret(this.node, `${name}.default`, values);
     await this.admin.create(SECRET, secret);
-    const spec = { ...placementSpec(name, { nodeName: this.node, ...patch }), secretHash: secretHash(secret.data) };
+    const spec = {
+      ...placementSpec(name, { nodeName: this.node, ...patch }),
+      secretHash: secretHash(secret.data),
+    };
     return this.admin.create(PLACEMENT, {
       apiVersion: 'nexus.dev/v1alpha1',
       kind: 'Placement',

@@ -60,10 +60,10 @@ t.test('the node reports itself', async t => {
   t.ok(metadata.labels?.['nexus.dev/arch']);
 
   node.engine.goDown();
-  await until(
-    async () => (await lab.admin.get(NODE, { name: 'n1' })).status?.drivers?.[0]?.ready === false,
-    { timeoutMs: 5_000, what: () => 'the node to report the engine as down' },
-  );
+  await until(async () => (await lab.admin.get(NODE, { name: 'n1' })).status?.drivers?.[0]?.ready === false, {
+    timeoutMs: 5_000,
+    what: () => 'the node to report the engine as down',
+  });
 });
 
 t.test('stop keeps the container; start brings it back', async t => {
