@@ -121,25 +121,25 @@ function charCount(text: string): number {
 }
 
 function* compileString(schema: JsonSchema): Iterable<Validate> {
-  const { minLength, maxLength, pattern, format } = schema;
-  if (maxLength !== undefined)
+  const { minLength = 0, maxLength = Number.POSITIVE_INFINITY, pattern, format } = schema;
+  const matches = pattern === undefined ? undefined : compilePattern(pattern);
+  // The first that is wrong says enough.
+  if (minLength > 0 || maxLength < Number.POSITIVE_INFINITY || matches)
     yield (value, found) => {
-      if (typeof value !== 'string' || value.length <= maxLength || charCount(value) <= maxLength) return;
-      found.add(causes.tooLong(found.field, maxLength));
+      if (typeof value !== 'string') return;
+      if (value.length > maxLength && charCount(value) > maxLength)
+        found.add(causes.tooLong(found.field, maxLength));
+      else if (value.length < minLength || (minLength > 1 && charCount(value) < minLength))
+        found.add(
+          causes.invalid(
+            found.field,
+            value,
+            `${found.field} in body should be at least ${minLength} chars long`,
+          ),
+        );
+      else if (matches && !matches(value))
+        found.add(causes.invalid(found.field, value, `${found.field} in body should match '${pattern}'`));
     };
-  if (minLength !== undefined)
-    yield (value, found) => {
-      if (typeof value !== 'string' || (value.length >= minLength && charCount(value) >= minLength)) return;
-      const detail = `${found.field} in body should be at least ${minLength} chars long`;
-      found.add(causes.invalid(found.field, value, detail));
-    };
-  if (pattern !== undefined) {
-    const matches = compilePattern(pattern);
-    yield (value, found) => {
-      if (typeof value !== 'string' || matches(value)) return;
-      found.add(causes.invalid(found.field, value, `${found.field} in body should match '${pattern}'`));
-    };
-  }
   const test = format && formatTest(format);
   if (test)
     yield (value, found) => {
@@ -191,16 +191,19 @@ function* compileArray(schema: JsonSchema): Iterable<Validate> {
 
 function* compileObject(schema: JsonSchema, skip?: ReadonlySet<string>): Iterable<Validate> {
   const { minProperties, maxProperties, required } = schema;
-  for (const [limit, words, wrong] of [
-    [minProperties, 'at least', (size: number, limit: number) => size < limit],
-    [maxProperties, 'at most', (size: number, limit: number) => size > limit],
-  ] as const)
-    if (limit !== undefined)
-      yield (value, found) => {
-        if (!isObject(value) || !wrong(Object.keys(value).length, limit)) return;
-        const detail = `${found.field} in body should have ${words} ${limit} properties`;
-        found.add(causes.invalid(found.field, Object.keys(value).length, detail));
-      };
+  if (maxProperties !== undefined)
+    yield (value, found) => {
+      if (!isObject(value)) return;
+      const size = Object.keys(value).length;
+      if (size > maxProperties) found.add(causes.tooMany(found.field, size, maxProperties));
+    };
+  if (minProperties !== undefined)
+    yield (value, found) => {
+      if (!isObject(value)) return;
+      const size = Object.keys(value).length;
+      const detail = `${found.field} in body should have at least ${minProperties} properties`;
+      if (size < minProperties) found.add(causes.invalid(found.field, size, detail));
+    };
   if (required && required.length > 0)
     yield (value, found) => {
       if (!isObject(value)) return;
@@ -252,7 +255,7 @@ function compileChoice(branches: readonly JsonSchema[], kind: 'anyOf' | 'oneOf')
       if (wrong.length === 0) {
         valid++;
         if (kind === 'anyOf') return;
-      } else if (!closest || wrong.length < closest.length) closest = wrong;
+      } else if (!closest || closer(wrong, closest)) closest = wrong;
     }
     if (valid === 1) return;
     const field = found.field;
@@ -263,6 +266,12 @@ function compileChoice(branches: readonly JsonSchema[], kind: 'anyOf' | 'oneOf')
     found.add(causes.invalid(field, shown(value), detail));
     if (valid === 0) for (const { cause } of closest ?? []) found.add(cause);
   };
+}
+
+/** Whether a branch fits better than another: less is wrong with it, or it is wrong deeper down. */
+function closer(wrong: readonly Finding[], other: readonly Finding[]): boolean {
+  const depth = (findings: readonly Finding[]) => Math.max(...findings.map(finding => finding.at.length));
+  return wrong.length < other.length || (wrong.length === other.length && depth(wrong) > depth(other));
 }
 
 /** Objects and lists are named by their type: the whole of one would drown the message. */
