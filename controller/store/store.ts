@@ -108,7 +108,8 @@ export interface Store {
   /** Throws NotFound, Conflict. Returns the last state, its resourceVersion that of the deletion. */
   delete(key: string, expectedRevision: number): Promise<Entry>;
   /**
-   * Events after `fromRevision` (exclusive) whose key has the prefix. Throws Compacted at the call when it is too old.
+   * Events after `fromRevision` (exclusive) whose key has the prefix. Throws Compacted at the call when it is too old,
+   * FutureRevision when it is ahead. Ends, without an error, when the store is closed.
    * Buffers at most a bounded number of events; a reader that falls behind gets TooSlow from the iterator.
    */
   watch(prefix: string, fromRevision: number): Watch;
@@ -116,11 +117,13 @@ export interface Store {
   waitFor(revision: number, signal?: AbortSignal): Promise<void>;
   /** Forgets history before `revision`, never current state. */
   compact(revision: number): Promise<void>;
-  /** Writes a consistent copy to `file` while running; whole or not at all. */
+  /** Writes a consistent copy to `file` while running; whole or not at all. Throws Unavailable. */
   backup(file: string): Promise<{ revision: number; bytes: number }>;
   /**
    * Replaces the whole content with that of a backup, while running, as new revisions after the current one (a PUT for
-   * what differs, a DELETE for what is gone), so that every watcher sees it happen. Throws Corrupt, NewerSchema.
+   * what differs, a DELETE for what is gone, both where the uid is another), so that every watcher sees it happen. When
+   * the backup is ahead of this store, revisions go on far beyond it, and history before it is Compacted. Throws
+   * Corrupt, NewerSchema, Unavailable.
    */
   restore(file: string): Promise<{ revision: number; changed: number }>;
   close(): Promise<void>;

@@ -7,6 +7,7 @@ import { createMemoryStore } from '../../controller/store/memory.ts';
 import { openSqliteStore } from '../../controller/store/sqlite.ts';
 import type { Store } from '../../controller/store/store.ts';
 import { keyOf, type Sample, sample } from '../support/store-objects.ts';
+import { percentile } from './report.ts';
 
 const PREFIX = '/nexus.dev/workspaces/';
 
@@ -39,10 +40,6 @@ async function milliseconds(work: () => unknown): Promise<number> {
   const start = performance.now();
   await work();
   return performance.now() - start;
-}
-
-function percentile(values: number[], share: number): number {
-  return values.sort((a, b) => a - b)[Math.floor((values.length - 1) * share)] as number;
 }
 
 async function measure(store: Store, folder: string, count: number): Promise<Record<string, number>> {

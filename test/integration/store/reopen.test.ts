@@ -2,6 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import t from 'tap';
+import { createOperations } from '../../../controller/store/sqlite/operations.ts';
 import { openSqliteStore } from '../../../controller/store/sqlite.ts';
 import { brief, keyOf, sample, specValue, take } from '../../support/store-objects.ts';
 import { temporaryFolder } from './folder.ts';
@@ -60,6 +61,39 @@ t.test('the database compacts itself: a log of many updates stays small', async 
     [699, 699, 699, 699],
   );
   t.equal(second.revision, revision);
+});
+
+t.test('a server that ended in the middle of a compaction starts with what was there', async t => {
+  const file = join(temporaryFolder(t), 'nexus.db');
+  const first = await openSqliteStore({ file });
+  await first.create(keyOf('gone'), sample('gone'));
+  let entry = await first.create(keyOf('a'), sample('a'));
+  for (let i = 0; i < 600; i++) entry = await first.update(entry.key, sample('a', i), entry.revision);
+  await first.delete(keyOf('gone'), 1);
+  entry = await first.update(entry.key, sample('a', 'last'), entry.revision);
+  await first.close();
+  const operations = createOperations();
+  operations.open(file, 'server');
+  t.ok(operations.sweep(entry.revision) < entry.revision, 'one step of several');
+  operations.close();
+  const second = await openSqliteStore({ file });
+  t.teardown(() => second.close());
+  t.strictSame([second.revision, second.compactRevision], [entry.revision, entry.revision]);
+  t.strictSame(
+    second.list('').entries.map(e => specValue(e.object)),
+    ['last'],
+  );
+  await second.compact(entry.revision);
+  const db = new DatabaseSync(file);
+  t.strictSame(
+    db
+      .prepare('SELECT revision FROM log')
+      .all()
+      .map(r => r.revision),
+    [entry.revision],
+    'and goes on',
+  );
+  db.close();
 });
 
 t.test('everything that holds secrets is readable by its owner alone', async t => {
