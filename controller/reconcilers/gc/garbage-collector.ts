@@ -146,8 +146,13 @@ export function watchOwners(kinds: KindSet, graph: OwnerGraph): ControllerWatch 
     synced: kinds.ready,
     subscribe(enqueue) {
       const look = (node: GraphNode) => needsLook(node.object) && enqueue(gcKey(node));
-      for (const node of graph.nodes()) look(node);
-      return kinds.onChange((kind: Kind, { old, now }) => {
+      const lookAtAll = () => {
+        for (const node of graph.nodes()) look(node);
+      };
+      lookAtAll();
+      // An owner of a kind that was not known may be judged now.
+      const offKind = kinds.onKind(lookAtAll);
+      const offChange = kinds.onChange((kind: Kind, { old, now }) => {
         if (now) look({ kind, object: now });
         if (now || !old?.metadata.uid) return;
         for (const dependent of graph.dependents(old.metadata.uid)) enqueue(gcKey(dependent));
@@ -156,6 +161,10 @@ export function watchOwners(kinds: KindSet, graph: OwnerGraph): ControllerWatch 
           if (owner?.object.metadata.deletionTimestamp) enqueue(gcKey(owner));
         }
       });
+      return () => {
+        offKind();
+        offChange();
+      };
     },
   };
 }

@@ -30,6 +30,8 @@ export interface KindSet extends Part {
   /** By what an ownerReference says; the version does not matter. */
   find(apiVersion: string, kind: string): Kind | undefined;
   onChange(handler: Handler): () => void;
+  /** Called when the cache of a kind that was added is there. */
+  onKind(handler: () => void): () => void;
 }
 
 /** `shared`: caches that somebody else runs. Other kinds are kept as their metadata alone. */
@@ -41,6 +43,7 @@ export function createKindSet(
   const given = new Map([...shared].map(([resource, informer]) => [kindId(resource), informer]));
   const kinds = new Map<string, Kind & { stop: () => Promise<void> }>();
   const handlers = new Set<Handler>();
+  const kindHandlers = new Set<() => void>();
   const { promise: ready, resolve: setReady } = Promise.withResolvers<void>();
 
   function add(resource: Resource, signal: AbortSignal): void {
@@ -54,6 +57,9 @@ export function createKindSet(
       for (const handler of handlers) handler(kind, change);
     });
     for (const now of informer.list()) for (const handler of handlers) handler(kind, { now });
+    void informer.synced.then(() => {
+      for (const handler of kindHandlers) handler();
+    });
     const running = own ? Promise.resolve() : informer.run(controller.signal);
     kinds.set(id, {
       ...kind,
@@ -95,6 +101,10 @@ export function createKindSet(
     onChange(handler) {
       handlers.add(handler);
       return () => handlers.delete(handler);
+    },
+    onKind(handler) {
+      kindHandlers.add(handler);
+      return () => kindHandlers.delete(handler);
     },
     async run(signal) {
       /** Delays until the next looks; the last one stays. */
