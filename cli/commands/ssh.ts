@@ -7,7 +7,7 @@ export const ssh: Command = {
   usage: 'ssh <name> [command..]',
   describe: 'Open a shell in a workspace, or run a command line there',
   examples: [
-    ['nexus ssh shop', 'a shell in its repository'],
+    ['nexus ssh shop', 'a shell'],
     ['nexus ssh shop -- -L 8080:localhost:3000', 'options of ssh itself after --'],
     ['nexus ssh shop --print', 'the plain ssh command'],
   ],
@@ -23,7 +23,11 @@ export const ssh: Command = {
   async run(raw, context) {
     const flags = raw as Flags & { name: string; command: string[]; print: boolean };
     const target = await sshTarget(flags.name, context);
-    const args = [...sshArgs(target, flags['--']), ...flags.command];
+    const rest = flags['--'] ?? [];
+    // Options of ssh come before the destination, a command after it.
+    const args = rest[0]?.startsWith('-')
+      ? [...sshArgs(target, rest), ...flags.command]
+      : [...sshArgs(target), ...flags.command, ...rest];
     if (!flags.print) return runProgram('ssh', args, context);
     context.print(['ssh', ...args].map(shellQuote).join(' '));
     return EXIT.done;

@@ -110,7 +110,7 @@ async function tellHowToConnect(home: string, logFile: string): Promise<void> {
   say('Your workspace runs.');
   say();
   say(`  a shell in it    ${command} ssh hello`);
-  if (status?.ssh) say(`  plain ssh        ssh -p ${status.ssh.port} ${status.ssh.user}@${status.ssh.host}`);
+  say(`  plain ssh        ${(await nexusOutput('ssh', 'hello', '-n', 'default', '--print')).trim()}`);
   for (const service of status?.services ?? [])
     if (service.url) say(`  ${service.name.padEnd(16)} ${service.url}`);
   say(`  its state        ${command} get ws -w`);
@@ -144,6 +144,7 @@ async function main(): Promise<number> {
     git = await serveRepository({ listen: await gatewayOf(docker), port: GIT_PORT });
     up = startUp(engine, logFile);
     await up.ready;
+    await nexusOutput('wait', 'nodes', '-l', 'nexus.dev/os', '--for', 'condition=Ready', '--timeout', '30s');
     say('server and agent  ready');
     say();
     const code = await nexus('apply', '-f', EXAMPLE, '--wait', '--timeout', HELLO_TIMEOUT);
