@@ -40,11 +40,18 @@ export class AgentLab {
   readonly writes: string[] = [];
   /** While true nobody reaches the server. */
   isAway = false;
+  /** `http://127.0.0.1:…` for agents in processes of their own, and their token. Listens at the first call. */
+  readonly serve: () => Promise<{ url: string; token: string }>;
   readonly #transport: () => Transport;
   readonly #t: Test;
   #cut = new AbortController();
 
-  private constructor(t: Test, node: string, transports: { admin: Transport; agent: () => Transport }) {
+  private constructor(
+    t: Test,
+    node: string,
+    transports: { admin: Transport; agent: () => Transport; serve: AgentLab['serve'] },
+  ) {
+    this.serve = transports.serve;
     this.#t = t;
     this.node = node;
     this.namespace = nodeNamespace(node);
@@ -61,7 +68,15 @@ export class AgentLab {
       groups: ['nexus:nodes'],
     });
     const bearer = (token: string) => injectTransport(server.app, { authorization: `Bearer ${token}` });
-    const lab = new AgentLab(t, node, { admin: bearer(adminToken), agent: () => bearer(agentToken) });
+    let listening: Promise<{ url: string }> | undefined;
+    const lab = new AgentLab(t, node, {
+      admin: bearer(adminToken),
+      agent: () => bearer(agentToken),
+      serve: async () => {
+        listening ??= server.listen({ host: '127.0.0.1', port: 0 });
+        return { url: (await listening).url, token: agentToken };
+      },
+    });
     t.teardown(async () => {
       await server.close();
       await store.close();
