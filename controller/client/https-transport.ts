@@ -5,6 +5,7 @@ import {
   type IncomingMessage,
 } from 'node:http';
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { type Clock, type Milliseconds, systemClock } from '../kit/clock.ts';
@@ -88,10 +89,13 @@ export function httpsTransport(options: HttpsTransportOptions): Transport {
       const failure = (cause: unknown) =>
         signal?.aborted ? signal.reason : unreachable(options.server, cause);
       let cancelConnect = () => {};
+      let answered = false;
       req.on('socket', socket => {
+        // A socket that waited for us in the pool stands already, whether or not reusedSocket says so.
+        const { connecting, secureConnecting } = socket as Socket & { secureConnecting?: boolean };
+        if (!connecting && !secureConnecting) return;
         socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
         socket.setNoDelay(true);
-        if (!socket.connecting && req.reusedSocket) return;
         const limit = options.connectTimeoutMs ?? 10_000;
         cancelConnect = clock.after(limit, () =>
           req.destroy(new Error(`no connection within ${limit / 1000} s`)),
@@ -112,9 +116,10 @@ export function httpsTransport(options: HttpsTransportOptions): Transport {
         open.delete(req);
         cancelConnect();
         signal?.removeEventListener('abort', onAbort);
-        reject(failure(new Error('connection closed')));
+        if (!answered) reject(failure(new Error('connection closed')));
       });
       req.on('response', (response: IncomingMessage) => {
+        answered = true;
         resolve({
           status: response.statusCode ?? 0,
           headers: response.headers,

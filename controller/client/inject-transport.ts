@@ -30,9 +30,12 @@ export function injectTransport(app: Injectable, headers: Record<string, string>
       signal?.throwIfAborted();
       const controller = new AbortController();
       let destroyResponse = () => {};
-      const destroy = () => {
+      const release = () => {
         open.delete(destroy);
         signal?.removeEventListener('abort', destroy);
+      };
+      const destroy = () => {
+        release();
         controller.abort();
         destroyResponse();
       };
@@ -61,7 +64,7 @@ export function injectTransport(app: Injectable, headers: Record<string, string>
         return {
           status: response.statusCode,
           headers: response.headers as Record<string, string | string[] | undefined>,
-          body: read(stream, destroy, failure),
+          body: read(stream, { release, destroy, failure }),
           destroy,
         };
       } catch (cause) {
@@ -78,14 +81,16 @@ export function injectTransport(app: Injectable, headers: Record<string, string>
 
 async function* read(
   stream: Readable,
-  destroy: () => void,
-  failure: (cause: unknown) => unknown,
+  call: { release: () => void; destroy: () => void; failure: (cause: unknown) => unknown },
 ): AsyncGenerator<Buffer> {
+  let whole = false;
   try {
     for await (const chunk of stream) yield chunk as Buffer;
+    whole = true;
   } catch (cause) {
-    throw failure(cause);
+    throw call.failure(cause);
   } finally {
-    destroy();
+    if (whole) call.release();
+    else call.destroy();
   }
 }

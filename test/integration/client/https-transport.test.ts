@@ -7,9 +7,11 @@ import { createClient } from '../../../controller/client/create-client.ts';
 import { type HttpsTransportOptions, httpsTransport } from '../../../controller/client/https-transport.ts';
 import { WORKSPACE } from '../../../crds/kinds.ts';
 import { type Handler, startHttpsServer } from '../../support/https-server.ts';
+import { until } from '../../support/until.ts';
 
 const key = { namespace: 'default', name: 'shop' };
 const unreachable = { name: 'ApiError', reason: 'Unreachable' };
+const soon = { timeoutMs: 5000, everyMs: 5, what: () => 'a connection' };
 const json = (body: unknown) => JSON.stringify(body);
 
 async function setup(t: Test, handler: Handler, options: Partial<HttpsTransportOptions> = {}) {
@@ -38,12 +40,15 @@ t.test('requests share few kept-alive connections; a watch has its own', async t
   const watching = (async () => {
     for await (const _ of client.watch(WORKSPACE, { signal: stop.signal })) t.fail('nothing may come');
   })();
-  await until(() => server.opened === 3);
+  await until(() => server.opened === 3, soon);
   await client.get(WORKSPACE, key);
   t.equal(server.opened, 3);
   stop.abort();
   await watching;
-  await until(() => server.open.size === 2, 'the watch’s connection is closed');
+  await until(() => server.open.size === 2, {
+    timeoutMs: 5000,
+    what: () => 'the watch’s connection to be closed',
+  });
 });
 
 t.test('the bearer token is the present one; the path of a proxy comes first', async t => {
@@ -130,6 +135,27 @@ t.test('a server that is silent is given up, before and in the middle of its ans
   }
 });
 
+t.test('a slow answer on a connection that was handed on is not taken for a slow connection', async t => {
+  const { server, client } = await setup(t, (_, response) => void setTimeout(() => response.end('{}'), 120), {
+    connectTimeoutMs: 60,
+    maxSockets: 1,
+  });
+  // The handshake may take its time on a busy machine: let it pass first.
+  await until(
+    () =>
+      client.get(WORKSPACE, key).then(
+        () => true,
+        () => false,
+      ),
+    {
+      timeoutMs: 5000,
+      what: () => 'a first connection',
+    },
+  );
+  await Promise.all([1, 2, 3].map(() => client.get(WORKSPACE, key)));
+  t.equal(server.open.size, 1);
+});
+
 t.test('a server that accepts and never speaks TLS is given up', async t => {
   const deaf = createServer(() => {});
   await new Promise<void>(resolve => deaf.listen(0, '127.0.0.1', resolve));
@@ -180,7 +206,7 @@ t.test('an abort ends a request with its reason, at every stage', async t => {
   for (const name of ['silent', 'half']) {
     const stop = new AbortController();
     const call = client.get(WORKSPACE, { ...key, name }, stop.signal);
-    await until(() => server.open.size > 0);
+    await until(() => server.open.size > 0, soon);
     await new Promise(resolve => setImmediate(resolve));
     stop.abort(new Error('enough'));
     await t.rejects(call, { message: 'enough' });
@@ -212,17 +238,8 @@ t.test('a closed client refuses, and what was open ends', async t => {
   const { server, client } = await setup(t, () => {});
   const call = client.get(WORKSPACE, key);
   const failed = t.rejects(call, unreachable);
-  await until(() => server.open.size === 1);
+  await until(() => server.open.size === 1, soon);
   await client.close();
   await failed;
   await t.rejects(client.get(WORKSPACE, key), unreachable);
 });
-
-/** Waits for a condition, at most five seconds. */
-async function until(condition: () => boolean, what = 'the condition'): Promise<void> {
-  for (let i = 0; i < 500; i++) {
-    if (condition()) return;
-    await new Promise(resolve => setTimeout(resolve, 10));
-  }
-  throw new Error(`${what} did not come true`);
-}
