@@ -23,44 +23,37 @@ export async function removePlacement(
 ): Promise<{ waitsFor: Problem; outcome: Outcome }> {
   const { client, clock, recorder } = env;
   const { nodeName } = placement.spec;
-  const waiting: Outcome = { kind: 'waiting', reason: 'Deleting' };
-  const waitsFor: Problem = {
-    reason: 'Deleting',
-    message: `Node ${nodeName} is removing the container; a running preStop hook is given 30 seconds.`,
-  };
-  if (!placement.metadata.deletionTimestamp) {
-    const { uid } = placement.metadata;
+  const { deletionTimestamp, finalizers, uid } = placement.metadata;
+  if (!deletionTimestamp) {
     try {
       await client.delete(PLACEMENT, keyOf(placement), { preconditions: { uid }, signal });
     } catch (error) {
       // Gone already, or a namesake made since: the cache will tell.
       if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
     }
-    return { waitsFor, outcome: waiting };
   }
-  if (!placement.metadata.finalizers?.includes(FINALIZER_PLACEMENT)) return { waitsFor, outcome: waiting };
-
-  const isForced = workspace?.metadata.annotations?.[ANNOTATION_FORCE_DELETE] === 'true';
   const node = env.ledger.node(nodeName);
-  const deletedAt = Date.parse(placement.metadata.deletionTimestamp);
-  const since = node ? silentSince(node) : deletedAt;
-  const lossMs = since === undefined ? undefined : since + env.nodeLossDeleteMs - clock.now();
-  if (isForced || (lossMs !== undefined && lossMs <= 0)) {
+  const since = node ? silentSince(node) : Date.parse(deletionTimestamp ?? '') || clock.now();
+  const leftMs = since === undefined ? undefined : since + env.nodeLossDeleteMs - clock.now();
+  const isForced = workspace?.metadata.annotations?.[ANNOTATION_FORCE_DELETE] === 'true';
+  const isHeld = deletionTimestamp !== undefined && finalizers?.includes(FINALIZER_PLACEMENT);
+  if (isHeld && (isForced || (leftMs !== undefined && leftMs <= 0))) {
     await removeFinalizer(client, PLACEMENT, placement, FINALIZER_PLACEMENT, {
       fieldManager: FIELD_MANAGER,
       signal,
     });
     const why = isForced ? 'as asked' : 'for it was silent too long';
-    if (workspace)
-      recorder.event(
-        workspace,
-        'Warning',
-        'ForceDeleted',
-        `Forgotten without an answer of node ${nodeName}, ${why}. Its agent removes what is left when it returns.`,
-      );
-    return { waitsFor, outcome: waiting };
+    const message = `Forgotten without an answer of node ${nodeName}, ${why}. Its agent removes what is left when it returns.`;
+    if (workspace) recorder.event(workspace, 'Warning', 'ForceDeleted', message);
   }
-  if (lossMs === undefined) return { waitsFor, outcome: waiting };
+  if (leftMs === undefined)
+    return {
+      waitsFor: {
+        reason: 'Deleting',
+        message: `Node ${nodeName} is removing the container; a running preStop hook is given 30 seconds.`,
+      },
+      outcome: { kind: 'waiting', reason: 'Deleting' },
+    };
   return {
     waitsFor: {
       reason: 'NodeUnreachable',
@@ -68,6 +61,6 @@ export async function removePlacement(
         `Node ${nodeName} is silent and may still hold the container. The workspace goes when the node answers, or by ` +
         `itself after ${Math.round(env.nodeLossDeleteMs / 60_000)} minutes of silence; "nexus delete --force" forgets it now.`,
     },
-    outcome: { kind: 'requeueAfter', ms: lossMs },
+    outcome: leftMs > 0 ? { kind: 'requeueAfter', ms: leftMs } : { kind: 'waiting', reason: 'Deleting' },
   };
 }
