@@ -6,6 +6,7 @@ import type { Client } from '../../controller/client/client.ts';
 import { createClient } from '../../controller/client/create-client.ts';
 import { httpsTransport } from '../../controller/client/https-transport.ts';
 import { injectTransport } from '../../controller/client/inject-transport.ts';
+import type { Transport } from '../../controller/client/transport.ts';
 import { createMemoryStore } from '../../controller/store/memory.ts';
 import type { Store } from '../../controller/store/store.ts';
 import { makeCertificates } from './certificates.ts';
@@ -20,18 +21,20 @@ export interface ApiLab {
   token: string;
   /** The same server, over its socket and in process. */
   clients: Record<'https' | 'inject', Client>;
+  /** One more, over its own connections. The caller's to close. */
+  transport(): Transport;
   close(): Promise<void>;
 }
 
-/** The real API server over the memory store, with the project's own kinds, and clients for it. */
-export async function startApiLab(): Promise<ApiLab> {
+/** The real API server with the project's own kinds, and clients for it. Over a fresh memory store, or one of the caller's. */
+export async function startApiLab(kept?: Store): Promise<ApiLab> {
   const folder = new URL('../../crds/', import.meta.url);
   const crds = readdirSync(folder)
     .filter(name => name.endsWith('.yaml'))
     .map(
       name => parse(readFileSync(new URL(name, folder), 'utf8'), { merge: true }) as CustomResourceDefinition,
     );
-  const store = createMemoryStore();
+  const store = kept ?? createMemoryStore();
   const { server: tls, ca } = await makeCertificates();
   const server = await createApiServer({ store, crds, tls });
   const { token } = await server.tokens.create({ user: 'admin', groups: ['system:masters'] });
@@ -47,10 +50,11 @@ export async function startApiLab(): Promise<ApiLab> {
     ca,
     token,
     clients,
+    transport: () => httpsTransport({ server: url, ca, token }),
     async close() {
       await Promise.all(Object.values(clients).map(client => client.close()));
       await server.close();
-      await store.close();
+      if (!kept) await store.close();
     },
   };
 }
