@@ -29,7 +29,7 @@ const TEMPLATES = [
   '{.clusters[*].cluster}',
   '{.clusters[-1].name}',
   '{.clusters[::2].name}',
-  '{..name}',
+  '{..server}',
   '{.contexts[?(@.context.namespace!="n1")].name}',
   "{.contexts[?(@.name=='b')].context['cluster','user']}",
   '{.clusters[?(@.cluster.insecure-skip-tls-verify==true)].name}',
