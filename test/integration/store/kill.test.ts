@@ -17,6 +17,9 @@ interface Known {
   attempted?: string | undefined;
 }
 
+// On a busy machine thirty starts take their time.
+t.setTimeout(100_000);
+
 t.test('a process killed while it writes, again and again, loses nothing that it acknowledged', async t => {
   const file = join(temporaryFolder(t), 'nexus.db');
   const known = new Map<string, Known>();
