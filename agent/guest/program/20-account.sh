@@ -20,7 +20,7 @@ as_user() {
   case $BECOME in
     setpriv) exec setpriv "--reuid=$ACCOUNT_UID" "--regid=$ACCOUNT_GID" --init-groups "$@" ;;
     chroot) exec chroot "--userspec=$ACCOUNT_UID:$ACCOUNT_GID" / "$@" ;;
-    *) exec su -s /bin/sh "$ACCOUNT_USER" -c 'exec "$@"' sh "$@" ;;
+    *) exec su -s /bin/sh "$ACCOUNT_USER" -- -c 'exec "$@"' sh "$@" ;;
   esac
 }
 
@@ -46,7 +46,7 @@ user_shell() {
 make_group() {
   local name gid rest by_name=''
   GID=
-  while IFS=: read -r name _ gid rest; do
+  while IFS=: read -r name _ gid rest || [ -n "$name" ]; do
     [ "$gid" != "$ACCOUNT_UID" ] || GID=$gid
     [ "$name" != "$1" ] || by_name=$gid
   done </etc/group
@@ -83,7 +83,7 @@ put_account_line() {
 # What the image or chsh gave as the shell of the account is what our wrapper runs.
 keep_shell() {
   local name shell
-  while IFS=: read -r name _ _ _ _ _ shell; do
+  while IFS=: read -r name _ _ _ _ _ shell || [ -n "$name" ]; do
     [ "$name" = "$1" ] || continue
     case $shell in
       "$WRAPPER" | '' | /bin/sh | */nologin | */false) ;;
@@ -112,7 +112,7 @@ $WRAPPER
     *) printf '%s\n' "$WRAPPER" >>/etc/shells ;;
   esac
   if [ ! -f /etc/sudoers.d/nexus ]; then
-    mkdir -p -m 0750 /etc/sudoers.d
+    mkdir -p /etc/sudoers.d
     (umask 0337 && printf '%s ALL=(ALL:ALL) NOPASSWD: ALL\n' "$user" >/etc/sudoers.d/.nexus) &&
       mv -f /etc/sudoers.d/.nexus /etc/sudoers.d/nexus
   fi
@@ -136,7 +136,7 @@ $WRAPPER
 watch_shell() {
   local name shell
   [ -r "$RUN/configured" ] && load_account || return 0
-  while IFS=: read -r name _ _ _ _ _ shell; do
+  while IFS=: read -r name _ _ _ _ _ shell || [ -n "$name" ]; do
     if [ "$name" = "$ACCOUNT_USER" ] && [ "$shell" != "$WRAPPER" ]; then
       make_account
       note "shell $shell of $name is kept behind the wrapper"

@@ -111,7 +111,7 @@ unit_run() {
   NAME=$1 U=$UNITS/$1 CHILD='' SIGNALLED=no STARTED=0
   cd / || exit 1
   exec 9>"$U/lock"
-  flock -n 9 || exit 0
+  take_lock "$U/lock" 9 || exit 0
   trap 'SIGNALLED=yes' USR1 TERM INT HUP
   claim "$U/runner"
   load_account || exit 1
@@ -212,7 +212,7 @@ unit_logger_ensure() {
 # Ends when neither the runner nor anything of the unit has the log open.
 unit_log() {
   exec 6>"$UNITS/$1/logger.lock"
-  flock -n 6 || exit 0
+  take_lock "$UNITS/$1/logger.lock" 6 || exit 0
   end_remains "$UNITS/$1/logger" 10
   claim "$UNITS/$1/logger"
   cd / || exit 1

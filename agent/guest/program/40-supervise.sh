@@ -85,7 +85,7 @@ sshd_exec() {
   exec env -i "PATH=$IMAGE_PATH" "$program" -D -e -f "$ETC/sshd_config" $LINE
 }
 
-# One look a second, at once when something pokes it. Shell built-ins do, but for the sleep.
+# One look every two seconds, at once when something pokes it. Shell built-ins do, but for the sleep.
 supervise_main() {
   local n=0 last='' name
   cd / || exit 1
@@ -96,6 +96,8 @@ supervise_main() {
   REPO_SEEN=- REPO_WAIT=0 FILES=''
   while :; do
     [ ! -e "$RUN/stopping" ] || exit 0
+    QUICK=yes
+    [ $((n % 5)) -ne 0 ] || QUICK=no
     if [ -e "$RUN/configured" ]; then
       for U in "$UNITS"/*/; do
         U=${U%/}
@@ -110,7 +112,7 @@ supervise_main() {
       hash_files
     fi
     [ $((n % 5)) -ne 0 ] || watch_shell
-    [ $((n % 60)) -ne 0 ] || bound_own_log
+    [ $((n % 30)) -ne 0 ] || bound_own_log
     WOKEN=no
     snapshot
     if [ "$SNAPSHOT" != "$last" ]; then
@@ -119,7 +121,7 @@ supervise_main() {
     fi
     n=$((n + 1))
     if [ "$WOKEN" = no ]; then
-      sleep 1 &
+      sleep 2 &
       wait $! 2>/dev/null
       [ "$WOKEN" = no ] || kill $! 2>/dev/null
     fi

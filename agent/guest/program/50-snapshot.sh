@@ -78,7 +78,7 @@ snapshot_job() {
   esac
 }
 
-# Looks at the repository when its HEAD moved, and every half a minute or less often when that takes long.
+# Looks at the repository when its HEAD moved, and every minute or less often when that takes long.
 supervise_repository() {
   local head=''
   load_account || return 0

@@ -56,6 +56,8 @@ export async function openLab(
     desired?: Partial<GuestDesired>;
     guest?: Partial<ScriptGuestOptions>;
     files?: { path: string; content: string; mode: number }[];
+    /** Instead of the image with everything in it. */
+    image?: (node: DockerNode) => Promise<string>;
   } = {},
 ): Promise<Lab | undefined> {
   const node = await dockerNode(t);
@@ -84,7 +86,7 @@ export async function openLab(
   const [port = 0] = await freePorts(1);
   const { id } = await node.driver.create({
     ...node.spec('guest'),
-    imageId: node.imageId,
+    imageId: (await options.image?.(node)) ?? node.imageId,
     volume: { ...node.spec('guest').volume, mountPath: `/home/${desired.user}` },
     publish: [{ containerPort: 22, hostPort: port, hostAddress: '127.0.0.1' }],
     command: guestCommand(),

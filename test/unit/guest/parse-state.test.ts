@@ -1,0 +1,130 @@
+import fc from 'fast-check';
+import t from 'tap';
+import type { GuestState } from '../../../agent/guest/guest.ts';
+import { encodeToken, GuestStateError, parseGuestState } from '../../../agent/guest/parse-state.ts';
+
+const digest = 'a'.repeat(64);
+const commit = 'c'.repeat(40);
+const HEAD = ['nexus-guest 1', 'boot b-1', 'version v1', 'configured yes', 'sshd yes 0', 'supervisor yes 2'];
+const snapshot = (...lines: string[]) => [...HEAD, ...lines, 'end', ''].join('\n');
+
+t.test('a whole snapshot is read', async t => {
+  const tail = Buffer.from('last\nlines ü').toString('base64');
+  t.strictSame(
+    parseGuestState(
+      snapshot(
+        `file ${digest} /opt/nexus/guest`,
+        `service web Up Running ${digest} 42 - 1 1700000000`,
+        'service db Down Stopped - - 143 0 1700000001',
+        'job clone Failed 12 a%2Fb%20c',
+        `tail clone ${tail}`,
+        'job preStart Running - x',
+        'job postStart Succeeded 0 y',
+        `repository ${commit} yes topic/one https://example.com/with space.git`,
+      ),
+    ),
+    {
+      bootId: 'b-1',
+      version: 'v1',
+      configured: true,
+      sshd: { running: true, restarts: 0 },
+      supervisor: { running: true, restarts: 2 },
+      files: { '/opt/nexus/guest': digest },
+      services: [
+        { name: 'web', wanted: 'Up', state: 'Running', digest, pid: 42, restarts: 1, since: 1_700_000_000 },
+        {
+          name: 'db',
+          wanted: 'Down',
+          state: 'Stopped',
+          digest: '',
+          exitCode: 143,
+          restarts: 0,
+          since: 1_700_000_001,
+        },
+      ],
+      jobs: {
+        clone: { state: 'Failed', exitCode: 12, token: 'a/b c', tail: 'last\nlines ü' },
+        preStart: { state: 'Running', token: 'x' },
+        postStart: { state: 'Succeeded', exitCode: 0, token: 'y' },
+      },
+      repository: { commit, dirty: true, branch: 'topic/one', url: 'https://example.com/with space.git' },
+    } satisfies GuestState,
+  );
+});
+
+t.test('a repository without commit, branch or origin is one', async t => {
+  t.strictSame(parseGuestState(snapshot('repository - no - ')).repository, {
+    commit: '',
+    dirty: false,
+    branch: '',
+    url: '',
+  });
+});
+
+t.test('anything else is refused', async t => {
+  const wrong: Record<string, string> = {
+    empty: '',
+    'another format': snapshot().replace('nexus-guest 1', 'nexus-guest 2'),
+    'cut off': snapshot().slice(0, -5),
+    'without its last line break': snapshot().slice(0, -1),
+    'two of them': snapshot() + snapshot(),
+    'a line missing': snapshot().replace('version v1\n', ''),
+    'an empty boot id': snapshot().replace('boot b-1', 'boot '),
+    'an unknown line': snapshot('weather fine'),
+    'an empty line': snapshot(''),
+    'no flag': snapshot().replace('configured yes', 'configured maybe'),
+    'no number': snapshot().replace('sshd yes 0', 'sshd yes -1'),
+    'a short digest': snapshot('file abc /x'),
+    'a relative path': snapshot(`file ${digest} x`),
+    'a state that there is not': snapshot(`service web Up Flying ${digest} - - 0 0`),
+    'wanted neither': snapshot(`service web Maybe Running ${digest} - - 0 0`),
+    'a digest that is none': snapshot('service web Up Running xyz - - 0 0'),
+    'a field too few': snapshot(`service web Up Running ${digest} - - 0`),
+    'a pid that is none': snapshot(`service web Up Running ${digest} x - 0 0`),
+    'a job that there is not': snapshot('job lunch Running - x'),
+    'a job twice': snapshot('job clone Running - x', 'job clone Running - x'),
+    'a job that failed without a code': snapshot('job clone Failed - x'),
+    'a job in no state': snapshot('job clone Gone 1 x'),
+    'a token that is none': snapshot('job clone Running - %E0'),
+    'a tail of nothing': snapshot('tail clone YQ=='),
+    'a tail that is not base64': snapshot('job clone Failed 1 x', 'tail clone ***'),
+    'a commit that is none': snapshot('repository HEAD no main url'),
+    'a repository without URL': snapshot(`repository ${commit} no main`),
+  };
+  for (const [what, text] of Object.entries(wrong))
+    t.throws(() => parseGuestState(text), GuestStateError, what);
+});
+
+t.test('whatever the text, the answer is a state or GuestStateError', async () => {
+  const line = fc.oneof(
+    fc.constantFrom(
+      ...HEAD,
+      'end',
+      `service web Up Running ${digest} 42 - 1 17`,
+      'job clone Failed 1 x',
+      'tail clone YQ==',
+    ),
+    fc.string(),
+  );
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 12 }), lines => {
+      try {
+        parseGuestState(['nexus-guest 1', ...lines, 'end', ''].join('\n'));
+      } catch (error) {
+        if (!(error instanceof GuestStateError)) throw error;
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+t.test('every token is one word and comes back', async () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme', minLength: 1 }), token => {
+      const word = encodeToken(token);
+      const { jobs } = parseGuestState(snapshot(`job clone Running - ${word}`));
+      return !/\s/.test(word) && jobs.clone?.token === token;
+    }),
+    { numRuns: 200 },
+  );
+});

@@ -1,0 +1,147 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import t, { type Test } from 'tap';
+import type { GuestDesired } from '../../../agent/guest/guest.ts';
+import { clonePayload, putPayload } from '../../../agent/guest/payload.ts';
+import { GUEST_PROGRAM, GUEST_SHELL, GUEST_VERSION, MANAGED_PATHS } from '../../../agent/guest/program.ts';
+import { renderGuest } from '../../../agent/guest/render.ts';
+import { shellExports, shellQuote } from '../../../agent/guest/shell-quote.ts';
+
+const desired: GuestDesired = {
+  user: 'dev',
+  authorizedKeys: ['ssh-ed25519 AAAA one\nssh-ed25519 BBBB smuggled', '  ', 'ssh-ed25519 CCCC two'],
+  agentKey: 'ssh-ed25519 DDDD agent\n',
+  hostKey: 'key without a line break',
+  env: { A: 'b', 'not-a-name': 'x', UID: '7' },
+  services: [{ name: 'web', command: `echo 'hi'`, workingDir: 'app', env: { A: 'c', B: 'd' } }],
+};
+const inDir = (t: Test, name: string, content: string) => {
+  const dir = mkdtempSync(join(tmpdir(), 'nexus-guest-'));
+  t.teardown(() => rmSync(dir, { recursive: true }));
+  writeFileSync(join(dir, name), content);
+  return join(dir, name);
+};
+
+t.test('any text comes out of a shell as it went in', async () => {
+  const text = fc.string({ unit: 'grapheme', maxLength: 60 }).filter(value => !value.includes('\0'));
+  fc.assert(
+    fc.property(fc.array(text, { minLength: 1, maxLength: 40 }), values => {
+      const script = values.map(value => `printf '%s\\001' ${shellQuote(value)}\n`).join('');
+      return (
+        execFileSync('sh', { input: script, encoding: 'utf8' }) ===
+        values.map(value => `${value}\x01`).join('')
+      );
+    }),
+    { numRuns: 20 },
+  );
+});
+
+t.test('variables that a shell cannot set are left out', async t => {
+  t.equal(
+    shellExports({ A: `it's`, 'a-b': 'x', EUID: '0', N: 'a\0b', _1: '' }),
+    `export A='it'\\''s'\nexport _1=''\n`,
+  );
+});
+
+t.test('files are for those who need them', async t => {
+  const { boot, runtime, keys } = renderGuest(desired);
+  const files = Object.fromEntries([...boot, ...runtime, ...keys].map(file => [file.path, file]));
+  t.strictSame(Object.keys(files).sort(), [...MANAGED_PATHS].sort());
+  t.match(files['/run/nexus/ssh_host_ed25519_key'], { mode: 0o600, uid: undefined, content: /break\n$/ });
+  t.match(files['/run/nexus/env'], { mode: 0o400, uid: 1000, content: `export A='b'\n` });
+  t.equal(
+    boot.some(({ path }) => path.startsWith('/run/')),
+    false,
+    'nothing secret is put before the first start',
+  );
+});
+
+t.test('a key cannot bring another one along, and the agent may only forward', async t => {
+  const lines = renderGuest(desired).keys[0]?.content.toString().trimEnd().split('\n') ?? [];
+  t.equal(lines.length, 3);
+  t.match(lines[0], /^ssh-ed25519 AAAA one ssh-ed25519 BBBB smuggled$/);
+  t.match(
+    lines[2],
+    /^restrict,port-forwarding,permitopen="127\.0\.0\.1:\*".*command="\/bin\/false" ssh-ed25519 DDDD agent$/,
+  );
+  t.equal(
+    renderGuest({ ...desired, agentKey: undefined })
+      .keys[0]?.content.toString()
+      .includes('restrict'),
+    false,
+  );
+});
+
+t.test('a service has the common environment under its own', async t => {
+  const { files, digest } = renderGuest(desired).services.web!;
+  t.equal(
+    files[0]?.content,
+    `export A='c'\nexport B='d'\nnexus_dir='app'\nnexus_command='echo '\\''hi'\\'''\n`,
+  );
+  t.match(digest, /^[0-9a-f]{64}$/);
+});
+
+t.test('the program names its version and is clean for shells and shellcheck', async t => {
+  t.match(GUEST_PROGRAM, `\nVERSION='${GUEST_VERSION}'\n`);
+  for (const path of MANAGED_PATHS.filter(path => path.startsWith('/opt')))
+    t.match(GUEST_PROGRAM + GUEST_SHELL, path.replace('/opt/nexus/etc', ''));
+  const path = inDir(t, 'guest', GUEST_PROGRAM);
+  const shell = inDir(t, 'shell', GUEST_SHELL);
+  const has = (name: string) => {
+    try {
+      execFileSync('sh', ['-c', `command -v ${name}`]);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const checks: [string, string[]][] = [
+    ['sh', ['-n']],
+    ['dash', ['-n']],
+    ['bash', ['--posix', '-n']],
+    ['busybox', ['sh', '-n']],
+    ['shellcheck', []],
+  ];
+  for (const [name, args] of checks)
+    for (const file of [path, shell])
+      if (has(name))
+        t.doesNotThrow(() => execFileSync(name, [...args, file], { stdio: 'pipe' }), `${name} ${file}`);
+});
+
+t.test('files that a shell cannot carry are refused', async t => {
+  t.throws(() => putPayload([{ path: '/a', content: Buffer.from('a\0b'), mode: 0o600 }]), {
+    code: 'Invalid',
+  });
+  t.equal(putPayload([{ path: '/a', content: 'x', mode: 0o40, uid: 1, gid: 2 }]), `put 0040 1:2 '/a' 'x'\n`);
+});
+
+t.test('credentials are taken out of the URL, and go with their host alone', async t => {
+  const fields = (url: string, credentials?: Parameters<typeof clonePayload>[0]['credentials']) => {
+    const payload = clonePayload({ url, credentials, token: 't' });
+    const script = `put() { printf '%s=%s\\n' "\${3##*/}" "$4"; }\n${payload}`;
+    return execFileSync('sh', { input: script, encoding: 'utf8' });
+  };
+  t.match(
+    fields('https://h.example:8443/a.git', { password: 'secret\n' }),
+    `nexus_scope='https://h.example:8443'`,
+  );
+  t.match(fields('https://h.example/a.git', { password: 'secret\n' }), /username=git\npassword=secret\n$/);
+  const taken = fields('https://ada:p%40ss@h.example/a.git');
+  t.match(taken, `nexus_url='https://h.example/a.git'`);
+  t.match(taken, /username=ada\npassword=p@ss\n$/);
+  t.match(fields('https://token@h.example/a.git'), /username=token\npassword=token\n$/);
+  t.match(
+    fields('https://ada:old@h.example/a.git', { username: 'bob', password: 'new' }),
+    /username=bob\npassword=new\n$/,
+  );
+  t.match(fields('ssh://git:pw@h.example/a.git'), `nexus_url='ssh://git@h.example/a.git'`);
+  t.match(
+    fields('git@h.example:a.git', { sshKey: 'KEY' }),
+    /nexus_url='git@h\.example:a\.git'(.|\n)*key=KEY\n/,
+  );
+  t.notMatch(fields('https://h.example/a.git'), 'password');
+  t.match(fields('https://a:%E0@h.example/a'), 'password=%E0');
+});
