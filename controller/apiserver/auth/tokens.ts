@@ -8,6 +8,8 @@ import { type Authenticator, bearerToken, GROUP_AUTHENTICATED, type Identity } f
 
 /** Outside the keys of every resource, so that no request can read it. */
 const PREFIX = '/internal.nexus.dev/tokens//';
+/** Tokens kept in memory, so that one in use is hashed once. */
+const MAX_VERIFIED = 1000;
 const TOKEN = /^nexus_([a-z0-9]{16})_([A-Za-z0-9_-]{43})$/;
 
 interface TokenRecord extends KubeObject {
@@ -52,8 +54,8 @@ export interface TokenInfo {
 export class Tokens implements Authenticator {
   readonly #store: Store;
   readonly #clock: Clock;
-  /** Identities by entry, so that a token's identity is built once. */
-  readonly #identities = new WeakMap<Entry, Identity>();
+  /** Tokens found to be right, in the order of their first use, with the entry they were checked against. */
+  readonly #verified = new Map<string, { entry: Entry; identity: Identity }>();
 
   constructor(store: Store, clock: Clock) {
     this.#store = store;
@@ -90,12 +92,17 @@ export class Tokens implements Authenticator {
     if (!match) return undefined;
     const entry = this.#store.get(PREFIX + match[1]);
     const record = entry?.object as TokenRecord | undefined;
+    const known = this.#verified.get(token);
+    const { expires } = record?.spec ?? {};
+    const expired = expires !== undefined && Date.parse(expires) <= this.#clock.now();
+    if (known && known.entry === entry && !expired) return known.identity;
     const wanted = record ? Buffer.from(record.spec.hash, 'hex') : Buffer.alloc(32);
     const matches = timingSafeEqual(hashOf(match[2]!), wanted);
-    if (!entry || !record || !matches) return undefined;
-    const { expires } = record.spec;
-    if (expires !== undefined && Date.parse(expires) <= this.#clock.now()) return undefined;
-    return this.#identityOf(entry, record);
+    if (!entry || !record || !matches || expired) {
+      this.#verified.delete(token);
+      return undefined;
+    }
+    return this.#remember(token, entry, record);
   }
 
   /** Whether there was such a token. */
@@ -129,18 +136,16 @@ export class Tokens implements Authenticator {
     return identity;
   }
 
-  #identityOf(entry: Entry, { spec }: TokenRecord): Identity {
-    let identity = this.#identities.get(entry);
-    if (!identity) {
-      const groups = [...new Set([...spec.groups, GROUP_AUTHENTICATED])];
-      identity = Object.freeze({
-        name: spec.user,
-        groups,
-        ...(spec.uid !== undefined && { uid: spec.uid }),
-        ...(spec.extra && { extra: spec.extra }),
-      });
-      this.#identities.set(entry, identity);
-    }
+  #remember(token: string, entry: Entry, { spec }: TokenRecord): Identity {
+    const identity: Identity = Object.freeze({
+      name: spec.user,
+      groups: [...new Set([...spec.groups, GROUP_AUTHENTICATED])],
+      ...(spec.uid !== undefined && { uid: spec.uid }),
+      ...(spec.extra && { extra: spec.extra }),
+    });
+    const [oldest] = this.#verified.keys();
+    if (this.#verified.size >= MAX_VERIFIED && oldest !== undefined) this.#verified.delete(oldest);
+    this.#verified.set(token, { entry, identity });
     return identity;
   }
 }

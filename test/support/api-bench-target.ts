@@ -1,0 +1,95 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { Agent, type RequestOptions, request } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { KubeConfig } from '@kubernetes/client-node';
+
+/** An API server to measure, and how to reach it. */
+export interface Target {
+  readonly server: string;
+  readonly tls: Pick<RequestOptions, 'ca' | 'cert' | 'key' | 'rejectUnauthorized'>;
+  readonly headers: Record<string, string>;
+  close(): Promise<void>;
+}
+
+/** Our own server over the durable store, in a process and a folder of its own. */
+export async function ownTarget(args: string[] = []): Promise<Target> {
+  const folder = mkdtempSync(join(tmpdir(), 'nexus-bench-api-'));
+  const script = fileURLToPath(new URL('./api-bench-server.ts', import.meta.url));
+  const child = spawn(process.execPath, [...args, script, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = once(child, 'exit');
+  const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
+  const { server, ca, token } = JSON.parse(line) as { server: string; ca: string; token: string };
+  return {
+    server,
+    tls: { ca },
+    headers: { authorization: `Bearer ${token}` },
+    async close() {
+      child.kill('SIGTERM');
+      await exited;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The server of a kubeconfig's current context. Its definitions must be installed. */
+export async function otherTarget(kubeconfig: string): Promise<Target> {
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfig);
+  const options: RequestOptions = {};
+  await config.applyToHTTPSOptions(options);
+  const { ca, cert, key, rejectUnauthorized, headers } = options;
+  const server = config.getCurrentCluster()?.server;
+  if (!server) throw new Error(`${kubeconfig} has no current context with a server`);
+  return {
+    server,
+    tls: { ca, cert, key, rejectUnauthorized },
+    headers: (headers ?? {}) as Record<string, string>,
+    async close() {},
+  };
+}
+
+/** One client with one connection, kept open. */
+export class BenchClient {
+  readonly target: Target;
+  readonly #agent: Agent;
+
+  constructor(target: Target) {
+    this.target = target;
+    this.#agent = new Agent({ keepAlive: true, maxSockets: 1, ...target.tls });
+  }
+
+  /** The text of the answer. Throws when it is not 2xx. */
+  async call(method: string, path: string, body?: object, type = 'application/json'): Promise<string> {
+    const response = await this.open(method, path, body, type);
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+    const text = Buffer.concat(chunks).toString();
+    if ((response.statusCode ?? 500) >= 300)
+      throw new Error(`${method} ${path}: ${response.statusCode} ${text}`);
+    return text;
+  }
+
+  open(method: string, path: string, body?: object, type = 'application/json'): Promise<IncomingMessage> {
+    const payload = body && JSON.stringify(body);
+    return new Promise((resolve, reject) => {
+      const headers: Record<string, string> = { ...this.target.headers };
+      if (payload) {
+        headers['content-type'] = type;
+        headers['content-length'] = String(Buffer.byteLength(payload));
+      }
+      const call = request(`${this.target.server}${path}`, { method, agent: this.#agent, headers }, resolve);
+      call.once('error', reject);
+      call.end(payload);
+    });
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}
