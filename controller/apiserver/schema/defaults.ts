@@ -43,9 +43,9 @@ export function compileDefault(schema: JsonSchema, skip: ReadonlySet<string> = n
 function compileField(name: string, schema: JsonSchema): Field {
   const value = schema.default;
   const make =
-    value === undefined
+    value === undefined || value === null
       ? undefined
-      : typeof value === 'object' && value !== null
+      : typeof value === 'object'
         ? () => structuredClone(value)
         : () => value;
   return { name, nullable: schema.nullable === true, make, inner: compileDefault(schema) };

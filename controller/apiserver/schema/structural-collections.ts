@@ -14,11 +14,13 @@ export function checkCollections(schema: JsonSchema, at: At, found: Cause[]): vo
 
 function checkAdditional({ additionalProperties, properties }: JsonSchema, at: At, found: Cause[]): void {
   if (additionalProperties === undefined || additionalProperties === true) return;
-  const field = at('additionalProperties');
   if (Object.keys(properties ?? {}).length > 0)
-    found.push(causes.forbidden(field, 'additionalProperties and properties are mutual exclusive'));
-  else if (additionalProperties === false)
-    found.push(causes.forbidden(field, 'additionalProperties cannot be set to false'));
+    found.push(
+      causes.forbidden(
+        at('additionalProperties'),
+        'additionalProperties and properties are mutual exclusive',
+      ),
+    );
 }
 
 function mustBe(type: string, schema: JsonSchema, { at, keyword }: { at: At; keyword: string }): Cause[] {

@@ -39,7 +39,7 @@ export function checkDefaults(schema: JsonSchema, path: Segment[]): Cause[] {
   }
   if (found.length > 0) return found;
   for (const [node, at] of nodes(schema, path, false))
-    if (node.default !== undefined) found.push(...checkDefault(node, [...at, 'default']));
+    if ((node.default ?? null) !== null) found.push(...checkDefault(node, [...at, 'default']));
   return found;
 }
 
@@ -114,14 +114,13 @@ function checkRule(rule: ValidationRule, schema: JsonSchema, place: Place, { com
     found.push(causes.required(at('rule'), 'rule is not specified'));
     return;
   }
-  if (message !== undefined && message.trim() === '')
+  if (message && message.trim() === '')
     found.push(causes.invalid(at('message'), message, 'must be non-empty if specified'));
   else if (message?.trim().includes('\n'))
     found.push(causes.invalid(at('message'), message, 'must not contain line breaks'));
   else if (!message && rule.rule.trim().includes('\n'))
     found.push(causes.required(at('message'), 'message must be specified if rule contains line breaks'));
-  if (reason !== undefined && !REASONS.includes(reason))
-    found.push(causes.notSupported(at('reason'), reason, REASONS));
+  if (reason && !REASONS.includes(reason)) found.push(causes.notSupported(at('reason'), reason, REASONS));
   const attempt = (name: string, value: string, test: () => void) => {
     try {
       test();
@@ -129,9 +128,9 @@ function checkRule(rule: ValidationRule, schema: JsonSchema, place: Place, { com
       found.push(causes.invalid(at(name), value, (error as Error).message));
     }
   };
-  if (fieldPath !== undefined) attempt('fieldPath', fieldPath, () => parseFieldPath(fieldPath, schema));
+  if (fieldPath) attempt('fieldPath', fieldPath, () => parseFieldPath(fieldPath, schema));
   const optional = rule.optionalOldSelf === true;
-  if (messageExpression !== undefined)
+  if (messageExpression)
     attempt('messageExpression', messageExpression, () => {
       compiler.compile(messageExpression, 'string', optional);
     });

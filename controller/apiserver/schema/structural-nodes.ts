@@ -56,7 +56,7 @@ function checkNode(schema: JsonSchema, path: Segment[], level: Level, found: Cau
         'uniqueItems cannot be set to true since the runtime complexity becomes quadratic',
       ),
     );
-  checkLogic(schema, schema, { path, structure: path, found });
+  checkLogic(schema, schema, { path, structure: path, complete: level === 'root', found });
   if (schema.items) checkNode(schema.items, [...path, 'items'], 'item', found);
   for (const [name, child] of Object.entries(schema.properties ?? {}))
     checkNode(child, [...path, 'properties', { key: name }], 'field', found);
@@ -90,10 +90,6 @@ function checkExtensions(schema: JsonSchema, at: At, found: Cause[]): void {
   for (const name of ['x-kubernetes-preserve-unknown-fields', 'x-kubernetes-embedded-resource'] as const)
     if (schema[name])
       found.push(causes.invalid(at(name), true, 'must be false if x-kubernetes-int-or-string is true'));
-  if (schema.type)
-    found.push(
-      causes.invalid(at('type'), schema.type, 'must be empty if x-kubernetes-int-or-string is true'),
-    );
 }
 
 /** What a whole resource, at the root or embedded, may say of its apiVersion, kind and metadata. */
@@ -129,7 +125,7 @@ function checkResource(schema: JsonSchema, level: Level, at: At, found: Cause[])
     );
   if (level !== 'root') return;
   for (const name of TYPE_META)
-    if (properties[name]?.default !== undefined)
+    if ((properties[name]?.default ?? null) !== null)
       found.push(
         causes.forbidden(at('properties', { key: name }, 'default'), `must not be set in top-level ${name}`),
       );
@@ -154,31 +150,26 @@ interface Logic {
   path: Segment[];
   /** Where the same value is in the structure. */
   structure: Segment[];
+  /** Whether what logic speaks of must be in the structure; Kubernetes asks that of the root's logic alone. */
+  complete: boolean;
   found: Cause[];
 }
 
 /** Checks the branches of `schema`, which speak of the value that `structure` gives a type. */
-function checkLogic(
-  schema: JsonSchema,
-  structure: JsonSchema,
-  { path, structure: base, found }: Logic,
-): void {
-  const intOrString = structure['x-kubernetes-int-or-string'] === true;
+function checkLogic(schema: JsonSchema, structure: JsonSchema | undefined, logic: Logic): void {
+  const intOrString = structure?.['x-kubernetes-int-or-string'] === true;
   for (const keyword of ['allOf', 'anyOf', 'oneOf'] as const) {
     const branches = schema[keyword] ?? [];
     if (intOrString && keyword === 'anyOf' && jsonEqual(branches, INT_OR_STRING)) continue;
     branches.forEach((branch, i) => {
-      checkBranch(branch, structure, { path: [...path, keyword, i], structure: base, found });
+      checkBranch(branch, structure, { ...logic, path: [...logic.path, keyword, i] });
     });
   }
-  if (schema.not) checkBranch(schema.not, structure, { path: [...path, 'not'], structure: base, found });
+  if (schema.not) checkBranch(schema.not, structure, { ...logic, path: [...logic.path, 'not'] });
 }
 
-function checkBranch(
-  branch: JsonSchema,
-  structure: JsonSchema | undefined,
-  { path, structure: base, found }: Logic,
-): void {
+function checkBranch(branch: JsonSchema, structure: JsonSchema | undefined, logic: Logic): void {
+  const { path, structure: base, complete, found } = logic;
   const at = (...segments: Segment[]) => renderPath([...path, ...segments]);
   for (const [keyword, how] of NOT_IN_LOGIC) {
     const value = branch[keyword];
@@ -186,25 +177,18 @@ function checkBranch(
       value === undefined || value === false || value === '' || (Array.isArray(value) && value.length === 0);
     if (!nothing) found.push(causes.forbidden(at(keyword), how));
   }
-  if (!structure) {
+  if (branch.properties?.metadata)
+    found.push(
+      causes.forbidden(at('properties', { key: 'metadata' }), 'must not be specified in a nested context'),
+    );
+  if (complete && !structure) {
     found.push(causes.required(renderPath(base), `because it is defined in ${renderPath(path)}`));
     return;
   }
-  checkLogic(branch, structure, { path, structure: base, found });
-  if (branch.items)
-    checkBranch(branch.items, structure.items, {
-      path: [...path, 'items'],
-      structure: [...base, 'items'],
-      found,
-    });
-  for (const [name, child] of Object.entries(branch.properties ?? {})) {
-    const below: Segment[] = ['properties', { key: name }];
-    if (name === 'metadata')
-      found.push(causes.forbidden(at(...below), 'must not be specified in a nested context'));
-    checkBranch(child, structure.properties?.[name], {
-      path: [...path, ...below],
-      structure: [...base, ...below],
-      found,
-    });
-  }
+  checkLogic(branch, structure, logic);
+  const below = (child: JsonSchema, part: JsonSchema | undefined, segments: Segment[]) =>
+    checkBranch(child, part, { ...logic, path: [...path, ...segments], structure: [...base, ...segments] });
+  if (branch.items) below(branch.items, structure?.items, ['items']);
+  for (const [name, child] of Object.entries(branch.properties ?? {}))
+    below(child, structure?.properties?.[name], ['properties', { key: name }]);
 }

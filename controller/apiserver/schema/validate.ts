@@ -153,7 +153,7 @@ function* compileString(schema: JsonSchema): Iterable<Validate> {
 
 function* compileEnum(schema: JsonSchema): Iterable<Validate> {
   const allowed = schema.enum;
-  if (!allowed) return;
+  if (!allowed?.length) return;
   const scalars = new Set(allowed);
   yield (value, found) => {
     if (scalars.has(value) || (typeof value === 'object' && allowed.some(item => jsonEqual(item, value))))

@@ -37,29 +37,32 @@ function baseEnvironment(): Environment {
 
 /** Compiles expressions about the values of one schema. */
 export class ExpressionCompiler {
+  readonly #schema: JsonSchema;
+  readonly #resource: boolean;
   readonly #dynamic: Environment;
-  readonly #typed: Environment;
+  #typed: { readonly plain: Environment; readonly optional: Environment } | undefined;
 
   constructor(schema: JsonSchema, resource: boolean) {
+    this.#schema = schema;
+    this.#resource = resource;
     this.#dynamic = baseEnvironment()
       .clone()
       .registerVariable('self', 'dyn')
       .registerVariable('oldSelf', 'dyn');
-    this.#typed = baseEnvironment().clone();
-    const type = declareType(this.#typed, schema, resource);
-    this.#typed.registerVariable('self', type);
-    this.#typed.registerVariable('oldSelf', type);
   }
 
   /** Throws an Error whose message is one line when the expression does not compile or gives another type. */
   compile(text: string, type: 'bool' | 'string', optionalOldSelf = false): Expression {
-    if (!optionalOldSelf) this.#checkFields(text);
-    const program = this.#dynamic.parse(text);
-    const usesOldSelf = instrument(program.ast as unknown as AstNode);
-    const checked = program.check();
+    // Types are checked with the schema's; evaluation goes by the values' own, which needs no wrapping of objects.
+    this.#typed ??= this.#declare();
+    const typed = this.#typed[optionalOldSelf ? 'optional' : 'plain'].parse(text);
+    checkInsideHas(typed.ast as unknown as AstNode);
+    const checked = typed.check();
     if (!checked.valid) throw new Error(oneLine(checked.error));
     if (checked.type !== type && checked.type !== 'dyn')
       throw new Error(`must evaluate to ${type}, not ${checked.type}`);
+    const program = this.#dynamic.parse(text);
+    const usesOldSelf = instrument(program.ast as unknown as AstNode);
     return {
       usesOldSelf,
       evaluate(self, oldSelf, budget) {
@@ -77,21 +80,18 @@ export class ExpressionCompiler {
     };
   }
 
-  /** Refuses fields that the schema does not have; other complaints of the static types are left to evaluation. */
-  #checkFields(text: string): void {
-    const { valid, error } = this.#typed.check(text);
-    if (valid || !error) return;
-    if (['no_such_key', 'unknown_variable'].includes(error.code) || error.name === 'ParseError')
-      throw new Error(
-        error.code === 'no_such_key'
-          ? oneLine(error).replace('No such key:', 'undefined field')
-          : oneLine(error),
-      );
+  #declare() {
+    const plain = baseEnvironment().clone();
+    const type = declareType(plain, this.#schema, this.#resource);
+    plain.registerVariable('self', type);
+    const optional = plain.clone().registerVariable('oldSelf', `optional<${type}>`);
+    return { plain: plain.clone().registerVariable('oldSelf', type), optional };
   }
 }
 
 function oneLine(error: { summary?: string; message: string } | undefined): string {
-  return (error?.summary ?? error?.message ?? 'does not compile').split('\n')[0] ?? '';
+  const line = (error?.summary ?? error?.message ?? 'does not compile').split('\n')[0] ?? '';
+  return line.replace(/^No such key:/, 'undefined field');
 }
 
 /** The budget of the evaluation that runs; evaluations do not wait, so there is only one. */
@@ -107,27 +107,52 @@ interface AstNode {
 
 const COUNTED = new Set(['+', 'call', 'rcall', 'list', 'map']);
 
+/** Every node of an expression, also those that macros hold. */
+function* nodesOf(root: unknown, seen = new Set<object>()): Generator<AstNode> {
+  if (typeof root !== 'object' || root === null || seen.has(root)) return;
+  seen.add(root);
+  if (!isNode(root)) {
+    for (const part of Object.values(root)) yield* nodesOf(part, seen);
+    return;
+  }
+  yield root;
+  yield* nodesOf(root.args, seen);
+  yield* nodesOf(root.meta.alternate, seen);
+  yield* nodesOf(root.meta.macro, seen);
+}
+
+/** The library lets pass any field inside has(); a misspelt one would never be there. */
+function checkInsideHas(root: AstNode): void {
+  for (const { op, args, meta } of nodesOf(root)) {
+    const macro = meta.macro as HasMacro | undefined;
+    if (op !== 'call' || !macro || !Array.isArray(args) || args[0] !== 'has') continue;
+    const inner = macro.typeCheck;
+    macro.typeCheck = (checker, self, context) => {
+      checker.check(self.args[0], context);
+      return inner(checker, self, context);
+    };
+  }
+}
+
+interface HasMacro {
+  args: unknown[];
+  typeCheck(
+    checker: { check(node: unknown, context: unknown): unknown },
+    macro: HasMacro,
+    context: unknown,
+  ): unknown;
+}
+
 /** Makes every turn of a loop and every call of a function cost; tells whether `oldSelf` occurs. */
 function instrument(root: AstNode): boolean {
   let usesOldSelf = false;
-  const seen = new Set<object>();
-  const visit = (value: unknown): void => {
-    if (typeof value !== 'object' || value === null || seen.has(value)) return;
-    seen.add(value);
-    if (!isNode(value)) {
-      for (const part of Object.values(value)) visit(part);
-      return;
-    }
-    if (value.op === 'id' && value.args === 'oldSelf') usesOldSelf = true;
-    if (value.op === 'rcall' && Array.isArray(value.args) && value.args[0] === 'matches')
-      value.args[0] = LINEAR_MATCHES;
-    visit(value.args);
-    visit(value.meta.alternate);
-    visit(value.meta.macro);
-    if (value.op === 'comprehension') charge((value.args as { step: AstNode }).step, () => 1);
-    else if (COUNTED.has(value.op) && !value.meta.alternate && !value.meta.macro) charge(value, costOf);
-  };
-  visit(root);
+  for (const node of nodesOf(root)) {
+    const { op, args, meta } = node;
+    if (op === 'id' && args === 'oldSelf') usesOldSelf = true;
+    if (op === 'rcall' && Array.isArray(args) && args[0] === 'matches') args[0] = LINEAR_MATCHES;
+    if (op === 'comprehension') charge((args as { step: AstNode }).step, () => 1);
+    else if (COUNTED.has(op) && !meta.alternate && !meta.macro) charge(node, costOf);
+  }
   return usesOldSelf;
 }
 

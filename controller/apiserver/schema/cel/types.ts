@@ -47,6 +47,8 @@ export function declareType(env: Environment, schema: JsonSchema, resource = fal
   const declareFields = (fields: Record<string, string>): string => {
     const name = `Object${count++}`;
     env.registerType(name, { fields });
+    // Only types are checked with this environment, nothing is evaluated.
+    env.registerOperator(`${name} == ${name}`, () => false);
     return name;
   };
   return declare(schema, resource);
