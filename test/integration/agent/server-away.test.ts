@@ -1,0 +1,115 @@
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { AgentLab, memoryNode } from '../../support/agent-lab.ts';
+import { until } from '../../support/until.ts';
+
+const services = [{ name: 'web', command: 'web', port: 3000, env: [{ name: 'TOKEN', secretKey: 'env.0' }] }];
+const values = { 'env.0': 'hunter2' };
+
+t.test('a node whose server is away goes on healing, secrets and all', async t => {
+  const lab = await AgentLab.open(t);
+  const node = memoryNode(lab);
+  node.start();
+  await lab.place('shop', { services }, values);
+  await lab.ready('shop');
+  lab.goAway();
+  const { id } = node.instance('shop');
+  node.engine.lose(id);
+  await until(
+    () => {
+      const [instance] = node.engine.instances.values();
+      return instance?.state === 'Running' && instance.id !== id
+        ? node.guest.inside(instance.id).services.get('web')?.state.state === 'Running'
+        : undefined;
+    },
+    { timeoutMs: 10_000, what: () => 'the service to run in another container' },
+  );
+  const before = (await lab.get('shop')).status?.container?.id;
+  t.equal(before, id, 'nobody could be told');
+  lab.comeBack();
+  await lab.untilPlacement('shop', 'the news', p => p.status?.container?.id === node.instance('shop').id);
+  await lab.ready('shop');
+});
+
+t.test('an agent that starts without its server goes on from its checkpoint', async t => {
+  const lab = await AgentLab.open(t);
+  const node = memoryNode(lab);
+  const home = t.testdir({});
+  const first = node.start({ home });
+  await lab.place('shop', { services }, values);
+  await lab.ready('shop');
+  await first.stop();
+  const path = join(home, 'agent', 'checkpoint.json');
+  t.equal((await stat(path)).mode & 0o777, 0o600);
+  t.notMatch(await readFile(path, 'utf8'), /hunter2|PRIVATE/, 'no secret is kept');
+
+  lab.goAway();
+  const { id } = node.instance('shop');
+  node.engine.kill(id);
+  node.engine.images.set('stranger', 'x');
+  node.start({ home });
+  await until(() => node.instance('shop').state === 'Running', {
+    timeoutMs: 10_000,
+    what: () => 'the container to run again',
+  });
+  t.equal(node.guest.inside(id).configured, false, 'its secrets are with the server');
+  await lab.edit('shop', spec => {
+    spec.services?.push({ name: 'more', command: 'more' });
+  });
+  lab.comeBack();
+  await lab.ready('shop', 30_000);
+  t.equal(node.instance('shop').id, id);
+  t.equal(node.guest.inside(id).services.size, 2);
+});
+
+t.test('nothing is an orphan before the server has told what there is', async t => {
+  const lab = await AgentLab.open(t);
+  const node = memoryNode(lab);
+  const home = t.testdir({});
+  const first = node.start({ home });
+  await lab.place('shop');
+  await lab.ready('shop');
+  await first.stop();
+  await writeFile(join(home, 'agent', 'checkpoint.json'), '{"version": 1, "placements":');
+  lab.goAway();
+  node.start({ home, resync: 1_000 });
+  // It has begun to look: the engine is being watched.
+  const lists = node.engine.calls.get('watch') ?? 0;
+  await until(() => (node.engine.calls.get('watch') ?? 0) > lists, {
+    timeoutMs: 5_000,
+    what: () => 'the agent to watch the engine',
+  });
+  t.equal(node.engine.instances.size, 1);
+  lab.comeBack();
+  await lab.ready('shop', 30_000);
+  t.equal(node.engine.instances.size, 1);
+  t.match(await readFile(join(home, 'agent', 'checkpoint.json.bad'), 'utf8'), 'placements');
+});
+
+t.test('what no placement asks for is removed, but for volumes that nobody can answer for', async t => {
+  const lab = await AgentLab.open(t);
+  const node = memoryNode(lab);
+  const home = t.testdir({});
+  const before = node.start({ home: t.testdir({ other: {} }) });
+  await lab.place('shop');
+  await lab.ready('shop');
+  await before.stop();
+  // Another installation: its server never heard of the workspace.
+  const other = await AgentLab.open(t);
+  const stranger = other.start({ home, drivers: [{ driver: node.driver, guest: node.guest }] });
+  await until(() => node.engine.instances.size === 0, { timeoutMs: 10_000, what: () => 'the orphan to go' });
+  t.equal(node.engine.volumes.size, 1, 'data of an installation that is not known');
+  await other.place('mine');
+  await other.ready('mine');
+  t.equal(node.engine.volumes.size, 2);
+  await other.admin.patch(
+    { group: 'nexus.dev', version: 'v1alpha1', kind: 'Placement', plural: 'placements', namespaced: true },
+    { namespace: other.namespace, name: 'mine.default' },
+    'merge',
+    { metadata: { finalizers: null } },
+  );
+  await other.delete('mine');
+  await until(() => node.engine.volumes.size === 1, { timeoutMs: 10_000, what: () => 'the volume to go' });
+  await stranger.stop();
+});
