@@ -42,7 +42,7 @@ function place(workspace: Workspace, ledger: NodeLedger): Decision | { problem: 
   if ('message' in scheduled)
     return {
       problem: {
-        reason: 'NoNodeFits',
+        reason: scheduled.lacksPorts ? 'PortsExhausted' : 'NoNodeFits',
         message: `${scheduled.message}. Make room, change the spec, or add a node; it is tried again by itself.`,
       },
     };

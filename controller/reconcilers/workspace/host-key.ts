@@ -13,13 +13,12 @@ export function hostKeySecretName(workspace: string): string {
 }
 
 /**
- * A new ed25519 host key: OpenSSH private key under `ssh_host_ed25519_key`, public one under `….pub`. It goes with its
- * workspace, and outlives every container of it.
+ * The host key's Secret, with a new ed25519 key: OpenSSH private key under `ssh_host_ed25519_key`, public one under
+ * `….pub`. It goes with its workspace, and outlives every container of it. `copy`, a private key in base64, is taken
+ * instead of a new one where it can be read.
  */
-export function newHostKeySecret(workspace: Workspace): Secret {
+export function newHostKeySecret(workspace: Workspace, copy?: string): Secret {
   const { name, namespace, uid } = workspace.metadata;
-  const { privateKey, publicKey } = generateSshKey();
-  const withLineEnd = (text: string) => Buffer.from(`${text.trim()}\n`, 'utf8').toString('base64');
   return {
     apiVersion: 'v1',
     kind: 'Secret',
@@ -32,8 +31,22 @@ export function newHostKeySecret(workspace: Workspace): Secret {
       ],
     },
     type: 'Opaque',
-    data: { [SECRET_HOST_KEY]: withLineEnd(privateKey), [PUBLIC_KEY]: withLineEnd(publicKey) },
+    data: copyData(copy) ?? newData(),
   };
+}
+
+const encode = (text: string) => Buffer.from(`${text.trim()}\n`, 'utf8').toString('base64');
+
+function newData(): Record<string, string> {
+  const { privateKey, publicKey } = generateSshKey();
+  return { [SECRET_HOST_KEY]: encode(privateKey), [PUBLIC_KEY]: encode(publicKey) };
+}
+
+function copyData(privateData: string | undefined): Record<string, string> | undefined {
+  const publicKey = privateData === undefined ? undefined : publicKeyOf(privateData);
+  return publicKey && privateData
+    ? { [SECRET_HOST_KEY]: privateData, [PUBLIC_KEY]: encode(publicKey) }
+    : undefined;
 }
 
 export interface HostKey {
@@ -51,9 +64,15 @@ export function readHostKey(secret: Secret): HostKey | undefined {
   if (known) return known;
   const privateData = secret.data?.[SECRET_HOST_KEY];
   if (privateData === undefined) return undefined;
-  const key = ssh2.utils.parseKey(Buffer.from(privateData, 'base64'));
-  if (key instanceof Error || !key.isPrivateKey()) return undefined;
-  const hostKey = { privateData, publicKey: `${key.type} ${key.getPublicSSH().toString('base64')}` };
+  const publicKey = publicKeyOf(privateData);
+  if (publicKey === undefined) return undefined;
+  const hostKey = { privateData, publicKey };
   parsed.set(secret, hostKey);
   return hostKey;
+}
+
+function publicKeyOf(privateData: string): string | undefined {
+  const key = ssh2.utils.parseKey(Buffer.from(privateData, 'base64'));
+  if (key instanceof Error || !key.isPrivateKey()) return undefined;
+  return `${key.type} ${key.getPublicSSH().toString('base64')}`;
 }

@@ -3,10 +3,11 @@ import { getCondition, isTrue } from '../../runtime/conditions.ts';
 import type { Phase } from './phases.ts';
 
 /** The workspace cannot be made until somebody changes something. */
-const FAILED = new Set(['ImagePullFailed', 'ImageUnsupported', 'ContainerFailed', 'SSHFailed']);
-/** Something in a workspace that can be reached does not work. */
+const FAILED = new Set(['ImagePullFailed', 'ImageUnsupported', 'ContainerFailed']);
+/** The container runs, but something in it does not work. */
 const BROKEN = new Set([
   ...FAILED,
+  'SSHFailed',
   'CloneFailed',
   'AuthenticationFailed',
   'RefNotFound',
@@ -24,9 +25,10 @@ export function observePhase(workspace: Workspace, placement: Placement | undefi
   if (!isRunning) return hasStopped(placement) ? 'Stopped' : 'Stopping';
   if (!status || placement.metadata.deletionTimestamp) return 'Creating';
   const reasons = (status.conditions ?? []).filter(c => c.status !== 'True').map(c => c.reason);
-  const containerRuns = status.container?.state === 'Running';
+  const containerRuns = status.container?.state === 'Running' && !reasons.includes('CreatingContainer');
   if (containerRuns && isTrue(status.conditions, 'Ready')) return 'Running';
-  if (containerRuns && isTrue(status.conditions, 'SSHReady')) {
+  if (containerRuns) {
+    // What once worked and is being put right is no new workspace.
     const worked = workspace.status?.phase === 'Running' || workspace.status?.phase === 'Degraded';
     return worked || reasons.some(reason => BROKEN.has(reason)) ? 'Degraded' : 'Creating';
   }

@@ -24,8 +24,11 @@ export interface Candidate {
 export type Schedule =
   /** Nodes that fit, best first. */
   | { fits: { node: Node; driver: DriverName }[] }
-  /** Why none does, as in `0/5 nodes: 3 lack driver lxc, 2 have not enough memory`. */
-  | { message: string };
+  /** Why none does, as in `0/5 nodes: 3 lack driver lxc, 2 have not enough memory`; and whether ports are all they lack. */
+  | { message: string; lacksPorts: boolean };
+
+const NO_SSH_PORT = 'have no free SSH port';
+const NO_PORTS = 'have not enough free ports';
 
 /** Order in which a node's drivers are chosen when the workspace names none. */
 const DRIVER_PREFERENCE: readonly DriverName[] = ['docker', 'lxc', 'kubernetes', 'memory'];
@@ -47,7 +50,10 @@ export function schedule(spec: WorkspaceSpec, candidates: Iterable<Candidate>): 
     if ('reason' in judged) reasons.set(judged.reason, (reasons.get(judged.reason) ?? 0) + 1);
     else fits.push({ node: candidate.node, ...judged });
   }
-  if (fits.length === 0) return { message: describe(total, reasons) };
+  if (fits.length === 0) {
+    const lacksPorts = total > 0 && [...reasons.keys()].every(why => why === NO_SSH_PORT || why === NO_PORTS);
+    return { message: describe(total, reasons), lacksPorts };
+  }
   fits.sort((a, b) => compareRanks(a.rank, b.rank) || (a.node.metadata.name < b.node.metadata.name ? -1 : 1));
   return { fits: fits.map(({ node, driver }) => ({ node, driver })) };
 }
@@ -74,9 +80,8 @@ function judge(
   if (load.memoryBytes + request.memoryBytes > free.memoryBytes) return { reason: 'have not enough memory' };
   if (load.diskBytes + request.diskBytes > free.diskBytes) return { reason: 'have not enough disk' };
   const ranges = portRanges(node);
-  if (load.sshPorts + 1 > size(ranges.ssh)) return { reason: 'have no free SSH port' };
-  if (load.servicePorts + request.forwards > size(ranges.services))
-    return { reason: 'have not enough free ports' };
+  if (load.sshPorts + 1 > size(ranges.ssh)) return { reason: NO_SSH_PORT };
+  if (load.servicePorts + request.forwards > size(ranges.services)) return { reason: NO_PORTS };
   const share = Math.max(
     portion(load.cpuMillis + request.cpuMillis, free.cpuMillis),
     portion(load.memoryBytes + request.memoryBytes, free.memoryBytes),

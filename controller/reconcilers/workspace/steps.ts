@@ -1,5 +1,5 @@
 import { SECRET, WORKSPACE } from '../../../crds/kinds.ts';
-import { FINALIZER_WORKSPACE } from '../../../crds/names.ts';
+import { FINALIZER_WORKSPACE, SECRET_HOST_KEY } from '../../../crds/names.ts';
 import { isApiError } from '../../kit/errors.ts';
 import { addFinalizer } from '../../runtime/finalizers.ts';
 import { FIELD_MANAGER } from '../deps.ts';
@@ -63,7 +63,10 @@ async function validate(...[pass]: Parameters<Step>): Promise<undefined> {
   pass.problem = { reason: 'InvalidSpec', message: `${faults.slice(0, MAX_FAULTS).join('; ')}${more}.` };
 }
 
-/** Made once, before anything is placed. A key that a user put there is taken as it is. */
+/**
+ * Made once, before anything is placed. A key that a user put there is taken as it is; one that was deleted by mistake
+ * is taken back from the placement's copy.
+ */
 async function ensureHostKey(...[pass, { client, own }]: Parameters<Step>) {
   const { name, namespace, uid } = pass.workspace.metadata;
   const key = { name: hostKeySecretName(name), namespace };
@@ -71,8 +74,13 @@ async function ensureHostKey(...[pass, { client, own }]: Parameters<Step>) {
   let secret = own.secrets.get(key);
   if (!secret) {
     if (pass.problem && !pass.placement) return undefined;
+    const copyKey = pass.placement && {
+      name: pass.placement.spec.secretName ?? '',
+      namespace: pass.placement.metadata.namespace,
+    };
+    const copy = copyKey && own.secrets.get(copyKey)?.data?.[SECRET_HOST_KEY];
     try {
-      secret = await client.create(SECRET, newHostKeySecret(pass.workspace), {
+      secret = await client.create(SECRET, newHostKeySecret(pass.workspace, copy), {
         fieldManager: FIELD_MANAGER,
         signal,
       });

@@ -147,12 +147,12 @@ t.test('what waits for room gets it when there is some', async t => {
   await world.addAgent('n1', { spec: { ports: { ssh: { from: 2222, to: 2222 } } } });
   await world.phase('first', 'Running');
   await world.apply('second');
-  const waiting = await world.until('second', workspace => reasonOf(workspace, 'Ready') === 'NoNodeFits');
+  const waiting = await world.until('second', workspace => reasonOf(workspace, 'Ready') === 'PortsExhausted');
   t.match(waiting.status?.message, /no free SSH port/);
   await world.client.delete(WORKSPACE, { name: 'first', namespace: 'default' });
   await world.phase('second', 'Running');
   await world.apply('third');
-  await world.until('third', workspace => reasonOf(workspace, 'Ready') === 'NoNodeFits');
+  await world.until('third', workspace => reasonOf(workspace, 'Ready') === 'PortsExhausted');
   await world.client.patch(NODE, { name: 'n1' }, 'merge', {
     spec: { ports: { ssh: { from: 2222, to: 2225 } } },
   });
@@ -303,6 +303,19 @@ t.test('without a garbage collector at hand, what a former workspace left is rep
     agent.containers.get('w.default')?.secret.ssh_host_ed25519_key,
     hostKey?.data?.ssh_host_ed25519_key,
   );
+});
+
+t.test('a host key that somebody deleted is taken back from its copy', async t => {
+  const world = await World.start();
+  t.teardown(() => world.close());
+  await world.addAgent('n1');
+  await world.apply('w');
+  const before = await world.phase('w', 'Running');
+  const key = { name: 'w-ssh-host-key', namespace: 'default' };
+  await world.client.delete(SECRET, key);
+  await world.eventually(() => world.find(SECRET, key));
+  await world.settled(300);
+  t.same((await world.workspace('w'))?.status?.ssh?.hostKeys, before.status?.ssh?.hostKeys);
 });
 
 t.test("a user's own host key Secret is never written over, and refused when it holds no key", async t => {

@@ -130,7 +130,25 @@ const phases: { reason: string; observation: Observation; target: string; ready?
   {
     reason: 'an SSH server that does not start',
     observation: observe(report({ ...OK, SSHReady: ['False', 'SSHFailed'], Ready: ['False', 'Failed'] })),
-    target: 'Failed',
+    target: 'Degraded',
+  },
+  {
+    reason: 'an SSH server that is put up again in a workspace that ran',
+    observation: observe(
+      report({ ...OK, SSHReady: ['False', 'SSHStarting'], Ready: ['False', 'Progressing'] }),
+      { workspace: makeWorkspace('w', SPEC, {}, { phase: 'Running' }) },
+    ),
+    target: 'Degraded',
+    ready: ['False', 'SSHStarting'],
+  },
+  {
+    reason: 'a container that is being replaced, though the old one still runs',
+    observation: observe(
+      report({ ...OK, ContainerReady: ['False', 'CreatingContainer'], Ready: ['False', 'Progressing'] }),
+      { workspace: makeWorkspace('w', SPEC, {}, { phase: 'Running' }) },
+    ),
+    target: 'Creating',
+    ready: ['False', 'Progressing'],
   },
   {
     reason: 'a silent node, whatever was reported last',
