@@ -9,8 +9,31 @@ import { checkNodes } from './structural-nodes.ts';
 const SELECTABLE = new Set(['string', 'boolean', 'integer']);
 const COLUMN_TYPES = ['boolean', 'date', 'integer', 'number', 'string'];
 const COLUMN_FORMATS = ['byte', 'date', 'date-time', 'double', 'float', 'int32', 'int64', 'password'];
-/** What the root may not say when status is validated by itself. */
-const NOT_AT_ROOT = ['allOf', 'anyOf', 'oneOf', 'not', 'enum', 'additionalProperties'] as const;
+/** What the root may say when status is validated by itself, so that nothing is lost. */
+const ALLOWED_AT_ROOT = new Set([
+  'description',
+  'type',
+  'format',
+  'title',
+  'maximum',
+  'exclusiveMaximum',
+  'minimum',
+  'exclusiveMinimum',
+  'maxLength',
+  'minLength',
+  'pattern',
+  'maxItems',
+  'minItems',
+  'uniqueItems',
+  'multipleOf',
+  'required',
+  'items',
+  'properties',
+  'externalDocs',
+  'example',
+  'x-kubernetes-preserve-unknown-fields',
+  'x-kubernetes-validations',
+]);
 
 /**
  * What a kube-apiserver refuses in the versions of a CustomResourceDefinition: schemas that are not structural, wrong
@@ -37,8 +60,8 @@ function checkVersion(version: JsonObject, path: Segment[]): Cause[] {
   if (malformed.length > 0) return [...malformed, ...found];
   const root = schema as JsonSchema;
   if (isObject(version.subresources) && version.subresources.status !== undefined)
-    for (const keyword of NOT_AT_ROOT)
-      if (root[keyword] !== undefined && keyword !== 'additionalProperties')
+    for (const keyword of Object.keys(root))
+      if (!ALLOWED_AT_ROOT.has(keyword))
         found.push(
           causes.forbidden(
             renderPath([...schemaPath, keyword]),
