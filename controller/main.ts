@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { type ApiServer, createApiServer } from './apiserver/api-server.ts';
+import { defaultAuthorizer } from './apiserver/auth/authorizer.ts';
 import { type Authenticator, bearerToken, GROUP_MASTERS, type Identity } from './apiserver/auth/identity.ts';
 import type { Tokens } from './apiserver/auth/tokens.ts';
+import { registerMaintenance } from './apiserver/maintenance.ts';
 import type { CustomResourceDefinition } from './apiserver/registry/crd.ts';
 import { openTls } from './apiserver/tls.ts';
 import { watchAuthorizedKeys } from './authorized-keys.ts';
@@ -77,6 +79,16 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       version: VERSION,
     });
     closers.unshift(() => server.close());
+    const announced = { url: '' };
+    const tell = () => announce(options, { server, url: announced.url, ca: tls.ca, log });
+    await registerMaintenance(server.app, {
+      store,
+      authenticator: own.over(() => server.tokens),
+      authorizer: defaultAuthorizer,
+      dir,
+      log,
+      onRestored: tell,
+    });
     const keys = watchAuthorizedKeys(join(options.home, 'authorized_keys'), log);
     closers.unshift(() => keys.close());
 
@@ -111,7 +123,8 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     manager.addLeading(...controllers);
 
     const { url } = await server.listen(address);
-    await announce(options, { server, url, ca: tls.ca, log });
+    announced.url = url;
+    await tell();
     const running = manager.run(signal);
     await Promise.race([Promise.all(informers.map(part => part.ready)), running]);
     if (!signal.aborted) {

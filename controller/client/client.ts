@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { Resource } from '../../crds/kinds.ts';
 import type { KubeList, KubeObject } from '../../crds/object.ts';
 
@@ -88,6 +89,12 @@ export interface Client {
     path: string,
     options?: { body?: unknown; headers?: Record<string, string>; signal?: AbortSignal },
   ): Promise<{ status: number; headers: Record<string, string>; text: string }>;
+  /** Any path, for what is too large to hold or no JSON. Non-2xx is thrown; the body must be read to its end. */
+  stream(
+    method: string,
+    path: string,
+    options?: { body?: Readable; headers?: Record<string, string>; signal?: AbortSignal },
+  ): Promise<{ headers: Record<string, string>; body: AsyncIterable<Buffer> }>;
   /** Frees connections. */
   close(): Promise<void>;
 }

@@ -219,6 +219,24 @@ export function createClient(options: ClientOptions): Client {
         signal: o.signal,
       }),
 
+    async stream(method, path, o = {}) {
+      const response = await transport.request({
+        method,
+        path,
+        headers: { accept: '*/*', 'user-agent': userAgent, ...o.headers },
+        stream: true,
+        ...(o.body && { body: o.body }),
+        ...(o.signal && { signal: o.signal }),
+      });
+      if (response.status < 200 || response.status > 299)
+        throw refusal(
+          { verb: method.toLowerCase(), resource: 'raw', method, path },
+          response.status,
+          await readText(response),
+        );
+      return { headers: flat(response), body: response.body };
+    },
+
     close: () => transport.close(),
   };
   return client;

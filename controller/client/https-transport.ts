@@ -66,7 +66,7 @@ export function httpsTransport(options: HttpsTransportOptions): Transport {
     const headers: Record<string, string> = { ...request.headers };
     if (token) headers.authorization = `Bearer ${token}`;
     if (!request.stream) headers['accept-encoding'] = 'gzip';
-    if (request.body !== undefined) headers['content-length'] = String(Buffer.byteLength(request.body));
+    if (typeof request.body === 'string') headers['content-length'] = String(Buffer.byteLength(request.body));
     const init: RequestOptions = {
       host: url.hostname.replace(/^\[|\]$/g, ''),
       port: url.port || (secure ? 443 : 80),
@@ -127,7 +127,8 @@ export function httpsTransport(options: HttpsTransportOptions): Transport {
           destroy: () => req.destroy(),
         });
       });
-      req.end(request.body);
+      if (typeof request.body === 'object') request.body.on('error', error => req.destroy(error)).pipe(req);
+      else req.end(request.body);
     });
   }
 

@@ -1,10 +1,13 @@
+import type { Readable } from 'node:stream';
+
 export interface TransportRequest {
   method: string;
   /** Absolute path with its query. */
   path: string;
   /** Lower-case names. */
   headers: Record<string, string>;
-  body?: string;
+  /** A stream is sent as it comes, once. */
+  body?: string | Readable;
   /** A watch: may be silent for long, and gets a connection of its own. */
   stream?: boolean;
   signal?: AbortSignal;

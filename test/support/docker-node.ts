@@ -16,11 +16,17 @@ export interface DockerNode {
   spec: ReturnType<typeof specs>;
 }
 
-/** A driver for a node of its own on the test engine, cleaned up with `t`. Throws when there is none: see noTestEngine. */
-export async function dockerNode(t: Test): Promise<DockerNode> {
-  const engine = await findTestEngine();
-  if ('problem' in engine) throw new Error(engine.problem);
-  const { docker, socketPath } = engine;
+/**
+ * A driver for a node of its own, cleaned up with `t`, on `engine` or else the Docker engine of tests. Throws when there is
+ * none: see noTestEngine.
+ */
+export async function dockerNode(
+  t: Test,
+  engine?: { socketPath: string; docker: Docker },
+): Promise<DockerNode> {
+  const found = engine ?? (await findTestEngine());
+  if ('problem' in found) throw new Error(found.problem);
+  const { docker, socketPath } = found;
   const node = `test-${randomBytes(4).toString('hex')}`;
   const driver = createDockerDriver({ socketPath, node });
   t.teardown(async () => {

@@ -3,6 +3,7 @@ import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import type Docker from 'dockerode';
 import { pack } from 'tar-stream';
@@ -40,15 +41,9 @@ export async function ensureTestImage(docker: Docker, image: TestImage): Promise
   } catch (error) {
     if ((error as { statusCode?: number }).statusCode !== 404) throw error;
   }
-  const rootfs = await testRootfs(image);
-  const stream = (await docker.importImage(
-    createReadStream(rootfs) as never,
-    {
-      repo: 'nexus-test',
-      tag: image,
-    } as never,
-  )) as unknown as NodeJS.ReadableStream;
-  await follow(docker, stream);
+  const archive = createReadStream(await testRootfs(image));
+  const id = await importArchive(docker, archive);
+  await docker.getImage(id).tag({ repo: 'nexus-test', tag: image });
   return reference;
 }
 
@@ -95,23 +90,34 @@ export async function importTestImage(
   reference: string,
   files: Record<string, string>,
 ): Promise<void> {
-  const [repo, tag] = reference.split(':');
+  const [repo = '', tag = 'latest'] = reference.split(':');
   const archive = pack();
   for (const [name, content] of Object.entries(files)) archive.entry({ name, mode: 0o755 }, content);
   archive.finalize();
-  const answer: unknown = docker.importImage(
-    archive as unknown as NodeJS.ReadableStream as never,
-    { repo, tag } as never,
-  );
-  await follow(docker, (await answer) as NodeJS.ReadableStream);
+  const id = await importArchive(docker, archive as unknown as Readable);
+  await docker.getImage(id).tag({ repo, tag });
 }
 
-function follow(docker: Docker, stream: NodeJS.ReadableStream): Promise<void> {
+/** Content id of the image made of a tar archive. It gets no name: Podman would not take the tag. */
+async function importArchive(docker: Docker, archive: Readable): Promise<string> {
+  const stream = await docker.importImage(archive, {});
+  const lines = await follow(docker, stream);
+  const id = lines.map(({ status }) => status).findLast(status => /^sha256:[0-9a-f]{64}$/.test(status ?? ''));
+  if (!id) throw new Error('the engine did not tell the id of the imported image');
+  return id;
+}
+
+interface Line {
+  status?: string;
+  error?: string;
+}
+
+function follow(docker: Docker, stream: NodeJS.ReadableStream): Promise<Line[]> {
   return new Promise((resolve, reject) =>
-    docker.modem.followProgress(stream, (error: Error | null, output: { error?: string }[]) => {
+    docker.modem.followProgress(stream, (error: Error | null, output: Line[]) => {
       const problem = output?.find(line => line.error)?.error;
       if (error || problem) reject(error ?? new Error(problem));
-      else resolve();
+      else resolve(output);
     }),
   );
 }

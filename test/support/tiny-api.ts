@@ -176,10 +176,6 @@ export class TinyApi implements Transport {
     const cut = this.#cut.signal;
     const streamed = url.searchParams.get('sendInitialEvents') === 'true';
     let at = Number(url.searchParams.get('resourceVersion') ?? 0);
-    if (!streamed && at < this.#forgotten) {
-      yield line('ERROR', new ApiError('Expired', 'too old resource version').toStatus());
-      return;
-    }
     let wake = () => {};
     const ring = () => wake();
     this.#watchers.add(ring);
@@ -199,6 +195,11 @@ export class TinyApi implements Transport {
       for (;;) {
         if (cut.aborted) throw new ApiError('Unreachable', 'cut');
         if (signal?.aborted) throw signal.reason;
+        // Also one that stood already and had not been told everything.
+        if (at < this.#forgotten) {
+          yield line('ERROR', new ApiError('Expired', 'too old resource version').toStatus());
+          return;
+        }
         const next = this.#changes.find(change => versionOf(change.object) > at);
         if (next) {
           at = versionOf(next.object);
