@@ -330,3 +330,25 @@ t.test("a user's own host key Secret is never written over, and refused when it 
   await world.client.delete(SECRET, key);
   await world.phase('w', 'Running');
 });
+
+t.test('keys that may log in everywhere are in every placement, and follow their file', async t => {
+  let keys = ['ssh-ed25519 AAAA shared'];
+  let changed = () => {};
+  const authorizedKeys = {
+    current: () => keys,
+    onChange(handler: () => void) {
+      changed = handler;
+      return () => {};
+    },
+  };
+  const world = await World.start({ authorizedKeys });
+  t.teardown(() => world.close());
+  await world.addAgent('n1');
+  await world.apply('w', { ssh: { authorizedKeys: ['ssh-ed25519 BBBB own'] } });
+  await world.phase('w', 'Running');
+  const held = async () => (await world.placements())[0]?.spec.ssh.authorizedKeys;
+  t.same(await held(), ['ssh-ed25519 AAAA shared', 'ssh-ed25519 BBBB own']);
+  keys = [];
+  changed();
+  await world.eventually(async () => (await held())?.length === 1);
+});
