@@ -2,6 +2,7 @@ import type { ContainerCreateOptions } from 'dockerode';
 import type { InstanceSpec } from '../../driver.ts';
 import { NODE_HOST } from './context.ts';
 import type { EngineFacts } from './engine-facts.ts';
+import type { NetworkFacts } from './network/network.ts';
 import { hostLimits } from './to-instance.ts';
 
 /**
@@ -24,13 +25,16 @@ const CAPABILITIES = [
   'SYS_CHROOT',
 ];
 
+/** Back after a restart of the engine or the machine, without the agent; not after a stop that was asked for. */
+export const RESTART_POLICY = { Name: 'unless-stopped' } as const;
+
 /**
  * The container of an instance. Whatever the image says of entry point, user, health check, stop signal and working folder
  * is overruled; its environment (PATH) and the anonymous volumes of its VOLUME lines stay.
  */
 export function containerOptions(
   spec: InstanceSpec,
-  network: string,
+  network: NetworkFacts,
   kind: EngineFacts['kind'],
 ): ContainerCreateOptions {
   const [program, ...args] = spec.command;
@@ -51,10 +55,10 @@ export function containerOptions(
     HostConfig: {
       ...hostLimits(spec.limits),
       Init: true,
-      NetworkMode: network,
-      ...(kind === 'docker' && { ExtraHosts: [`${NODE_HOST}:host-gateway`] }),
+      NetworkMode: network.name,
+      ExtraHosts: nodeHost(network, kind),
       Mounts: [{ Type: 'volume', Source: spec.volume.name, Target: spec.volume.mountPath }],
-      PortBindings: portBindings(spec.publish),
+      PortBindings: portBindings(spec.publish, kind),
       Tmpfs: Object.fromEntries(
         Object.entries(spec.tmpfs).map(([path, { sizeBytes, mode }]) => [
           path,
@@ -63,8 +67,7 @@ export function containerOptions(
       ),
       CapDrop: ['ALL'],
       CapAdd: CAPABILITIES,
-      // Back after a restart of the engine or the machine, without the agent; not after a stop that was asked for.
-      RestartPolicy: { Name: 'unless-stopped' },
+      RestartPolicy: RESTART_POLICY,
       LogConfig: {
         Type: 'json-file',
         Config: kind === 'podman' ? { 'max-size': '10m' } : { 'max-size': '10m', 'max-file': '2' },
@@ -73,11 +76,19 @@ export function containerOptions(
   } as ContainerCreateOptions;
 }
 
-function portBindings(publish: InstanceSpec['publish']): Record<string, object[]> {
+/** Docker's own word for the node, an address that is there before our network is; Podman has none in every version. */
+function nodeHost({ gateways }: NetworkFacts, kind: EngineFacts['kind']): string[] {
+  const address = kind === 'docker' ? 'host-gateway' : gateways[0];
+  return address ? [`${NODE_HOST}:${address}`] : [];
+}
+
+function portBindings(publish: InstanceSpec['publish'], kind: EngineFacts['kind']): Record<string, object[]> {
   const bindings: Record<string, object[]> = {};
   for (const { containerPort, hostPort, hostAddress } of publish) {
     const key = `${containerPort}/tcp`;
-    bindings[key] = [...(bindings[key] ?? []), { HostIp: hostAddress, HostPort: String(hostPort) }];
+    // Podman takes 0.0.0.0 by its letters, as an address to which packets are sent.
+    const HostIp = kind === 'podman' && hostAddress === '0.0.0.0' ? '' : hostAddress;
+    bindings[key] = [...(bindings[key] ?? []), { HostIp, HostPort: String(hostPort) }];
   }
   return bindings;
 }

@@ -4,7 +4,6 @@ import { LABEL_NODE } from '../../../crds/names.ts';
 import { DriverError, type Instance, type Volume } from '../../driver.ts';
 import { type DockerContext, UNFINISHED_SUFFIX } from './context.ts';
 import { engineCall, engineMessage, statusOf } from './errors.ts';
-import { toInstance } from './to-instance.ts';
 
 /** How many containers are looked at at once. */
 const PARALLEL_INSPECTS = 8;
@@ -78,20 +77,16 @@ export function listOurs(
 /** Everything of this node. A container that goes away meanwhile is left out. */
 export async function listEverything(
   context: DockerContext,
-  reachable: () => Promise<boolean>,
+  show: (found: ContainerInspectInfo) => Promise<Instance>,
   signal?: AbortSignal,
 ): Promise<{ instances: Instance[]; volumes: Volume[] }> {
-  const [ours, volumes, isReachable] = await Promise.all([
-    listOurs(context, signal),
-    listVolumes(context, signal),
-    reachable(),
-  ]);
+  const [ours, volumes] = await Promise.all([listOurs(context, signal), listVolumes(context, signal)]);
   const waiting = ours.filter(({ name }) => !name.endsWith(UNFINISHED_SUFFIX));
   const instances: Instance[] = [];
   const worker = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const found = await inspect(context.docker, next.id, signal);
-      if (found && found.State.Status !== 'removing') instances.push(toInstance(found, isReachable));
+      if (found && found.State.Status !== 'removing') instances.push(await show(found));
     }
   };
   await Promise.all(Array.from({ length: PARALLEL_INSPECTS }, worker));

@@ -4,6 +4,7 @@ import { containerOptions } from './container-options.ts';
 import { inspect, removeContainer } from './containers.ts';
 import { type DockerContext, UNFINISHED_SUFFIX } from './context.ts';
 import { engineCall, engineMessage, statusOf } from './errors.ts';
+import type { NetworkFacts } from './network/network.ts';
 import { putFilesBeforeStart } from './put-files.ts';
 
 /**
@@ -13,7 +14,7 @@ import { putFilesBeforeStart } from './put-files.ts';
 export async function createInstance(
   context: DockerContext,
   spec: InstanceSpec,
-  network: string,
+  network: NetworkFacts,
 ): Promise<{ id: string }> {
   check(context, spec);
   const there = await inspect(context.docker, spec.name);

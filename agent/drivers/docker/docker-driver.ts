@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
+import type { ContainerInspectInfo } from 'dockerode';
 import { withTimeout } from '../../../controller/kit/abort.ts';
+import { BoundedMap } from '../../../controller/kit/bounded-map.ts';
 import { type Clock, systemClock } from '../../../controller/kit/clock.ts';
 import { type Logger, silentLogger } from '../../../controller/kit/log.ts';
 import { LABEL_PLACEMENT } from '../../../crds/names.ts';
-import { type Driver, DriverError } from '../../driver.ts';
+import { type Driver, DriverError, type Instance, type Limits } from '../../driver.ts';
 import { connect, type EngineAddress } from './address.ts';
 import { isThere, listEverything, removeContainer, removeVolume } from './containers.ts';
 import type { DockerContext } from './context.ts';
@@ -17,7 +19,9 @@ import { startInstance, stopInstance, updateLimits } from './lifecycle.ts';
 import { isOwnAddress } from './network/host-network.ts';
 import { inspectNetwork } from './network/network.ts';
 import { NetworkKeeper } from './network/network-keeper.ts';
+import { asAskedFor, effectiveLimits } from './podman-limits.ts';
 import { putFiles } from './put-files.ts';
+import { toInstance } from './to-instance.ts';
 import { watchEngine } from './watch.ts';
 
 const READ_TIMEOUT_MS = 60_000;
@@ -58,7 +62,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
   const network = new NetworkKeeper(context);
   const leftovers = new Leftovers(context);
   /** Volumes of this node by name, as last seen: events of volumes come without labels. */
-  const volumes = new Map<string, { placement?: string }>();
+  const volumes = new BoundedMap<string, { placement?: string }>(10_000);
 
   const direct = async () => {
     const { local, rootless, kind } = await context.facts();
@@ -68,6 +72,20 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     if (!gateway || (await isOwnAddress(gateway))) return true;
     // Podman makes the bridge with the first container that runs.
     return kind === 'podman' && !existsSync(`/sys/class/net/${found.bridge}`);
+  };
+
+  /** Limits that were asked for, by instance: what Podman shows is not what holds. */
+  const asked = new BoundedMap<string, Limits>(1000);
+  const shown = async () => {
+    const [reachable, { kind, local }] = await Promise.all([direct(), context.facts()]);
+    return async (found: ContainerInspectInfo): Promise<Instance> => {
+      const instance = toInstance(found, reachable);
+      if (kind !== 'podman' || !local || instance.state !== 'Running') return instance;
+      const limits = await effectiveLimits(found.State.Pid);
+      return limits
+        ? { ...instance, limits: asAskedFor(limits, asked.get(instance.id), instance.limits) }
+        : instance;
+    };
   };
 
   /** An engine that takes a call and never answers is one that does not answer. */
@@ -101,7 +119,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     },
 
     async list(signal) {
-      const found = await read('list', () => listEverything(context, direct, signal));
+      const found = await read('list', async () => listEverything(context, await shown(), signal));
       for (const { name, labels } of found.volumes) volumes.set(name, { placement: labels[LABEL_PLACEMENT] });
       return found;
     },
@@ -118,7 +136,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     async create(spec) {
       const made = await change(`create ${spec.name}`, async () => {
         await leftovers.sweep();
-        return leftovers.making(spec.name, () => network.use(name => createInstance(context, spec, name)));
+        return leftovers.making(spec.name, () => network.use(facts => createInstance(context, spec, facts)));
       });
       volumes.set(spec.volume.name, { placement: spec.volume.labels[LABEL_PLACEMENT] });
       return made;
@@ -126,7 +144,11 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
 
     start: id => change('start', () => startInstance(context, id, network)),
     stop: (id, seconds) => change('stop', () => stopInstance(context, id, seconds), seconds * 1000),
-    update: (id, limits) => change('update', () => updateLimits(context, id, limits)),
+    update: (id, limits) =>
+      change('update', async () => {
+        await updateLimits(context, id, limits);
+        asked.set(id, limits);
+      }),
 
     remove: id =>
       change('remove', async () => {

@@ -1,9 +1,11 @@
 import type { ContainerInspectInfo } from 'dockerode';
 import { DriverError, type Limits } from '../../driver.ts';
+import { RESTART_POLICY } from './container-options.ts';
 import { inspectOurs } from './containers.ts';
 import type { DockerContext } from './context.ts';
 import { engineCall, engineMessage, statusOf } from './errors.ts';
 import type { NetworkKeeper } from './network/network-keeper.ts';
+import { updateByLibpod } from './podman-limits.ts';
 import { hostLimits, toInstance } from './to-instance.ts';
 
 /**
@@ -25,7 +27,7 @@ export async function startInstance(
       await ignoring(304, () => container.start());
     } catch (error) {
       if (!/network \S+ not found/i.test(engineMessage(error))) throw portInUse(found, error) ?? error;
-      await network.use(async name => {
+      await network.use(async ({ name }) => {
         await context.docker.getNetwork(name).disconnect({ Container: id, Force: true });
         await context.docker.getNetwork(name).connect({ Container: id });
       });
@@ -61,7 +63,27 @@ export async function updateLimits(context: DockerContext, id: string, limits: L
         `${name} uses ${mebibytes(used)} MiB of memory, more than the ${mebibytes(limits.memoryBytes!)} MiB it would get; stop something in it or restart it`,
       );
   }
-  await engineCall(`change the limits of ${name}`, () => container.update(hostLimits(limits)));
+  await engineCall(`change the limits of ${name}`, async () => {
+    const wanted = hostLimits(limits);
+    try {
+      // Podman takes a policy that is not said for none.
+      await container.update({ ...wanted, RestartPolicy: RESTART_POLICY });
+    } catch (error) {
+      const { kind, local } = await context.facts();
+      if (statusOf(error) !== 404 || kind !== 'podman') throw error;
+      if (!found.State.Running)
+        throw new DriverError(
+          'NotRunning',
+          `${name}: this version of Podman changes limits of running containers only`,
+        );
+      if (!local)
+        throw new DriverError(
+          'Invalid',
+          `${name}: limits of a remote Podman are changed from version 5 on; update it`,
+        );
+      await updateByLibpod(context.docker, id, wanted);
+    }
+  });
 }
 
 /** Bytes in use that the kernel cannot simply drop. 0 when the engine does not tell. */

@@ -59,7 +59,8 @@ export async function* watchEngine(
       }),
       follow({ type: ['volume'] }, ({ Action, Actor }) => {
         if (Action !== 'destroy' && Action !== 'remove') return;
-        const ours = placementOfVolume(Actor?.ID ?? '');
+        // Podman gives the name as an attribute.
+        const ours = placementOfVolume(Actor?.ID || (Actor?.Attributes?.name ?? ''));
         if (ours) events.push({ type: 'volume-removed', ...ours });
       }),
     ]);

@@ -41,7 +41,7 @@ export async function probeImage(
       const message = engineMessage(error);
       if (/exec format error/i.test(message))
         throw unsupported('it is made for another kind of processor.', error);
-      if (/no such file|not found|permission denied/i.test(message))
+      if (/\/bin\/sh\b.*(no such file|not found|permission denied)/i.test(message))
         throw unsupported('it has no shell (/bin/sh).', error);
       throw error;
     }

@@ -1,7 +1,7 @@
 import { listOurs } from '../containers.ts';
 import type { DockerContext } from '../context.ts';
 import { canEnforce, cannotEnforce, enforce, type Isolation, stopEnforcing } from './firewall.ts';
-import { ensureNetwork, inspectNetwork, type NetworkFacts, nodeNetwork, removeNetwork } from './network.ts';
+import { ensureNetwork, inspectNetwork, type NetworkFacts, removeNetwork } from './network.ts';
 
 /** How often rules that were found in force are looked at again. */
 const CHECK_EVERY_MS = 15_000;
@@ -21,11 +21,15 @@ export class NetworkKeeper {
   }
 
   /** Runs `task` while the network is held: it is there, its rules are in force where they can be, and it stays. */
-  async use<T>(task: (network: string) => Promise<T>): Promise<T> {
+  async use<T>(task: (network: NetworkFacts) => Promise<T>): Promise<T> {
     this.#users += 1;
     try {
-      await this.#alone(async () => this.#enforce(await ensureNetwork(this.#context)));
-      return await task(nodeNetwork(this.#context.node).name);
+      const network = await this.#alone(async () => {
+        const facts = await ensureNetwork(this.#context);
+        await this.#enforce(facts);
+        return facts;
+      });
+      return await task(network);
     } finally {
       this.#users -= 1;
     }

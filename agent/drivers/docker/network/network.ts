@@ -14,6 +14,7 @@ export interface NodeNetwork {
 }
 
 export interface NetworkFacts {
+  name: string;
   bridge: string;
   /** Addresses of the bridge on the node. */
   gateways: string[];
@@ -36,6 +37,7 @@ export function inspectNetwork({ docker, node }: DockerContext): Promise<Network
         `a network named ${name} is there that does not belong to this node; rename or remove it`,
       );
     return {
+      name,
       bridge: found.Options?.['com.docker.network.bridge.name'] ?? bridge,
       gateways: (found.IPAM?.Config ?? []).flatMap(({ Gateway }) => (Gateway ? [Gateway] : [])),
     };
