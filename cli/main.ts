@@ -42,8 +42,17 @@ function register(y: Argv, command: Command, run: (command: Command, flags: Flag
   });
 }
 
+/** `-f -` as one word: yargs takes a lone dash for a missing value. */
+function joinStdin(args: string[]): string[] {
+  return args.flatMap((arg, i) => {
+    if (arg === '-' && ['-f', '--filename'].includes(args[i - 1] ?? '')) return [];
+    return ['-f', '--filename'].includes(arg) && args[i + 1] === '-' ? ['--filename=-'] : [arg];
+  });
+}
+
 /** Runs one command line and resolves with its exit code; never throws. */
-export async function runCli(argv: string[], io: Io, signal: AbortSignal): Promise<number> {
+export async function runCli(args: string[], io: Io, signal: AbortSignal): Promise<number> {
+  const argv = joinStdin(args);
   let exitCode: number = EXIT.done;
   const debug = io.env.NEXUS_DEBUG === '1';
   try {
