@@ -2,9 +2,11 @@ import type { Readable } from 'node:stream';
 import type { Clock } from '../../controller/kit/clock.ts';
 import { type Driver, DriverError } from '../driver.ts';
 import { GUEST_PROGRAM, GUEST_PROGRAM_PATH } from './program.ts';
+import { shellQuote } from './shell-quote.ts';
 
-/** Said by the wrapper below when the program is not there. */
+/** Said by the wrapper below when the program is not there; a health check may end with the same code. */
 const EXIT_NO_PROGRAM = 78;
+const SAID_NO_PROGRAM = 'nexus-guest: no program';
 const OUTPUT_BYTES = 1024 * 1024;
 
 export interface GuestResult {
@@ -15,7 +17,7 @@ export interface GuestResult {
 
 /** The command line that runs the program in the instance, whatever became of its mode. */
 export function guestArgv(args: string[]): string[] {
-  const script = `[ -r ${GUEST_PROGRAM_PATH} ] || exit ${EXIT_NO_PROGRAM}; exec /bin/sh ${GUEST_PROGRAM_PATH} "$@"`;
+  const script = `[ -r ${GUEST_PROGRAM_PATH} ] || { echo ${shellQuote(SAID_NO_PROGRAM)} >&2; exit ${EXIT_NO_PROGRAM}; }; exec /bin/sh ${GUEST_PROGRAM_PATH} "$@"`;
   return ['/bin/sh', '-c', script, 'nexus', ...args];
 }
 
@@ -35,7 +37,7 @@ export async function guestExec(
   options: { input?: string; timeoutMs?: number; signal?: AbortSignal } = {},
 ): Promise<GuestResult> {
   const first = await runOnce(deps, id, args, options);
-  if (first.code !== EXIT_NO_PROGRAM) return first;
+  if (first.code !== EXIT_NO_PROGRAM || first.stderr.trim() !== SAID_NO_PROGRAM) return first;
   await deps.driver.putFiles(id, [{ path: GUEST_PROGRAM_PATH, content: GUEST_PROGRAM, mode: 0o755 }]);
   return runOnce(deps, id, args, options);
 }

@@ -42,5 +42,5 @@ export function guestCommand(): string[] {
 
 /** For InstanceSpec.tmpfs: where secrets and the state of the guest live. */
 export function guestTmpfs(): Record<string, { sizeBytes: number; mode: number }> {
-  return { [GUEST_RUN_DIR]: { sizeBytes: 32 * 1024 * 1024, mode: 0o755 } };
+  return { [GUEST_RUN_DIR]: { sizeBytes: 64 * 1024 * 1024, mode: 0o755 } };
 }

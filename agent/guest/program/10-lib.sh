@@ -3,6 +3,11 @@
 # (tests joined by && and ||, files written by way of another, variables and functions used by what is read from files)
 # The inside of a Nexus workspace: runs sshd and the services, and tells what it sees. Made of the files in
 # agent/guest/program, in order. POSIX sh with `local`; dash, busybox ash and bash run it. Secrets are only ever in $RUN.
+# What the image sets is for services and sessions too, but for what belongs to a login. Taken before anything of ours is
+# set, which may bear the same names.
+case ${1:-} in
+  init) BASE_ENVIRONMENT=$(unset HOME USER LOGNAME SHELL MAIL PWD OLDPWD TERM HOSTNAME SHLVL _ container && export -p) ;;
+esac
 set -u
 umask 022
 

@@ -126,9 +126,10 @@ $WRAPPER
       done)
     fi
     chmod 0755 "$home"
-    find "$home" -mindepth 1 -exec chown -h "$ACCOUNT_UID:$GID" {} +
+    find "$home" -xdev -mindepth 1 -exec chown -h "$ACCOUNT_UID:$GID" {} +
     chown "$ACCOUNT_UID:$GID" "$home"
   fi
+  [ "$(id -u "$user" 2>/dev/null)" = "$ACCOUNT_UID" ] || fail "the user $user cannot be made"
   write_line "$RUN/account" "$user $GID $(how_to_become "$GID")"
 }
 
@@ -145,13 +146,26 @@ watch_shell() {
   done </etc/passwd
 }
 
-# As the user: the image's environment, and the usual private folders first in PATH.
+# As the user: the image's environment, and the usual private folders first in PATH. Nothing here is local, as that would
+# keep what is set for a variable of the same name.
 load_environment() {
-  local dir
   # shellcheck disable=SC1091
   if [ -r "$RUN/base-env" ]; then . "$RUN/base-env"; fi
-  for dir in "$HOME/bin" "$HOME/.local/bin"; do
-    if [ -d "$dir" ]; then PATH=$dir:$PATH; fi
-  done
-  export PATH
+  if [ -d "$HOME/bin" ]; then PATH=$HOME/bin:$PATH; fi
+  if [ -d "$HOME/.local/bin" ]; then PATH=$HOME/.local/bin:$PATH; fi
+  export PATH "LANG=${LANG:-C.UTF-8}"
+}
+
+# The image's environment and over it the workspace's. After this only variables named nexus_… are ours.
+workspace_environment() {
+  nexus_home=$ACCOUNT_HOME nexus_repository=$REPOSITORY nexus_shell=$SHELL
+  load_environment
+  # shellcheck disable=SC1091
+  if [ -r "$RUN/env" ]; then . "$RUN/env"; fi
+}
+
+# In the repository, or at home when there is none.
+enter_repository() {
+  cd "$nexus_home" || exit 1
+  if [ -d "$nexus_repository" ]; then cd "$nexus_repository" || exit 1; fi
 }

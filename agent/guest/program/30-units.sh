@@ -185,18 +185,21 @@ unit_exec() {
   as_user sh "$PROGRAM" unit-user "$NAME"
 }
 
-# As the user.
+# As the user. Its definition holds the common environment too.
 unit_user() {
+  load_account || exit 1
+  nexus_home=$ACCOUNT_HOME nexus_repository=$REPOSITORY nexus_shell=$SHELL nexus_dir='' nexus_command=''
   load_environment
-  nexus_dir='' nexus_command=''
   # shellcheck disable=SC1090
   . "$UNITS/$1/def.run"
-  cd "$HOME" || exit 1
-  if [ -d "$HOME/workspace" ]; then cd "$HOME/workspace" || exit 1; fi
+  enter_repository
   if [ -n "$nexus_dir" ]; then
-    cd "$nexus_dir" || { printf 'nexus: no folder %s\n' "$nexus_dir"; exit 1; }
+    cd "$nexus_dir" || {
+      printf 'nexus: no folder %s\n' "$nexus_dir"
+      exit 1
+    }
   fi
-  exec "$SHELL" -c "$nexus_command"
+  exec "$nexus_shell" -c "$nexus_command"
 }
 
 unit_runner_ensure() {

@@ -3,16 +3,26 @@
 
 # The command of the instance. Ends on SIGTERM when the services have ended.
 init_main() {
-  local restarts=0 began
   cd / || exit 1
   rm -rf "${RUN:?}"/*
   mkdir -p "$UNITS" "$JOBS" "$RUN/watchers" "$LOGS" "$ETC"
-  trap init_stop TERM INT
-  save_base_environment
+  printf '%s\n' "$BASE_ENVIRONMENT" >"$RUN/base-env"
   sshd_options
   write_line "$RUN/supervisor.restarts" 0
   cat /proc/sys/kernel/random/uuid >"$RUN/boot-id.new"
   mv -f "$RUN/boot-id.new" "$RUN/boot-id"
+  init_loop
+}
+
+init_loop() {
+  local restarts began
+  cd / || exit 1
+  trap init_stop TERM INT
+  trap init_again EXIT
+  first_line "$RUN/supervisor.restarts"
+  restarts=$LINE
+  # After init_again it may still run, and is not known to this shell as its child.
+  while alive "$RUN/supervisor.pid"; do sleep 1; done
   while :; do
     began=$(date +%s)
     sh "$PROGRAM" supervise </dev/null &
@@ -28,8 +38,18 @@ init_main() {
   done
 }
 
+# A shell that cannot fork ends, and the instance with it. At the limit of processes it goes on in its own place; there is
+# no way to sleep without a process either.
+init_again() {
+  local n=0
+  while [ "$n" -lt 300000 ]; do n=$((n + 1)); done
+  exec sh "$PROGRAM" init-again
+}
+
 init_stop() {
   local n=0 unit busy
+  trap - EXIT
+  trap '' TERM INT
   : >"$RUN/stopping"
   for unit in "$UNITS"/*/; do
     if alive "$unit/runner"; then kill -USR1 "$PID" 2>/dev/null; else end_unit "$unit" & fi
@@ -43,20 +63,16 @@ init_stop() {
     n=$((n + 1))
     sleep 0.1
   done
+  # Sessions and what they left: shells write their history, editors their recovery files.
+  trap '' HUP
+  kill -HUP -1 2>/dev/null
+  kill -TERM -1 2>/dev/null
+  sleep 0.2
   exit 0
 }
 
 end_unit() {
   if alive "$1/pid"; then end_group "$PID" 100; fi
-}
-
-# What the image sets is for services and sessions too, but for what belongs to a login.
-save_base_environment() {
-  (
-    unset HOME USER LOGNAME SHELL MAIL PWD OLDPWD TERM HOSTNAME SHLVL _ container
-    PATH=$IMAGE_PATH
-    export -p >"$RUN/base-env"
-  )
 }
 
 # Connections through the engine or a jump host share one address: one person's failures must not lock out the others.
@@ -91,6 +107,7 @@ supervise_main() {
   cd / || exit 1
   trap 'WOKEN=yes' USR1
   trap 'exit 0' TERM
+  write_line "$RUN/supervisor.version" "$VERSION"
   claim "$RUN/supervisor.pid"
   WOKEN=yes
   REPO_SEEN=- REPO_WAIT=0 FILES=''
@@ -146,16 +163,19 @@ bound_own_log() {
   [ "$size" -lt 1048576 ] || mv -f "$LOGS/_guest.log" "$LOGS/_guest.log.1"
 }
 
-# A watcher is told by a line in its FIFO that the snapshot is new. Opened for both, so that it never blocks.
+# A watcher is told by a line in its FIFO that the snapshot is new, and is not told again before it has read that. Opened
+# for reading too, so that it never blocks.
 tell_watchers() {
-  local pipe
+  local pipe name
   printf '%s' "$SNAPSHOT" >"$RUN/snapshot.new" && mv -f "$RUN/snapshot.new" "$RUN/snapshot"
   for pipe in "$RUN"/watchers/*; do
     [ -p "$pipe" ] || continue
-    if alive "$RUN/${pipe##*/}.watcher"; then
-      echo >>"$pipe"
-    else
-      rm -f "$pipe" "$RUN/${pipe##*/}.watcher"
+    name=$RUN/${pipe##*/}
+    if ! alive "$name.watcher"; then
+      rm -f "$pipe" "$name.watcher" "$name.told"
+    elif [ ! -e "$name.told" ]; then
+      : >"$name.told"
+      echo 1<>"$pipe"
     fi
   done
 }

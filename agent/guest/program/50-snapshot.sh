@@ -25,11 +25,13 @@ files_touched() {
 
 # Everything into SNAPSHOT, with $FILES as they were hashed last.
 snapshot() {
-  local boot='' configured=no running=no restarts unit name newline='
+  local boot='' version configured=no running=no restarts unit name newline='
 '
   first_line "$RUN/boot-id" && boot=$LINE
+  version=$VERSION
+  first_line "$RUN/supervisor.version" && version=$LINE
   [ ! -e "$RUN/configured" ] || [ ! -e "$RUN/env" ] || configured=yes
-  SNAPSHOT="nexus-guest 1${newline}boot $boot${newline}version $VERSION${newline}configured $configured$newline"
+  SNAPSHOT="nexus-guest 1${newline}boot $boot${newline}version $version${newline}configured $configured$newline"
   U=$UNITS/_sshd
   unit_load "$U"
   if [ "$STATE" = Running ] && alive "$U/pid" && first_line "$RUN/sshd.pid" && [ "$LINE" = "$PID" ]; then running=yes; fi
@@ -101,15 +103,16 @@ supervise_repository() {
   process_start $! && write_line "$RUN/repository.pid" "$! $START"
 }
 
-# As the user: a repository's settings may run programs.
+# look quick, or look full: dirty too. As the user: a repository's settings may run programs.
 look_main() {
-  local began
+  local began found=$RUN/repository.$$
   load_account || exit 1
   began=$(date +%s)
-  if (as_user timeout 60 sh "$PROGRAM" look-user "$1") >"$RUN/repository.looked" 2>/dev/null &&
-    ! cmp_files "$RUN/repository.looked" "$RUN/repository"; then
-    mv -f "$RUN/repository.looked" "$RUN/repository"
+  if { [ "$1" = full ] && (as_user timeout 60 sh "$PROGRAM" look-user full) >"$found" 2>/dev/null; } ||
+    (as_user timeout 10 sh "$PROGRAM" look-user quick) >"$found" 2>/dev/null; then
+    cmp_files "$found" "$RUN/repository" || mv -f "$found" "$RUN/repository"
   fi
+  rm -f "$found"
   write_line "$RUN/repository.seconds" $(($(date +%s) - began))
   poke
 }

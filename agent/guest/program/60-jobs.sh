@@ -21,12 +21,10 @@ job_start() {
   # shellcheck disable=SC1090
   . "$INPUT"
   rm -f "$INPUT"
-  write_line "$job/token" "$2"
   write_line "$job/seconds" "$3"
-  write_line "$job/status" 'Running -'
+  write_line "$job/token" "$2"
   setsid sh "$PROGRAM" job-run "$1" </dev/null >/dev/null 2>&1 8>&- &
-  process_start $! && write_line "$job/pid" "$! $START"
-  poke
+  until [ -e "$job/status" ] || ! process_start $!; do sleep 0.01; done
 }
 
 job_log_name() {
@@ -35,6 +33,10 @@ job_log_name() {
 
 job_run() {
   local job=$JOBS/$1 log worker logger code n=0
+  # Named before it is said to run: one that is said to run and does not was killed.
+  claim "$job/pid"
+  write_line "$job/status" 'Running -'
+  poke
   log=$LOGS/$(job_log_name "$1").log
   cd / || exit 1
   load_account || exit 1
@@ -91,21 +93,16 @@ job_log() {
 }
 
 job_user() {
-  workspace_environment
+  load_account || exit 1
   nexus_command=''
   # shellcheck disable=SC1090
   . "$JOBS/$1/request"
-  cd "$HOME" || exit 1
-  if [ "$1" = clone ]; then clone_user; fi
-  if [ -d "$HOME/workspace" ]; then cd "$HOME/workspace" || exit 1; fi
-  exec "$SHELL" -c "$nexus_command"
-}
-
-# As the user: the image's environment and over it the workspace's.
-workspace_environment() {
-  load_environment
-  # shellcheck disable=SC1091
-  if [ -r "$RUN/env" ]; then . "$RUN/env"; fi
+  workspace_environment
+  cd "$nexus_home" || exit 1
+  # A program of its own, whose variables the workspace's cannot disturb.
+  if [ "$1" = clone ]; then exec sh /opt/nexus/guest clone-user "$nexus_home"; fi
+  enter_repository
+  exec "$nexus_shell" -c "$nexus_command"
 }
 
 # A job that was killed takes its credentials with it.
@@ -140,7 +137,8 @@ check_exec() {
 }
 
 check_user() {
+  load_account || exit 1
   workspace_environment
-  cd "$HOME/workspace" 2>/dev/null || cd "$HOME" || exit 1
+  enter_repository
   exec "$@"
 }

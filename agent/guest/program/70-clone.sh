@@ -3,7 +3,9 @@
 # credentials are for). Into a folder beside the target and renamed, so that a half one is never taken for a whole one.
 
 clone_user() {
-  local target=$HOME/workspace new=$HOME/.nexus-clone job=$JOBS/clone ssh
+  local target=$1/workspace new=$1/.nexus-clone job=$JOBS/clone ssh
+  # shellcheck disable=SC1091
+  . "$JOBS/clone/request"
   unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_ASKPASS SSH_ASKPASS
   export LC_ALL=C GIT_TERMINAL_PROMPT=0
   [ ! -e "$target/.git" ] || exit 0
@@ -19,7 +21,7 @@ clone_user() {
   cd "$new" || exit 1
   clone_checkout
   git update-ref refs/nexus/cloned HEAD 2>/dev/null
-  cd "$HOME" || exit 1
+  cd "$1" || exit 1
   if [ -d "$target" ]; then rmdir "$target" || exit 13; fi
   mv "$new" "$target" || exit 1
   exit 0

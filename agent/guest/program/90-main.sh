@@ -79,13 +79,16 @@ watch() {
   exec 3<>"$RUN/watchers/$$"
   {
     state
-    while read -r _ <&3; do cat "$RUN/snapshot" || break; done
+    while read -r _ <&3; do
+      rm -f "$RUN/$$.told"
+      cat "$RUN/snapshot" || break
+    done
     kill $$
   } </dev/null &
   reader=$!
   cat >/dev/null
   kill "$reader" 2>/dev/null
-  rm -f "$RUN/watchers/$$" "$RUN/$$.watcher"
+  rm -f "$RUN/watchers/$$" "$RUN/$$.watcher" "$RUN/$$.told"
 }
 
 # up NAME DIGEST SIZE
@@ -133,6 +136,7 @@ main() {
   [ $# -eq 0 ] || shift
   case $command in
     init) init_main ;;
+    init-again) init_loop ;;
     supervise) supervise_main ;;
     state) state ;;
     watch) watch ;;
@@ -151,6 +155,7 @@ main() {
     job-exec) job_exec "$@" ;;
     job-user) job_user "$@" ;;
     job-log) job_log "$@" ;;
+    clone-user) clone_user "$@" ;;
     check-exec) check_exec "$@" ;;
     check-user) check_user "$@" ;;
     look) look_main "$@" ;;

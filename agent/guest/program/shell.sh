@@ -4,6 +4,7 @@
 # becomes the user's own shell.
 if [ -r /run/nexus/base-env ]; then . /run/nexus/base-env; fi
 if [ -r /run/nexus/env ]; then . /run/nexus/env; fi
+export LANG="${LANG:-C.UTF-8}"
 _nexus_shell=/bin/sh
 if [ -x /bin/bash ]; then _nexus_shell=/bin/bash; fi
 if [ -r /opt/nexus/etc/shell ]; then
