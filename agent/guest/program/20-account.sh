@@ -158,10 +158,10 @@ load_environment() {
 
 # The image's environment and over it the workspace's. After this only variables named nexus_… are ours.
 workspace_environment() {
-  nexus_home=$ACCOUNT_HOME nexus_repository=$REPOSITORY nexus_shell=$SHELL
+  nexus_home=$ACCOUNT_HOME nexus_repository=$REPOSITORY nexus_shell=$SHELL nexus_env=$RUN/env
   load_environment
-  # shellcheck disable=SC1091
-  if [ -r "$RUN/env" ]; then . "$RUN/env"; fi
+  # shellcheck disable=SC1090
+  if [ -r "$nexus_env" ]; then . "$nexus_env"; fi
 }
 
 # In the repository, or at home when there is none.

@@ -189,9 +189,10 @@ unit_exec() {
 unit_user() {
   load_account || exit 1
   nexus_home=$ACCOUNT_HOME nexus_repository=$REPOSITORY nexus_shell=$SHELL nexus_dir='' nexus_command=''
+  nexus_definition=$UNITS/$1/def.run
   load_environment
   # shellcheck disable=SC1090
-  . "$UNITS/$1/def.run"
+  . "$nexus_definition"
   enter_repository
   if [ -n "$nexus_dir" ]; then
     cd "$nexus_dir" || {

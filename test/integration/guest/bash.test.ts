@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import t from 'tap';
 import type { DockerNode } from '../../support/docker-node.ts';
 import { openLab, service, serviceOf } from './lab.ts';
@@ -12,7 +14,11 @@ async function bashImage({ docker, node, imageId }: DockerNode): Promise<string>
   });
   await container.start();
   await container.wait();
-  const { Id: id } = await container.commit({ repo: `${node}-bash`, tag: '1' });
+  const { Id: id } = await container.commit({
+    repo: `${node}-bash`,
+    tag: '1',
+    changes: 'ENV VERSION=1.2 RUN=fast',
+  });
   await container.remove();
   t.teardown(() => docker.getImage(id).remove({ force: true }));
   return id;
@@ -49,6 +55,48 @@ if (lab) {
     await guest.serviceDown(id, 'web');
     await guest.runHook(id, 'preStart', 'test "$(id -un)" = dev; exit $?', 'a');
     await lab.until(({ jobs }) => jobs.preStart?.state === 'Succeeded');
+  });
+
+  t.test('variables may bear any name, those of the guest and of the login included', async t => {
+    const names = {
+      JOBS: '4',
+      UNITS: 'cm',
+      PROGRAM: 'p',
+      line: 'l',
+      dir: 'd',
+      HOME: '/tmp',
+      SHELL: '/bin/false',
+      PATH: '/odd:/usr/bin:/bin',
+    };
+    await lab.configure({ env: names });
+    const print = (more: string) =>
+      `printf '%s,' "$VERSION" "$RUN" "$${Object.keys(names).join('" "$')}" ${more}`;
+    const expected = ['1.2', 'fast', ...Object.values(names)];
+    const check = await guest.check(id, { command: ['sh', '-c', `${print('')}; exit 1`] }, 5000);
+    t.equal(check.message, `exit code 1: ${expected.join(',')},`);
+    const odd = guest.render({
+      ...lab.desired,
+      services: [service('odd', `${print('"$PWD"')}; exec sleep 1000`)],
+    });
+    await guest.serviceUp(id, 'odd', odd.services.odd!);
+    for (let i = 0; i < 50 && !(await lab.sh('cat /var/log/nexus/odd.log')).stdout.includes('odd'); i++);
+    t.equal((await lab.sh('cat /var/log/nexus/odd.log')).stdout, `${[...expected, '/home/dev'].join(',')},`);
+    const session = (await login(print(''))).stdout.split(',').slice(0, -1);
+    t.strictSame(
+      session,
+      expected.map(value => (value === '/bin/false' ? '/bin/bash' : value)),
+    );
+    await lab.sh(
+      'git init -q -b main ~/a && cd ~/a && git -c user.name=a -c user.email=b commit -q --allow-empty -m a',
+      'dev',
+    );
+    await guest.clone(id, {
+      url: 'dev@127.0.0.1:a',
+      credentials: { sshKey: await readFile(join(lab.dir, 'user'), 'utf8') },
+      token: 'a',
+    });
+    const { repository } = await lab.until(({ jobs }) => jobs.clone?.state === 'Succeeded');
+    t.match(repository, { branch: 'main', dirty: false });
   });
 
   t.test('it stops cleanly', async t => {
