@@ -14,14 +14,6 @@ export class DelayHeap {
   readonly #due = new Map<string, Delayed>();
   #seq = 0;
 
-  get size(): number {
-    return this.#due.size;
-  }
-
-  has(key: string): boolean {
-    return this.#due.has(key);
-  }
-
   /** Keeps the earlier time when the key waits already. */
   add(key: string, at: number): void {
     const present = this.#due.get(key);

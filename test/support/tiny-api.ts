@@ -16,6 +16,7 @@ export class TinyApi implements Transport {
   streamsLists = true;
   #objects = new Map<string, KubeObject>();
   #changes: Change[] = [];
+  readonly #snapshots = new Map<number, KubeObject[]>();
   #forgotten = 0;
   #version = 100;
   #watchers = new Set<() => void>();
@@ -65,6 +66,7 @@ export class TinyApi implements Transport {
   compact(): void {
     this.#forgotten = this.#version;
     this.#changes = [];
+    this.#snapshots.clear();
   }
 
   /** Breaks every watch off. */
@@ -75,7 +77,7 @@ export class TinyApi implements Transport {
 
   async request(request: TransportRequest): Promise<TransportResponse> {
     const url = new URL(request.path, 'http://tiny');
-    const body = request.body === undefined ? undefined : JSON.parse(request.body);
+    const body = typeof request.body === 'string' ? JSON.parse(request.body) : undefined;
     this.requests.push({ method: request.method, path: request.path, ...(body && { body }) });
     request.signal?.throwIfAborted();
     try {
@@ -159,16 +161,23 @@ export class TinyApi implements Transport {
     return [...this.#objects].filter(([at]) => isIn(at, path)).map(([, object]) => object);
   }
 
+  /** Pages are of the state at the first one; a compaction forgets it. */
   #list(path: string, url: URL): unknown {
-    const all = this.#matching(path);
-    const from = Number(url.searchParams.get('continue') ?? 0);
-    const limit = Number(url.searchParams.get('limit') ?? all.length) || all.length;
-    const rest = all.length - from - limit;
+    const token = url.searchParams.get('continue')?.split(':').map(Number);
+    const [version, from] = [token?.[0] ?? this.#version, token?.[1] ?? 0];
+    const all = token ? this.#snapshots.get(version) : this.#matching(path);
+    if (!all) throw new ApiError('Expired', 'the page token is too old');
+    const limit = Number(url.searchParams.get('limit')) || all.length;
+    const next = from + limit;
+    if (next < all.length) this.#snapshots.set(version, all);
     return {
       kind: 'List',
       apiVersion: 'v1',
-      metadata: { resourceVersion: `${this.#version}`, ...(rest > 0 && { continue: `${from + limit}` }) },
-      items: all.slice(from, from + limit),
+      metadata: {
+        resourceVersion: `${version}`,
+        ...(next < all.length && { continue: `${version}:${next}` }),
+      },
+      items: all.slice(from, next),
     };
   }
 

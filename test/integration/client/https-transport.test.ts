@@ -1,5 +1,5 @@
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
+import { Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
@@ -232,6 +232,32 @@ t.test('a watch survives half lines and ends by error when it is cut', async t =
     for await (const { object } of client.watch(WORKSPACE)) seen.push(object.metadata.name);
   }, unreachable);
   t.same(seen, ['é', 'é']);
+});
+
+t.test('what is large goes and comes as a stream; a refusal of it is an ApiError', async t => {
+  const { client } = await setup(t, (request, response) => {
+    if (request.url === '/refused') return response.writeHead(403).end('no');
+    request.pipe(response);
+  });
+  const parts = Array.from({ length: 50 }, (_, i) => Buffer.alloc(10_000, i));
+  const { body } = await client.stream('POST', '/echo', { body: Readable.from(parts) });
+  const back: Buffer[] = [];
+  for await (const chunk of body) back.push(chunk);
+  t.ok(Buffer.concat(back).equals(Buffer.concat(parts)));
+  const forbidden = { name: 'ApiError', reason: 'Forbidden' };
+  await t.rejects(client.stream('GET', '/refused'), forbidden);
+});
+
+t.test('a stream whose source fails is Unreachable, not half a success', async t => {
+  const { client } = await setup(t, (request, response) => {
+    request.on('end', () => response.end('whole')).resume();
+    request.on('error', () => {});
+  });
+  const source = new Readable({ read() {} });
+  source.push('half');
+  const call = client.stream('POST', '/', { body: source });
+  source.destroy(new Error('disk error'));
+  await t.rejects(call, unreachable);
 });
 
 t.test('a closed client refuses, and what was open ends', async t => {

@@ -108,6 +108,12 @@ for (const [seed, streamsLists] of [
     });
     const stop = new AbortController();
     const running = informer.run(stop.signal);
+    t.teardown(async () => {
+      stop.abort();
+      await running;
+      await transport.close();
+      await server.close();
+    });
     for (let i = 0; i < 150; i++) {
       const name = `w${Math.floor(random() * 8)}`;
       if (random() < 0.3) api.remove(at(name));
@@ -135,9 +141,5 @@ for (const [seed, streamsLists] of [
         .map(o => o.metadata.name)
         .sort(),
     );
-    stop.abort();
-    await running;
-    await transport.close();
-    await server.close();
   });
 }

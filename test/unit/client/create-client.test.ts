@@ -77,8 +77,8 @@ t.test('every verb asks what Kubernetes expects', async t => {
       'application/apply-patch+yaml',
     ],
   );
-  t.match(JSON.parse(asked[8]?.body ?? ''), { apiVersion: 'nexus.dev/v1alpha1', kind: 'Workspace' });
-  t.same(JSON.parse(asked[9]?.body ?? ''), {
+  t.match(JSON.parse(String(asked[8]?.body)), { apiVersion: 'nexus.dev/v1alpha1', kind: 'Workspace' });
+  t.same(JSON.parse(String(asked[9]?.body)), {
     apiVersion: 'v1',
     kind: 'DeleteOptions',
     preconditions: { uid: 'u' },
