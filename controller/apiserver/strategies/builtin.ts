@@ -8,7 +8,6 @@ import { PLAIN_STRATEGY, type Strategy } from './strategy.ts';
 /** Bytes of all values together, as in Kubernetes. */
 const MAX_DATA_BYTES = 1024 * 1024;
 const DATA_KEY = /^[-._a-zA-Z0-9]{1,253}$/;
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const NAMESPACE_FINALIZER = 'kubernetes';
 
 const secret: Strategy = {
@@ -44,8 +43,6 @@ const REQUIRED_KEYS: Readonly<Record<string, readonly string[]>> = {
 
 function validateSecret(next: Secret, old?: Secret): Cause[] {
   const causes = [...checkKeys('data', next.data), ...checkSize('data', [next.data])];
-  for (const [key, value] of Object.entries(next.data ?? {}))
-    if (!BASE64.test(value)) causes.push(invalid(`data[${key}]`, '***', 'must be base64'));
   for (const key of REQUIRED_KEYS[next.type ?? ''] ?? [])
     if (next.data?.[key] === undefined) causes.push(required(`data[${key}]`));
   if (!old) return causes;
