@@ -94,5 +94,5 @@ function validateOnce(validate: Validate, object: object, found: Findings): void
         f => f.cause.field === finding.cause.field && f.cause.message === finding.cause.message,
       )
     )
-      found.add(finding.cause);
+      found.keep(finding);
 }

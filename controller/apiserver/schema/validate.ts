@@ -24,7 +24,10 @@ export class Findings {
   readonly path: Segment[] = [];
 
   add(cause: Cause, transition = false): void {
-    if (this.list.length < MAX_FINDINGS) this.list.push({ cause, at: this.path.slice(), transition });
+    this.keep({ cause, at: this.path.slice(), transition });
+  }
+  keep(finding: Finding): void {
+    if (this.list.length < MAX_FINDINGS) this.list.push(finding);
   }
   get field(): string {
     return renderPath(this.path);
