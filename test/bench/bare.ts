@@ -8,7 +8,7 @@ const SETUP = [
   'mkdir -p /home/dev/.ssh /run/sshd',
   'printf "%s\\n" "$KEY" > /home/dev/.ssh/authorized_keys',
   'chown -R dev /home/dev/.ssh; chmod 700 /home/dev/.ssh',
-  'ssh-keygen -q -t ed25519 -N "" -f /etc/ssh/ssh_host_ed25519_key',
+  'test -f /etc/ssh/ssh_host_ed25519_key || ssh-keygen -q -t ed25519 -N "" -f /etc/ssh/ssh_host_ed25519_key',
   'exec /usr/sbin/sshd -D -o HostKey=/etc/ssh/ssh_host_ed25519_key',
 ].join('\n');
 
