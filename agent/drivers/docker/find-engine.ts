@@ -98,6 +98,8 @@ function explain(error: NodeJS.ErrnoException): string {
       return 'is not there: no engine of this kind is installed or started';
     case 'ECONNREFUSED':
       return 'nobody listens: the engine is not started';
+    case 'EINVAL':
+      return 'the path of the socket is longer than the 107 characters that the system takes';
     case 'EACCES':
     case 'EPERM':
       return 'this user may not use it: run as root or as a member of its group';

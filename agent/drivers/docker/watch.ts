@@ -64,7 +64,7 @@ export async function* watchEngine(
         if (ours) events.push({ type: 'volume-removed', ...ours });
       }),
     ]);
-    events.push({ type: 'changed' });
+    yield { type: 'changed' };
     yield* events;
   } catch (error) {
     if (!signal.aborted) throw error;
