@@ -24,6 +24,8 @@ const PATCH_TYPES: Record<PatchType, string> = {
   strategic: 'application/strategic-merge-patch+json',
   apply: 'application/apply-patch+yaml',
 };
+/** Half of the longest text that Node can hold. What is larger is for `stream`. */
+const MAX_BODY_BYTES = 256 * 1024 * 1024;
 /** A server that says it ends a watch after n seconds and does not is given up this much later. */
 const WATCH_GRACE_SECONDS = 30;
 
@@ -91,7 +93,7 @@ export function createClient(options: ClientOptions): Client {
       const response = await open(call, false);
       const body = await readText(response);
       if (call.onWarning) for (const warning of warnings(response)) call.onWarning(warning);
-      if (response.status < 200 || response.status > 299) throw refusal(call, response.status, body);
+      if (response.status < 200 || response.status > 299) throw refusal(call, response, body);
       return {
         code: response.status,
         result: { status: response.status, headers: flat(response), text: body },
@@ -194,7 +196,7 @@ export function createClient(options: ClientOptions): Client {
       try {
         response = await observed(call, async () => {
           const result = await open(call, true);
-          if (result.status !== 200) throw refusal(call, result.status, await readText(result));
+          if (result.status !== 200) throw refusal(call, result, await readText(result));
           return { code: result.status, result };
         });
         for await (const event of watchEvents<T>(response.body)) yield event;
@@ -231,7 +233,7 @@ export function createClient(options: ClientOptions): Client {
       if (response.status < 200 || response.status > 299)
         throw refusal(
           { verb: method.toLowerCase(), resource: 'raw', method, path },
-          response.status,
+          response,
           await readText(response),
         );
       return { headers: flat(response), body: response.body };
@@ -279,8 +281,18 @@ const writeParams = (o: WriteOptions): QueryParams => ({
 
 async function readText(response: TransportResponse): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of response.body) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('utf8');
+  let size = 0;
+  for await (const chunk of response.body) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size <= MAX_BODY_BYTES) continue;
+    response.destroy();
+    throw new ApiError(
+      'InternalError',
+      `the server's answer is larger than ${MAX_BODY_BYTES} bytes: list in pages`,
+    );
+  }
+  return Buffer.concat(chunks, size).toString('utf8');
 }
 
 function flat(response: TransportResponse): Record<string, string> {
@@ -300,16 +312,19 @@ function warnings(response: TransportResponse): string[] {
 }
 
 /** The Status in an answer; what is no Status is told by its code and its first words. */
-function refusal(call: Call, code: number, body: string): ApiError {
+function refusal(call: Call, response: TransportResponse, body: string): ApiError {
+  const { status: code } = response;
+  const seconds = Number(flat(response)['retry-after']);
+  const patience = seconds > 0 ? { retryAfterSeconds: seconds } : undefined;
   try {
     const status = JSON.parse(body) as Partial<Status>;
-    if (status.kind === 'Status') return ApiError.fromStatus({ ...status, code: status.code ?? code });
+    const details = patience || status.details ? { ...patience, ...status.details } : undefined;
+    if (status.kind === 'Status')
+      return ApiError.fromStatus({ ...status, details, code: status.code ?? code });
   } catch {
     // Not ours: a proxy's page, or nothing at all.
   }
   const words = body.trim().slice(0, 200);
-  return ApiError.fromStatus({
-    code,
-    message: `${call.method} ${call.path.split('?')[0]}: the server answered ${code}${words ? `: ${words}` : ''}`,
-  });
+  const message = `${call.method} ${call.path.split('?')[0]}: the server answered ${code}${words ? `: ${words}` : ''}`;
+  return ApiError.fromStatus({ code, message, details: patience });
 }

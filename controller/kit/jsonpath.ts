@@ -26,12 +26,19 @@ export function renderJsonPath(template: string, value: unknown): string {
 }
 
 /**
- * Compiles one path, with or without braces, to a function that finds every value it leads to, in document order. The
- * compile throws JsonPathError, and so does the function for an index that is out of bounds.
+ * Compiles one path, with or without braces, to a function that finds every value it leads to, in document order: none
+ * for an index that is out of bounds. Throws JsonPathError when the path is not understood.
  */
 export function compileJsonPath(path: string): (value: unknown) => unknown[] {
   const steps = parsePath(path.trim().replace(/^\{(.*)\}$/s, '$1'));
-  return value => walk(steps, value);
+  return value => {
+    try {
+      return walk(steps, value);
+    } catch (error) {
+      if (error instanceof JsonPathError) return [];
+      throw error;
+    }
+  };
 }
 
 function render(nodes: Node[], value: unknown): string {

@@ -31,7 +31,7 @@ export interface EventRecorderOptions {
   metrics?: Metrics;
   /** Most events that wait to be written; more are dropped and counted. Defaults to 1000. */
   capacity?: number;
-  /** Events of one object that may come at once, and how fast more are allowed. Defaults to 25, then one in 30 s. */
+  /** Events of one object that may come at once, and how fast more are allowed. Defaults to 50, then one in 15 s. */
   burst?: number;
   refillMs?: Milliseconds;
   /** Different messages of one reason within 10 minutes after which they are told as one. Defaults to 10. */
@@ -106,7 +106,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     const key = objectKey(said);
     const bucket =
       buckets.get(key) ??
-      new TokenBucket({ burst: options.burst ?? 25, refillMs: options.refillMs ?? 30_000, clock });
+      new TokenBucket({ burst: options.burst ?? 50, refillMs: options.refillMs ?? 15_000, clock });
     buckets.set(key, bucket);
     return bucket.take();
   }

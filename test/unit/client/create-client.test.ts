@@ -138,6 +138,23 @@ t.test('a refusal that is no Status is told by its code and its words', async t 
   }
 });
 
+t.test('the patience that a server asks for is told, in its Status or its header', async t => {
+  const said = new ApiError('TooManyRequests', 'slow down', { retryAfterSeconds: 7 });
+  for (const [body, header, seconds] of [
+    [JSON.stringify(said.toStatus()), '3', 7],
+    [JSON.stringify(new ApiError('TooManyRequests', 'slow down').toStatus()), '3', 3],
+    ['busy', '3', 3],
+    ['busy', 'Wed, 21 Oct 2026 07:28:00 GMT', undefined],
+  ] as const) {
+    const { transport } = canned(429, body, { 'retry-after': header });
+    const error = await createClient({ transport })
+      .get(WORKSPACE, key)
+      .catch(e => e);
+    t.equal(error.reason, 'TooManyRequests');
+    t.equal(error.details?.retryAfterSeconds, seconds);
+  }
+});
+
 t.test('an answer that is not JSON is an error, not a crash', async t => {
   const error = await createClient({ transport: canned(200, '<html>').transport })
     .get(WORKSPACE, key)

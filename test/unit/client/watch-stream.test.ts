@@ -33,7 +33,7 @@ t.test('lines are found wherever the chunks are cut, also within a character', a
         if (JSON.stringify(found) !== JSON.stringify(expected)) throw new Error('lines differ');
       },
     ),
-    { numRuns: 100 },
+    { numRuns: 40 },
   );
 });
 

@@ -86,5 +86,6 @@ t.test('what is not understood is an error that names it', async t => {
 t.test('a compiled path finds values, with or without braces', async t => {
   t.same(compileJsonPath('.items[*].n')(value), [1, 2.5, 10]);
   t.same(compileJsonPath('{.kind}')(value), ['List']);
+  t.same(compileJsonPath('.items[9].n')(value), []);
   t.same(compileJsonPath('.constructor')(value), [], 'only own fields');
 });
