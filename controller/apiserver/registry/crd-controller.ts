@@ -4,10 +4,10 @@ import { jsonEqual } from '../../kit/json.ts';
 import type { Logger } from '../../kit/log.ts';
 import { type Entry, type Store, StoreError, type Watch } from '../../store/store.ts';
 import { CRD_FINALIZER } from '../strategies/crd.ts';
-import type { CustomResourceDefinition } from './crd.ts';
+import { type CustomResourceDefinition, isEstablished } from './crd.ts';
 import { crdStatus } from './crd-status.ts';
 import type { Registry } from './registry.ts';
-import { keyOf, prefixOf } from './served-resource.ts';
+import { prefixOf } from './served-resource.ts';
 
 export interface CrdControllerParts {
   readonly store: Store;
@@ -69,7 +69,7 @@ export class CrdController {
         this.#watch = store.watch(PREFIX, revision);
         for await (const events of this.#watch) {
           for (const event of events) {
-            if (event.type === 'DELETE') this.#remove(event.entry.object.metadata.name);
+            if (event.type === 'DELETE') await this.#remove(event.entry.object.metadata.name);
             else await this.#settle(event.entry.key);
             revision = event.revision;
           }
@@ -102,9 +102,13 @@ export class CrdController {
     }
   }
 
-  #remove(name: string): void {
-    this.#parts.registry.removeCrd(name);
+  /** Its names are free now: others may have waited for them. */
+  async #remove(name: string): Promise<void> {
+    const { registry, store } = this.#parts;
+    registry.removeCrd(name);
     this.#cleanups.get(name)?.watch.close();
+    for (const entry of store.list(PREFIX).entries)
+      if (!isEstablished(entry.object as CustomResourceDefinition)) await this.#settle(entry.key);
   }
 
   /** Deletes every object of the CRD, waits for those that finalizers hold, then releases the CRD. */
@@ -170,6 +174,3 @@ export class CrdController {
     }
   }
 }
-
-/** The key of a CRD by its name. */
-export const crdKey = (name: string): string => keyOf(CRD, '', name);

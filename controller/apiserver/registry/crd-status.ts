@@ -1,5 +1,5 @@
 import type { Condition } from '../../../crds/object.ts';
-import { type CrdNames, type CustomResourceDefinition, completeNames, isEstablished } from './crd.ts';
+import { type CustomResourceDefinition, completeNames, isEstablished } from './crd.ts';
 
 /**
  * The status a CRD should have beside `others`: its names are accepted unless an established CRD of its group uses one
@@ -51,25 +51,32 @@ function condition(
   return { ...next, lastTransitionTime };
 }
 
+/** The first of the names that an established CRD of the same group has taken. */
 function nameConflict(
   crd: CustomResourceDefinition,
   others: Iterable<CustomResourceDefinition>,
 ): { reason: string; message: string } | undefined {
   const mine = completeNames(crd.spec.names);
+  const resources = new Set<string>();
+  const kinds = new Set<string>();
   for (const other of others) {
     if (other.metadata.name === crd.metadata.name || other.spec.group !== crd.spec.group) continue;
     if (!isEstablished(other)) continue;
     const theirs = completeNames(other.spec.names);
-    const taken = resourceNames(mine).find(name => resourceNames(theirs).includes(name));
-    if (taken) return { reason: 'PluralConflict', message: `"${taken}" is already in use` };
-    if (mine.kind === theirs.kind || mine.listKind === theirs.listKind)
-      return { reason: 'KindConflict', message: `"${mine.kind}" is already in use` };
+    for (const name of [theirs.plural, theirs.singular, ...(theirs.shortNames ?? [])]) resources.add(name);
+    for (const kind of [theirs.kind, theirs.listKind]) kinds.add(kind);
   }
-  return undefined;
+  const checks: [reason: string, name: string, taken: Set<string>][] = [
+    ['PluralConflict', mine.plural, resources],
+    ['SingularConflict', mine.singular, resources],
+    ...(mine.shortNames ?? []).map((name): [string, string, Set<string>] => [
+      'ShortNamesConflict',
+      name,
+      resources,
+    ]),
+    ['KindConflict', mine.kind, kinds],
+    ['ListKindConflict', mine.listKind, kinds],
+  ];
+  const conflict = checks.find(([, name, taken]) => taken.has(name));
+  return conflict && { reason: conflict[0], message: `"${conflict[1]}" is already in use` };
 }
-
-const resourceNames = (names: CrdNames): string[] => [
-  names.plural,
-  names.singular ?? names.kind.toLowerCase(),
-  ...(names.shortNames ?? []),
-];
