@@ -1,4 +1,4 @@
-import { slept } from '../../controller/kit/abort.ts';
+import { slept, withTimeout } from '../../controller/kit/abort.ts';
 import { Backoff } from '../../controller/kit/backoff.ts';
 import type { Clock } from '../../controller/kit/clock.ts';
 import type { Logger } from '../../controller/kit/log.ts';
@@ -24,6 +24,7 @@ export interface GuestWatchOptions {
 }
 
 const ASK_TIMEOUT_MS = 15_000;
+const FIRST_MS = 2_000;
 
 export function createGuestWatch(options: GuestWatchOptions): GuestWatch {
   const { guest, instanceId, clock, log, onChange } = options;
@@ -31,6 +32,8 @@ export function createGuestWatch(options: GuestWatchOptions): GuestWatch {
   let latest: GuestState | undefined;
   /** Only what a watch would correct may be kept. */
   let live = false;
+  /** Resolves with the first that is told; replaced when the watch breaks off. */
+  let first = Promise.withResolvers<void>();
 
   const follow = async () => {
     const backoff = new Backoff({ baseMs: 500, maxMs: 15_000 }, options.random);
@@ -40,6 +43,7 @@ export function createGuestWatch(options: GuestWatchOptions): GuestWatch {
           backoff.reset();
           live = true;
           latest = state;
+          first.resolve();
           onChange();
         }
       } catch (error) {
@@ -48,6 +52,8 @@ export function createGuestWatch(options: GuestWatchOptions): GuestWatch {
       }
       latest = undefined;
       live = false;
+      first.resolve();
+      first = Promise.withResolvers();
       if (!(await slept(clock, backoff.next() + 100, stopping.signal))) break;
     }
   };
@@ -56,6 +62,9 @@ export function createGuestWatch(options: GuestWatchOptions): GuestWatch {
   return {
     instanceId,
     async read(signal) {
+      if (latest) return latest;
+      // What a watch tells first is as good as an answer, and costs no process of its own.
+      if (!live) await withTimeout(first.promise, FIRST_MS, clock, () => new Error('silent')).catch(() => {});
       if (latest) return latest;
       const timeout = new AbortController();
       const cancel = clock.after(ASK_TIMEOUT_MS, () =>

@@ -18,6 +18,8 @@ export interface Observed {
   /** Absent when it does not run, or its inside did not answer; `guestError` then says why. */
   guest?: GuestState;
   guestError?: string;
+  /** The inside is not looked at yet, so shortly after the start. */
+  isHeldBack?: boolean;
   /** By service; those with a health check alone. */
   health: Record<string, ServiceHealth>;
   tunnel: TunnelState;

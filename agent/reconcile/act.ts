@@ -117,6 +117,7 @@ async function performInside(
     case 'configure': {
       if (!inside) return undefined;
       await guest.configure(id, inside.config);
+      if (action.reason === 'Start') unit.startedNowAt = context.clock.now();
       unit.tunnel?.tunnel.kick();
       const keys = digest(inside.config.keys.map(({ path, content }) => [path, String(content)]));
       const isDrift = unit.appliedKeys === keys || (unit.appliedKeys === undefined && unit.settledBefore);

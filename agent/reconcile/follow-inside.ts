@@ -7,6 +7,9 @@ import type { Desired } from '../model/desired.ts';
 import type { Observed } from '../model/observed.ts';
 import type { Unit } from './unit.ts';
 
+/** How long a start may keep off everything but the first connection. */
+const LOGIN_FIRST_MS = 400;
+
 interface Target {
   backend: Backend;
   unit: Unit;
@@ -18,7 +21,7 @@ interface Target {
 export async function followInside(
   context: AgentContext,
   target: Target,
-): Promise<Pick<Observed, 'guest' | 'guestError' | 'health' | 'tunnel'>> {
+): Promise<Pick<Observed, 'guest' | 'guestError' | 'health' | 'tunnel' | 'isHeldBack'>> {
   const { unit, desired, instance } = target;
   await followTunnel(context, target);
   const tunnel = unit.tunnel?.tunnel.state ?? ({ state: 'Idle' } as const);
@@ -28,6 +31,11 @@ export async function followInside(
     unit.health?.sync(undefined, desired.services, []);
     return { health: {}, tunnel };
   }
+  // A login comes first: what follows the inside would compete with it for the processor.
+  const isFresh =
+    unit.startedNowAt !== undefined && context.clock.now() - unit.startedNowAt < LOGIN_FIRST_MS;
+  if (isFresh && tunnel.state === 'Connecting' && !unit.guest)
+    return { health: unit.health?.read() ?? {}, tunnel, isHeldBack: true };
   const { guest, guestError } = await readGuest(context, target, instance);
   if (guest) followHealth(context, target, guest);
   // sshd was started since the last look: it need not wait for the backoff of the dialling.

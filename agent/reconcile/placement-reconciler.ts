@@ -1,6 +1,7 @@
 import { exponentialMs } from '../../controller/kit/backoff.ts';
 import { isApiError } from '../../controller/kit/errors.ts';
 import { jsonEqual } from '../../controller/kit/json.ts';
+import { isTrue } from '../../controller/runtime/conditions.ts';
 import { addFinalizer } from '../../controller/runtime/finalizers.ts';
 import {
   done,
@@ -66,6 +67,7 @@ export class PlacementReconciler implements Reconciler {
         this.#report(placement, unit, {
           desired,
           observed: { ...observed, failures: unit.attempts.failures() },
+          isAtRest: due.length === 0,
         });
       if (due.length === 0) return restOutcome(unit, observed, waitMs);
       if (!(await this.#mayMake(placement, unit, desired))) return { kind: 'requeueAfter', ms: 200 };
@@ -173,10 +175,13 @@ export class PlacementReconciler implements Reconciler {
   #report(
     placement: Placement,
     unit: Unit,
-    { desired, observed }: { desired: Desired; observed: Observed },
+    { desired, observed, isAtRest }: { desired: Desired; observed: Observed; isAtRest: boolean },
   ): void {
     const { clock, statuses, checkpoint } = this.#context;
     const status = summarize(desired, observed, unit.status, clock.now());
+    // Whoever waits for a new generation to be Ready waits for what it asks to be done.
+    const isNew = status.observedGeneration !== unit.status?.observedGeneration;
+    if (!isAtRest && isNew && isTrue(status.conditions, 'Ready')) return;
     if (!jsonEqual(status, unit.status)) unit.status = status;
     // JSON has no undefined: what is sent and what comes back must compare as equal.
     statuses.submit(placement, unit.status ?? status);
@@ -202,10 +207,11 @@ export class PlacementReconciler implements Reconciler {
 function restOutcome(unit: Unit, observed: Observed, waitMs: number | undefined): Outcome {
   const isBlind = observed.engineError !== undefined || observed.guestError !== undefined;
   unit.blindLooks = isBlind ? unit.blindLooks + 1 : 0;
-  const waits = [waitMs ?? [], isBlind ? exponentialMs(unit.blindLooks - 1, BLIND) : []].flat();
+  const waits = [waitMs ?? [], observed.isHeldBack ? HELD_BACK_MS : [], isBlind ? exponentialMs(unit.blindLooks - 1, BLIND) : []].flat();
   return waits.length === 0 ? done : { kind: 'requeueAfter', ms: Math.min(...waits) };
 }
 
+const HELD_BACK_MS = 100;
 const BLIND = { baseMs: 500, maxMs: 15_000 };
 const LEADERS = new Set(['create', 'start', 'stop', 'remove']);
 const FOLLOWERS = new Set(['create', 'start', 'configure', 'remove', 'removeVolume', 'release']);

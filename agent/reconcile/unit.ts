@@ -30,6 +30,8 @@ export interface Unit {
   /** Restarts asked for by this agent that the guest has not counted yet, by service. */
   ownRestarts: Map<string, number>;
   preStopSince?: number;
+  /** When this agent configured a container that it had just started. */
+  startedNowAt?: number;
   /** Looks in a row at which the engine, or the inside, did not answer. */
   blindLooks: number;
   /** Digest of the authorised keys that were last written. */
