@@ -78,7 +78,7 @@ export function requestedManagers(
   const entries = next.metadata.managedFields;
   const stored = live?.metadata.managedFields;
   if (subresource || entries === undefined || entries === stored) return storedManagers(live);
-  const empty = entries.length === 1 && Object.keys(entries[0] ?? {}).length === 0;
+  const empty = entries.length === 1 && jsonEqual(entries[0], {});
   if (entries.length === 0 || empty) return new Map();
   if (stored && jsonEqual(entries, stored)) return storedManagers(live);
   return parseManagers(entries) ?? storedManagers(live);

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import type { KubeObject, ManagedFieldsEntry } from '../../../crds/object.ts';
 import { applyPatch, updateManagedFields } from '../../../controller/apiserver/apply/field-manager.ts';
 import { ApiError } from '../../../controller/kit/errors.ts';
+import type { KubeObject, ManagedFieldsEntry } from '../../../crds/object.ts';
 
 /** One write, and what the field manager of Kubernetes 1.34 made of it. */
 interface Step {
