@@ -8,6 +8,8 @@ const services = [
 ];
 
 t.setTimeout(60_000);
+// They wait most of the time.
+t.jobs = 3;
 
 const lab = await openLab(t, { desired: { env: { A: 'from all', B: 'hidden' }, services } });
 if (lab) {
@@ -16,7 +18,7 @@ if (lab) {
   const up = (name: string) => guest.serviceUp(id, name, lab.config.services[name]!);
   const running = (name: string) => lab.until(state => serviceOf(state, name)?.state === 'Running');
 
-  t.test('what a service started in its group ends with it', async t => {
+  t.test('what a service started in its group ends with it', { buffered: true }, async t => {
     await up('family');
     const { pid } = serviceOf(await running('family'), 'family')!;
     const members = () => lab.sh(`grep -lz '^100[12]$' /proc/[0-9]*/cmdline 2>/dev/null | wc -l`);
@@ -33,7 +35,7 @@ if (lab) {
     t.match(family, { wanted: 'Down', state: 'Stopped', pid: undefined, restarts: 1 });
   });
 
-  t.test('a service that ignores SIGTERM is killed after ten seconds', async t => {
+  t.test('a service that ignores SIGTERM is killed after ten seconds', { buffered: true }, async t => {
     await up('stubborn');
     await running('stubborn');
     const began = performance.now();
@@ -43,7 +45,7 @@ if (lab) {
     t.equal(serviceOf(await guest.state(id), 'stubborn')?.state, 'Stopped');
   });
 
-  t.test('a service that ends at once is started again ever more slowly', async t => {
+  t.test('a service that ends at once is started again ever more slowly', { buffered: true }, async t => {
     await up('quits');
     const began = performance.now();
     const state = await lab.until(state => (serviceOf(state, 'quits')?.restarts ?? 0) >= 4);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { openLab, service } from './lab.ts';
 
@@ -38,6 +39,22 @@ if (lab) {
     await guest.serviceRemove(id, 'loud');
     await guest.serviceRemove(id, 'lines');
     t.ok((await size('lines.log')) > 0, 'logs stay');
+  });
+
+  t.test('when no process can be made, the container and what runs in it live on', async t => {
+    const before = await guest.state(id);
+    const processes = async () => {
+      const { Processes: rows } = await lab.node.docker.getContainer(id).top();
+      return rows.map((row: string[]) => row.join(' ')).join('\n');
+    };
+    await lab.node.driver.update(id, { pids: 5 });
+    for (let i = 0; i < 200 && (await processes()).includes('guest supervise'); i++) await sleep(50);
+    t.notMatch(await processes(), /guest supervise/);
+    await lab.node.driver.update(id, { pids: 500 });
+    const after = await lab.until(state => state.supervisor.running);
+    t.equal(after.bootId, before.bootId);
+    t.strictSame(after.services, before.services);
+    t.strictSame(after.sshd, before.sshd);
   });
 
   t.test(
