@@ -58,12 +58,13 @@ export async function openTls(options: TlsOptions): Promise<ServerTls> {
     for (const listener of listeners) listener(current);
   };
   await renewIfDue();
+  let renewing: Promise<void> = Promise.resolve();
   let cancel = () => {};
   const schedule = () => {
     cancel = clock.after(DAY_MS, () => {
-      renewIfDue().catch(error =>
-        log.error({ error: String(error) }, 'the server certificate could not be renewed'),
-      );
+      renewing = renewing
+        .then(renewIfDue)
+        .catch(error => log.error({ error: String(error) }, 'the server certificate could not be renewed'));
       schedule();
     });
   };

@@ -33,8 +33,10 @@ export async function sendJson(
     .code(answer.code)
     .header('content-type', yaml ? 'application/yaml' : (answer.type ?? 'application/json'));
   reply.header('cache-control', answer.cache ?? 'no-cache, private');
+  // A type of its own goes as it is: of text, Fastify would write it anew.
   // A JavaScript string is never longer than its bytes: what is short enough is not measured.
-  if (body.length <= answer.gzipAboveBytes || !acceptsGzip(request)) return reply.send(body);
+  if (body.length <= answer.gzipAboveBytes || !acceptsGzip(request))
+    return reply.send(answer.type ? Buffer.from(body) : body);
   const zipped = await compress(body, { level: constants.Z_BEST_SPEED });
   reply.header('content-encoding', 'gzip').header('vary', 'accept-encoding');
   return reply.send(zipped);
