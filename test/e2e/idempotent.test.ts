@@ -1,0 +1,160 @@
+import { request } from 'node:http';
+import { join } from 'node:path';
+import t from 'tap';
+import { CONFIG_MAP, CRD, EVENT, NAMESPACE, NODE, PLACEMENT, SECRET, WORKSPACE } from '../../crds/kinds.ts';
+import { LABEL_NODE } from '../../crds/names.ts';
+import { noTestEngine } from '../support/engine.ts';
+import { until } from '../support/until.ts';
+import { type UpLab, upLab, webServer } from '../support/up-lab.ts';
+
+/** Everything but Leases, in which a node says that it lives. */
+const KINDS = [WORKSPACE, PLACEMENT, NODE, SECRET, CONFIG_MAP, NAMESPACE, EVENT, CRD];
+
+t.test('what is as declared is left alone', { skip: await noTestEngine() }, async t => {
+  // Everything is looked at every second, although nothing happens.
+  const lab = await upLab(t, { args: ['--resync=1s'] });
+  const { up } = lab;
+  const manifest = JSON.stringify({
+    apiVersion: 'nexus.dev/v1alpha1',
+    kind: 'Workspace',
+    metadata: { name: 'shop', labels: { app: 'shop' } },
+    spec: {
+      image: lab.image,
+      resources: { cpu: '500m', memory: '256Mi' },
+      env: [{ name: 'GREETING', value: 'hello' }],
+      services: [
+        {
+          name: 'web',
+          command: webServer(3000, 'one'),
+          port: 3000,
+          healthCheck: { http: { path: '/' }, intervalSeconds: 1 },
+        },
+        { name: 'worker', command: 'exec sleep 1000', dependsOn: ['web'] },
+      ],
+      ports: [{ name: 'debug', port: 9229, exposure: 'Node' }],
+      lifecycle: { preStart: 'true', postStart: 'true' },
+    },
+  });
+  const { code, stdout, stderr } = await up.apply(manifest, '--wait', '--timeout=40s');
+  t.equal(code, 0, stderr);
+  t.match(stdout, /^workspace.*\/shop created/m);
+  // Events are counted together for a moment before they are written.
+  await until(async () => (await lab.countOf('shop', 'HookSucceeded')) === 2, {
+    timeoutMs: 10_000,
+    what: () => 'both hooks to be told',
+  });
+  await passes(lab, 2);
+
+  await t.test('a second apply says so, writes nothing, and nothing follows from it', async t => {
+    const before = await picture(lab);
+    const since = await engineTime(lab);
+    const asked = await writes(lab);
+    const again = await up.apply(manifest, '--wait');
+    t.equal(again.code, 0);
+    t.match(again.stdout, /\/shop unchanged/);
+    // What an apply sets off comes at once; three further looks at everything find nothing to do either.
+    await passes(lab, 3);
+    t.same(await picture(lab), before);
+    t.same(await changes(lab, since), []);
+    t.equal(await writes(lab), asked + 1, 'nobody but the command asked for a write');
+  });
+
+  await t.test('nor does a third one that names its fields in another order', async t => {
+    const before = await picture(lab);
+    const { spec, ...rest } = JSON.parse(manifest);
+    const turned = JSON.stringify({ spec: Object.fromEntries(Object.entries(spec).reverse()), ...rest });
+    t.match((await up.apply(turned)).stdout, /\/shop unchanged/);
+    await passes(lab, 2);
+    t.same(await picture(lab), before);
+  });
+
+  await t.test('an agent that is started again adopts what it finds', async t => {
+    const before = await lab.life('shop');
+    const pid = await lab.root('shop', 'cat /run/nexus/units/web/pid');
+    const since = await engineTime(lab);
+    const { agent } = up.pids();
+    process.kill(agent ?? 0, 'SIGKILL');
+    await until(() => up.pids().agent !== undefined && up.pids().agent !== agent, {
+      timeoutMs: 15_000,
+      what: () => 'another agent',
+    });
+    await passes(lab, 2);
+    await lab.ready('shop');
+    t.same(await lab.life('shop'), before);
+    t.equal(await lab.root('shop', 'cat /run/nexus/units/web/pid'), pid);
+    t.same(await changes(lab, since), []);
+  });
+  await lab.remove('shop');
+  t.same(await lab.leftovers(), []);
+});
+
+/** What there is: versions of all objects, what the agent has done, and the container. */
+async function picture(lab: UpLab) {
+  const lists = await Promise.all(KINDS.map(kind => lab.up.client.list(kind)));
+  const versions = lists.flatMap(({ items }) =>
+    items.map(({ kind, metadata: { namespace = '', name, resourceVersion } }) =>
+      [kind, namespace, name, resourceVersion].join(' '),
+    ),
+  );
+  return { versions: versions.sort(), actions: await actions(lab), ...(await lab.life('shop')) };
+}
+
+/** Requests to write that the server has answered, but for Leases. */
+async function writes({ up }: UpLab): Promise<number> {
+  const { text } = await up.client.raw('GET', '/metrics');
+  return text
+    .split('\n')
+    .filter(line => /^apiserver_request_total\{.*verb="(create|update|patch|delete)/i.test(line))
+    .filter(line => !line.includes('"leases"'))
+    .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+}
+
+/** What the agent did to the engine, to insides and to ports. */
+async function actions(lab: UpLab): Promise<string[]> {
+  return (await agentMetrics(lab)).split('\n').filter(line => line.startsWith('nexus_agent_actions_total'));
+}
+
+/** Waits until the agent has looked at the workspace so many times more. */
+async function passes(lab: UpLab, count: number): Promise<void> {
+  const read = async () => {
+    const text = await agentMetrics(lab).catch(() => '');
+    const lines = text
+      .split('\n')
+      .filter(line => line.startsWith('nexus_reconcile_total') && line.includes('placement'));
+    return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  };
+  const start = await read();
+  await until(async () => (await read()) >= start + count, {
+    timeoutMs: 20_000,
+    what: () => `${count} passes of the agent`,
+  });
+}
+
+function agentMetrics({ up }: UpLab): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socketPath = join(up.home, 'agent', 'agent.sock');
+    request({ socketPath, path: '/metrics' }, response => {
+      let text = '';
+      response.setEncoding('utf8').on('data', chunk => {
+        text += chunk;
+      });
+      response.on('end', () => resolve(text)).on('error', reject);
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
+async function engineTime({ docker }: UpLab): Promise<string> {
+  return (await docker.info()).SystemTime;
+}
+
+/** Events of the engine about the node since then, but for the commands that look inside. */
+async function changes({ docker, dockerCli, up }: UpLab, since: string): Promise<string[]> {
+  const until = (await docker.info()).SystemTime;
+  const label = `label=${LABEL_NODE}=${up.node}`;
+  const text = await dockerCli(
+    ...['events', '--since', since, '--until', until, '--filter', label, '--format', '{{.Type}} {{.Action}}'],
+  );
+  return text.split('\n').filter(line => line !== '' && !line.startsWith('container exec_'));
+}

@@ -1,0 +1,128 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import type Docker from 'dockerode';
+import type { Test } from 'tap';
+import { ownKeyFile } from '../../cli/ssh/target.ts';
+import { EVENT, NODE } from '../../crds/kinds.ts';
+import { LABEL_NODE } from '../../crds/names.ts';
+import type { Event } from '../../crds/object.ts';
+import type { Workspace } from '../../crds/types.generated.ts';
+import type { ConditionType, Reason } from '../../crds/vocabulary.ts';
+import { findTestEngine } from './engine.ts';
+import { ensureTestImage } from './images.ts';
+import { type NexusUpOptions, nexusUp } from './nexus-up.ts';
+import { sshLogin } from './ssh-login.ts';
+import { until } from './until.ts';
+
+const run = promisify(execFile);
+
+/** A web server on loopback alone, made of what the test image has. Answers with `text`. */
+export const webServer = (port: number, text: string): string => `exec python3 -c "
+import socket
+s = socket.socket(); s.setsockopt(1, 2, 1); s.bind(('127.0.0.1', ${port})); s.listen(50)
+while True:
+  c, _ = s.accept(); c.recv(999); c.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: ${text.length}\\r\\nConnection: close\\r\\n\\r\\n${text}'); c.close()
+"`;
+
+/** `nexus up` on the test engine with ranges of ports of its own; removed with the test. */
+export async function upLab(t: Test, options: NexusUpOptions = {}) {
+  const engine = await findTestEngine();
+  if ('problem' in engine) throw new Error(engine.problem);
+  const { docker, socketPath } = engine;
+  const image = await ensureTestImage(docker, 'ready');
+  const up = await nexusUp({ socketPath, ...options });
+  t.teardown(() => up.destroy());
+  const dir = t.testdir({});
+  const { client, node } = up;
+  // Other tests run at the same time, and ports that collide would be given out anew.
+  const first = 10_000 + Math.floor(Math.random() * 400) * 50;
+  const ports = { ssh: { from: first, to: first + 9 }, services: { from: first + 10, to: first + 49 } };
+  await client.patch(NODE, { name: node }, 'merge', { spec: { ports } });
+
+  const docker_ = async (...args: string[]) =>
+    (await run('docker', ['-H', `unix://${socketPath}`, ...args], { timeout: 20_000 })).stdout.trim();
+  const idOf = async (name: string) => (await up.workspace(name)).status?.containerID ?? 'none';
+  const eventsOf = async (name: string): Promise<Event[]> => {
+    const { items } = await client.list(EVENT, {
+      namespace: 'default',
+      fieldSelector: `involvedObject.kind=Workspace,involvedObject.name=${name}`,
+    });
+    return items;
+  };
+  const countOf = async (name: string, reason: Reason) =>
+    (await eventsOf(name))
+      .filter(event => event.reason === reason)
+      .reduce((sum, { count }) => sum + (count ?? 1), 0);
+
+  return {
+    up,
+    docker,
+    socketPath,
+    image,
+    ports,
+    /** The docker command line. */
+    dockerCli: docker_,
+    /** Running, Ready and of the present generation. */
+    ready: (name: string, timeoutMs?: number) => up.untilWorkspace(name, 'is ready', isReady, timeoutMs),
+    untilCondition: (name: string, type: ConditionType, reason: Reason, timeoutMs?: number) =>
+      up.untilWorkspace(
+        name,
+        `has ${type} with ${reason}`,
+        ({ status, metadata }) =>
+          status?.observedGeneration === metadata.generation &&
+          (status?.conditions?.some(c => c.type === type && c.reason === reason) ?? false),
+        timeoutMs,
+      ),
+    countOf,
+    eventsOf,
+    untilEvent: (name: string, reason: Reason, timeoutMs = 15_000, more = 0) =>
+      until(async () => (await countOf(name, reason)) > more, {
+        timeoutMs,
+        what: () => `an Event ${reason} on ${name}\n${up.log().slice(-2000)}`,
+      }),
+    /** Id and start of its container. */
+    async life(name: string): Promise<{ id: string; startedAt: string }> {
+      const { Id, State } = await docker.getContainer(await idOf(name)).inspect();
+      return { id: Id, startedAt: State.StartedAt };
+    },
+    container: async (name: string): Promise<Docker.Container> => docker.getContainer(await idOf(name)),
+    /** A command as root in the container. */
+    root: async (name: string, command: string) => docker_('exec', await idOf(name), 'sh', '-c', command),
+    /** The real ssh with the key of the installation and the host key that the status tells. */
+    async ssh(name: string) {
+      const { ssh } = (await up.workspace(name)).status ?? {};
+      return sshLogin({
+        port: ssh?.port ?? 0,
+        user: ssh?.user,
+        hostKey: ssh?.hostKeys?.[0] ?? '',
+        privateKey: readFileSync(ownKeyFile(up.home), 'utf8'),
+        dir,
+      });
+    },
+    /** Everything of this node on the engine, by name. */
+    async leftovers(): Promise<string[]> {
+      const filters = { label: [`${LABEL_NODE}=${node}`] };
+      const containers = await docker.listContainers({ all: true, filters });
+      const { Volumes } = await docker.listVolumes({ filters: JSON.stringify(filters) as never });
+      return [...containers.map(({ Names }) => Names[0] ?? ''), ...(Volumes ?? []).map(({ Name }) => Name)];
+    },
+    /** Deletes it with the command line, which waits until it is gone. */
+    async remove(name: string): Promise<void> {
+      const { code, stderr } = await up.cli(['delete', 'ws', name, '--timeout', '30s']);
+      if (code !== 0) throw new Error(`nexus delete ws ${name} exited with ${code}: ${stderr}`);
+    },
+  };
+}
+
+export type UpLab = Awaited<ReturnType<typeof upLab>>;
+
+export function isReady({ status, metadata }: Workspace): boolean {
+  return (
+    status?.phase === 'Running' &&
+    status.conditions?.some(
+      ({ type, status: holds, observedGeneration }) =>
+        type === 'Ready' && holds === 'True' && observedGeneration === metadata.generation,
+    ) === true
+  );
+}
