@@ -202,6 +202,8 @@ async function performOnEngine(
       unit.preStopSince = undefined;
       if (action.reason === 'ContainerDied')
         return warning('ContainerDied', 'the container had ended and was started again');
+      // That one was made says it already.
+      if (action.reason === 'Created') return undefined;
       return normal(
         'ContainerRunning',
         action.reason === 'Restarted' ? 'the container was restarted' : 'the container was started',
