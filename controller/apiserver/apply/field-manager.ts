@@ -5,7 +5,7 @@ import type { JsonObject, JsonSchema } from '../schema/json-schema.ts';
 import { type Comparison, compareFields } from './compare.ts';
 import { type Conflict, conflictError } from './conflicts.ts';
 import { refuseDuplicates } from './duplicates.ts';
-import { removeFields, toFieldSet, withNamedFields } from './field-paths.ts';
+import { collapseAtomic, removeFields, toFieldSet, withNamedFields } from './field-paths.ts';
 import { difference, EMPTY, equal, type FieldSet, intersection, isEmpty, union } from './field-set.ts';
 import { KUBECTL, lastAppliedFields, withLastApplied } from './last-applied.ts';
 import {
@@ -83,7 +83,7 @@ export function applyPatch(request: ApplyRequest): KubeObject {
   const type = mergeTypeOf(request.schema);
   refuseDuplicates(applied, type);
   const before = storedManagers(live);
-  const managers = startingManagers(request, before, type);
+  const managers = inPresentTerms(startingManagers(request, before, type), type);
   const current: KubeObject = live ?? identityOf(applied);
   const from = { current, managers, type };
   const allowed = manager === KUBECTL && !force ? lastAppliedFields(current, type) : undefined;
@@ -138,6 +138,15 @@ function startingManagers(request: ApplyRequest, before: Managers, type: MergeTy
     fields: tracked(added, { ...request, subresource: '' }),
   };
   return new Map([[managerKey(owner), owner]]);
+}
+
+/** What managers own as the schema has it now. */
+function inPresentTerms(managers: Managers, type: MergeType): Managers {
+  for (const [key, manager] of managers) {
+    const fields = collapseAtomic(manager.fields, type);
+    if (fields !== manager.fields) managers.set(key, { ...manager, fields });
+  }
+  return managers;
 }
 
 interface From {
@@ -226,13 +235,11 @@ function prune(
  */
 export function updateManagedFields(request: UpdateRequest): KubeObject {
   const { live, next, manager: name, subresource = '', time } = request;
-  const managers = requestedManagers(live, next, subresource);
+  const type = mergeTypeOf(request.schema);
+  const managers = inPresentTerms(requestedManagers(live, next, subresource), type);
   // An object that nobody keeps account of stays so.
   if (live && managers.size === 0) return withManagers(next, managers);
-  const change = filtered(
-    compareFields(live && untracked(live), untracked(next), mergeTypeOf(request.schema)),
-    request,
-  );
+  const change = filtered(compareFields(live && untracked(live), untracked(next), type), request);
   const taken = difference(union(change.modified, change.added), UNTRACKED);
   yieldTo(managers, undefined, change);
   if (!isEmpty(taken)) {

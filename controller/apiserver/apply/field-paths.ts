@@ -1,6 +1,6 @@
 import { setOwn } from '../patch/merge-patch.ts';
 import { isObject, type JsonObject } from '../schema/json-schema.ts';
-import { type FieldSet, FieldSetBuilder, isEmpty, isMember } from './field-set.ts';
+import { type FieldSet, FieldSetBuilder, isEmpty, isMember, LEAF } from './field-set.ts';
 import {
   fieldType,
   itemElement,
@@ -76,6 +76,35 @@ export function withNamedFields(set: FieldSet, type: MergeType): FieldSet {
     else out[element] = child;
   }
   return out;
+}
+
+/**
+ * The set with one member in place of those below what is owned whole: the schema may have said otherwise when they
+ * were written. Returns `set` itself when there is nothing to do.
+ */
+export function collapseAtomic(set: FieldSet, type: MergeType): FieldSet {
+  let out: Record<string, FieldSet> | undefined;
+  for (const element in set) {
+    const child = set[element] as FieldSet;
+    if (element === '.' || isEmpty(child)) continue;
+    const collapsed = collapseNode(child, element, type);
+    if (collapsed === child) continue;
+    out ??= { ...set };
+    out[element] = collapsed;
+  }
+  return out ?? set;
+}
+
+function collapseNode(child: FieldSet, element: string, type: MergeType): FieldSet {
+  if (element.startsWith('k:')) return collapseAtomic(child, type.list.item);
+  if (!element.startsWith('f:')) return child;
+  const inner = fieldType(type.map, element.slice(2));
+  for (const below in child) {
+    if (below === '.') continue;
+    const whole = below.startsWith('f:') ? inner.map.atomic : inner.list.relation === 'atomic';
+    if (whole) return LEAF;
+  }
+  return collapseAtomic(child, inner);
 }
 
 /**

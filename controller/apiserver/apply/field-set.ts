@@ -101,15 +101,10 @@ function intersectNodes(a: FieldSet, b: FieldSet, member: boolean): FieldSet | u
 
 /** Members of `a` that are not members of `b`. */
 export function difference(a: FieldSet, b: FieldSet): FieldSet {
-  return isEmpty(b) ? a : (subtract(a, b, false, false) ?? EMPTY);
+  return isEmpty(b) ? a : (subtract(a, b, false) ?? EMPTY);
 }
 
-/** Members of `a` that neither are members of `b` nor lie below one. */
-export function recursiveDifference(a: FieldSet, b: FieldSet): FieldSet {
-  return isEmpty(b) ? a : (subtract(a, b, false, true) ?? EMPTY);
-}
-
-function subtract(a: FieldSet, b: FieldSet, member: boolean, recursive: boolean): FieldSet | undefined {
+function subtract(a: FieldSet, b: FieldSet, member: boolean): FieldSet | undefined {
   const children: Mutable = {};
   for (const element in a) {
     if (element === MEMBER) continue;
@@ -119,9 +114,7 @@ function subtract(a: FieldSet, b: FieldSet, member: boolean, recursive: boolean)
       children[element] = left;
       continue;
     }
-    const removed = isMember(right);
-    const rest =
-      recursive && removed ? undefined : subtract(left, right, isMember(left) && !removed, recursive);
+    const rest = subtract(left, right, isMember(left) && !isMember(right));
     if (rest) children[element] = rest;
   }
   return node(member, children);
@@ -137,12 +130,6 @@ export function equal(a: FieldSet, b: FieldSet): boolean {
   }
   for (const _ in b) size--;
   return size === 0;
-}
-
-/** Whether `set` has a member at or below the child. */
-export function has(set: FieldSet, element: string): boolean {
-  const child = set[element];
-  return child !== undefined && isMember(child);
 }
 
 /** Every member's path; at each level first those that end there, as Kubernetes lists them. */

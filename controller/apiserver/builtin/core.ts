@@ -101,10 +101,13 @@ export const LEASE_SCHEMA: JsonSchema = kind(
   {
     spec: object('Who holds it.', {
       holderIdentity: string('Who holds the lease. Empty when nobody does.'),
-      leaseDurationSeconds: int32('Seconds after renewTime in which nobody else may take it. Above 0.'),
+      leaseDurationSeconds: {
+        ...int32('Seconds after renewTime in which nobody else may take it. Above 0.'),
+        minimum: 1,
+      },
       acquireTime: microTime('When the holder got it.'),
       renewTime: microTime('When the holder last said that it is there.'),
-      leaseTransitions: int32('How often the holder changed. Never negative.'),
+      leaseTransitions: { ...int32('How often the holder changed. Never negative.'), minimum: 0 },
       strategy: string('How a leader is chosen among candidates.'),
       preferredHolder: string('Who should get the lease next.'),
     }),

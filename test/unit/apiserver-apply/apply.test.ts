@@ -482,3 +482,25 @@ t.test('hostile names stay names', async t => {
   t.equal(({} as { x?: number }).x, undefined);
   t.strictSame(apply(made, ws({}), 'alice').spec, {});
 });
+
+t.test('a list or map that the schema has made atomic since is owned whole', async t => {
+  const loose: JsonSchema = {
+    type: 'object',
+    properties: {
+      spec: {
+        type: 'object',
+        properties: {
+          hosts: { type: 'array', items: text, 'x-kubernetes-list-type': 'set' },
+          limits: { type: 'object', additionalProperties: text },
+        },
+      },
+    },
+  };
+  const config = ws({ hosts: ['a', 'b'], limits: { cpu: '1' } });
+  const made = applyPatch({ live: undefined, applied: config, manager: 'alice', schema: loose, time: at(1) });
+  const again = apply(made, config, 'alice', { time: at(5) });
+  t.strictSame(fieldsOf(again, 'alice'), { 'f:spec': { 'f:hosts': {}, 'f:limits': {} } });
+  t.match(refused(() => apply(made, ws({ hosts: ['c'] }), 'bob')).details?.causes, [
+    { field: '.spec.hosts' },
+  ]);
+});

@@ -3,7 +3,7 @@ import { OBJECT_META_SCHEMA } from '../../../controller/apiserver/builtin/object
 import { BUILTIN_KINDS } from '../../../controller/apiserver/builtin/schemas.ts';
 import { checkStructural, compileSchema } from '../../../controller/apiserver/schema/compile.ts';
 import type { JsonSchema } from '../../../controller/apiserver/schema/json-schema.ts';
-import type { ConfigMap, Event, KubeObject, Lease, Namespace, Secret } from '../../../crds/object.ts';
+import type { ConfigMap, Event, Lease, Namespace, Secret } from '../../../crds/object.ts';
 
 const schemaOf = (kind: string) => {
   const found = BUILTIN_KINDS.find(({ resource }) => resource.kind === kind);
@@ -28,7 +28,7 @@ t.test('every field of every built-in kind is described', async t => {
 });
 
 const metadata = { name: 'a', namespace: 'default' };
-const objects: KubeObject[] = [
+const objects: (Namespace | Secret | ConfigMap | Event | Lease)[] = [
   {
     apiVersion: 'v1',
     kind: 'Namespace',
@@ -88,6 +88,19 @@ t.test('wrong types and unknown fields are found', async t => {
   t.match(schemaOf('ConfigMap').validate(wrong), [{ field: 'data.a', reason: 'FieldValueTypeInvalid' }]);
   const event = { apiVersion: 'v1', kind: 'Event', metadata };
   t.match(schemaOf('Event').validate(event), [{ field: 'involvedObject', reason: 'FieldValueRequired' }]);
+});
+
+t.test('a lease lasts longer than nothing', async t => {
+  const lease = {
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata,
+    spec: { leaseDurationSeconds: 0, leaseTransitions: -1 },
+  };
+  t.match(schemaOf('Lease').validate(lease), [
+    { field: 'spec.leaseDurationSeconds' },
+    { field: 'spec.leaseTransitions' },
+  ]);
 });
 
 t.test('a definition keeps its schema, whatever is in it', async t => {

@@ -30,7 +30,7 @@ t.test("patterns mean what they mean in Go's syntax", async t => {
 
 t.test('what Go has not is no pattern', async t => {
   for (const pattern of ['(', '(?=a)', '(?!a)', '\\1', '[z-a]', '*', '(?<=a)b', 'a'.repeat(10_001)])
-    t.throws(() => compilePattern(pattern), { message: String }, pattern.slice(0, 20));
+    t.throws(() => compilePattern(pattern), /parsing regexp|longer than/, pattern.slice(0, 20));
 });
 
 t.test('no pattern hangs, whatever the text', async t => {
