@@ -4,7 +4,7 @@ export type JsonPath = (value: unknown) => unknown[];
 type Step = (values: unknown[]) => unknown[];
 
 const own = (value: unknown, key: string): unknown =>
-  typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+  typeof value === 'object' && value !== null && !Array.isArray(value) && Object.hasOwn(value, key)
     ? (value as Record<string, unknown>)[key]
     : undefined;
 
