@@ -30,7 +30,7 @@ export interface CommandContext {
   home: string;
   /** Connects when first asked. Throws CliError when no server is known. */
   client(): Promise<Client>;
-  /** `-n`, else the context's, else `default`. */
+  /** `-n`, else the context's, else the preferred one, else `default`. */
   namespace(): Promise<string>;
   /** A line to standard output. */
   print(line: string): void;

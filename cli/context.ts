@@ -5,6 +5,7 @@ import type { Clock } from '../controller/kit/clock.ts';
 import { VERSION } from '../controller/kit/version.ts';
 import type { CommandContext, GlobalFlags, Io } from './command.ts';
 import { CliError, EXIT } from './errors.ts';
+import { preferredNamespace } from './preferred-namespace.ts';
 
 export interface ContextOptions {
   io: Io;
@@ -43,7 +44,11 @@ export function createContext({
     signal,
     home,
     client: async (): Promise<Client> => (await connection()).client,
-    namespace: async () => flags.namespace ?? (await connection()).connection.namespace ?? 'default',
+    namespace: async () =>
+      flags.namespace ??
+      (await connection()).connection.namespace ??
+      (await preferredNamespace(home)) ??
+      'default',
     print,
     note,
     verbose: line => {

@@ -6,7 +6,7 @@ import { SERVER_OPTIONS } from '../../controller/options.ts';
 import type { Command, CommandContext, Flags } from '../command.ts';
 import { CliError, EXIT, usageError } from '../errors.ts';
 import { alignColumns } from '../output/columns.ts';
-import { toYaml } from '../output/format.ts';
+import { toYaml } from '../output/yaml.ts';
 import { getPreference, openPreferences, PREFERENCE_KEYS, setPreference } from '../preferences.ts';
 
 interface ConfigFlags extends Flags {

@@ -8,8 +8,8 @@ import { EXIT, usageError } from '../errors.ts';
 import { readManifests } from '../manifest/read.ts';
 import { nameOf } from '../output/format.ts';
 import { resourceOf } from '../resources.ts';
+import { selections } from '../selections.ts';
 import { followObject } from '../wait/follow.ts';
-import { selections } from './get.ts';
 
 interface DeleteFlags extends Flags {
   resource?: string;

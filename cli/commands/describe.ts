@@ -8,8 +8,8 @@ import type { Command, CommandContext, Flags } from '../command.ts';
 import { EXIT } from '../errors.ts';
 import { alignColumns } from '../output/columns.ts';
 import { eventLines, eventsAbout } from '../output/events.ts';
-import { toYaml } from '../output/format.ts';
-import { selections } from './get.ts';
+import { toYaml } from '../output/yaml.ts';
+import { selections } from '../selections.ts';
 
 export const describe: Command = {
   usage: 'describe <resource> [names..]',

@@ -7,7 +7,7 @@ import type { KubeObject } from '../../crds/object.ts';
 import type { Command, Flags } from '../command.ts';
 import { CliError, EXIT } from '../errors.ts';
 import { readManifests } from '../manifest/read.ts';
-import { toYaml } from '../output/format.ts';
+import { toYaml } from '../output/yaml.ts';
 import { resourceOf } from '../resources.ts';
 import { FIELD_MANAGER } from './apply.ts';
 

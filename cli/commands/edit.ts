@@ -7,8 +7,9 @@ import { isApiError } from '../../controller/kit/errors.ts';
 import type { KubeObject } from '../../crds/object.ts';
 import type { Command, Flags } from '../command.ts';
 import { CliError, EXIT, usageError } from '../errors.ts';
-import { nameOf, toYaml } from '../output/format.ts';
-import { selections } from './get.ts';
+import { nameOf } from '../output/format.ts';
+import { toYaml } from '../output/yaml.ts';
+import { selections } from '../selections.ts';
 
 const HEADER = '# Lines that begin with # are left out. An empty file changes nothing.\n#\n';
 

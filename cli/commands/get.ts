@@ -1,52 +1,24 @@
 import type { Client } from '../../controller/client/client.ts';
 import { isApiError } from '../../controller/kit/errors.ts';
-import { collectionPath, objectPath, queryString } from '../../controller/kit/paths.ts';
-import type { Resource } from '../../crds/kinds.ts';
+import { collectionPath, objectPath, type QueryParams, queryString } from '../../controller/kit/paths.ts';
 import type { KubeList, KubeObject } from '../../crds/object.ts';
-import type { Command, CommandContext, Flags } from '../command.ts';
+import type { Command, CommandContext } from '../command.ts';
 import { EXIT, usageError } from '../errors.ts';
 import { type Format, formatObject, parseFormat } from '../output/format.ts';
 import { renderTable, TABLE_ACCEPT, type Table } from '../output/table.ts';
-import { resolveResource } from '../resources.ts';
-import { watchObjects } from '../watch-objects.ts';
+import { type Selection, selections } from '../selections.ts';
+import { GET_OPTIONS, type GetFlags } from './get-flags.ts';
 
-export interface Selection {
-  resource: Resource;
-  /** Absent: all of the kind. */
-  name?: string;
-}
+/** Objects of a page of a list. */
+const PAGE = 500;
 
-/** Reads `ws`, `ws,nodes`, `ws shop blog` and `ws/shop node/a`. Throws CliError. */
-export async function selections(args: string[], context: CommandContext): Promise<Selection[]> {
-  const [first, ...rest] = args;
-  if (first === undefined) throw usageError('which kind?', 'nexus get workspaces');
-  const resolve = (name: string) => resolveResource(name, context.client, context.signal);
-  if (args.some(arg => arg.includes('/'))) {
-    return Promise.all(
-      args.map(async arg => {
-        const [kind, name, more] = arg.split('/');
-        if (!kind || !name || more !== undefined) throw usageError(`"${arg}" is not of the form KIND/NAME`);
-        return { resource: await resolve(kind), name };
-      }),
-    );
-  }
-  const resources = await Promise.all(first.split(',').filter(Boolean).map(resolve));
-  if (rest.length === 0) return resources.map(resource => ({ resource }));
-  return resources.flatMap(resource => rest.map(name => ({ resource, name })));
-}
-
-interface GetFlags extends Flags {
-  resource: string;
-  names: string[];
-  output?: string;
-  watch: boolean;
-  allNamespaces: boolean;
-  selector?: string;
-  fieldSelector?: string;
-  headers: boolean;
-  showLabels: boolean;
-  ignoreNotFound: boolean;
-  showManagedFields: boolean;
+export interface GetRequest {
+  wanted: Selection[];
+  format: Format;
+  flags: GetFlags;
+  /** Absent: all. */
+  namespace: string | undefined;
+  client: Client;
 }
 
 export const get: Command = {
@@ -66,32 +38,7 @@ export const get: Command = {
         describe: 'Kind, kinds (a,b) or KIND/NAME',
       })
       .positional('names', { type: 'string', array: true, default: [], describe: 'Names' })
-      .option('output', {
-        alias: 'o',
-        type: 'string',
-        describe: 'table, wide, json, yaml, name or jsonpath={…}',
-      })
-      .option('watch', { alias: 'w', type: 'boolean', default: false, describe: 'Go on showing changes' })
-      .option('all-namespaces', {
-        alias: 'A',
-        type: 'boolean',
-        default: false,
-        describe: 'Of all namespaces',
-      })
-      .option('selector', { alias: 'l', type: 'string', describe: 'Label selector: a=b,c!=d,e in (f,g)' })
-      .option('field-selector', { type: 'string', describe: 'Field selector: status.phase=Running' })
-      .option('headers', { type: 'boolean', default: true, describe: 'Column headers (--no-headers: none)' })
-      .option('show-labels', { type: 'boolean', default: false, describe: 'A column with the labels' })
-      .option('show-managed-fields', {
-        type: 'boolean',
-        default: false,
-        describe: 'With json and yaml: managedFields too',
-      })
-      .option('ignore-not-found', {
-        type: 'boolean',
-        default: false,
-        describe: 'Exit 0 when a named object is not there',
-      }),
+      .options(GET_OPTIONS),
 
   async run(raw, context) {
     const flags = raw as GetFlags;
@@ -101,22 +48,35 @@ export const get: Command = {
       throw usageError('names cannot be combined with -l, --field-selector or -A');
     const client = await context.client();
     const namespace = flags.allNamespaces ? undefined : await context.namespace();
-    if (flags.watch) return watchObjects({ wanted, format, flags, namespace, client }, context);
-    return format.kind === 'table'
-      ? tables(wanted, format.wide, flags, namespace, client, context)
-      : objects(wanted, format, flags, namespace, client, context);
+    const request = { wanted, format, flags, namespace, client };
+    if (flags.watch || flags.watchOnly) {
+      const { watchObjects } = await import('../watch-objects.ts');
+      return watchObjects(request, context);
+    }
+    return format.kind === 'table' ? tables(request, format.wide, context) : objects(request, context);
   },
 };
 
-function path({ resource, name }: Selection, flags: GetFlags, namespace: string | undefined): string {
-  if (name !== undefined) return objectPath(resource, { name, ...(resource.namespaced && { namespace }) });
+interface Asked {
+  flags: GetFlags;
+  namespace: string | undefined;
+  /** Further query parameters. */
+  query?: QueryParams;
+}
+
+function path({ resource, name }: Selection, { flags, namespace, query }: Asked): string {
+  if (name !== undefined)
+    return (
+      objectPath(resource, { name, ...(resource.namespaced && { namespace }) }) + queryString(query ?? {})
+    );
+  const { selector, fieldSelector } = flags;
   return (
     collectionPath(resource, resource.namespaced ? namespace : undefined) +
-    queryString({ labelSelector: flags.selector, fieldSelector: flags.fieldSelector, limit: 500 })
+    queryString({ labelSelector: selector, fieldSelector, limit: PAGE, ...query })
   );
 }
 
-/** Every page of a list; `merge` is given the answers in order. */
+/** Every page of a list, or the one object. */
 async function pages<T extends { metadata: { continue?: string } }>(
   client: Client,
   first: string,
@@ -134,38 +94,38 @@ async function pages<T extends { metadata: { continue?: string } }>(
   return answers;
 }
 
-async function tables(
-  wanted: Selection[],
-  wide: boolean,
-  flags: GetFlags,
-  namespace: string | undefined,
-  client: Client,
-  context: CommandContext,
-): Promise<number> {
+/** What was asked for and is not there is told; the rest is shown all the same. */
+function missing(error: unknown, one: Selection, flags: GetFlags, context: CommandContext): number {
+  if (!isApiError(error, 'NotFound') || one.name === undefined) throw error;
+  if (flags.ignoreNotFound) return EXIT.done;
+  context.note(`error: ${error.message}`);
+  return EXIT.notFound;
+}
+
+async function tables(request: GetRequest, wide: boolean, context: CommandContext): Promise<number> {
+  const { wanted, flags, namespace, client } = request;
   const prefixed = new Set(wanted.map(({ resource }) => resource.plural)).size > 1;
+  // Rows alone are a tenth of the bytes; the objects' metadata is needed for two columns only.
+  const includeObject = flags.allNamespaces || flags.showLabels ? 'Metadata' : 'None';
   let exit: number = EXIT.done;
-  let printed = false;
   let rows = 0;
   for (const group of groupByKind(wanted)) {
     const answers = await Promise.all(
       group.map(async one => {
         try {
-          return await pages<Table>(client, path(one, flags, namespace), TABLE_ACCEPT, context.signal);
+          const at = path(one, { flags, namespace, query: { includeObject } });
+          return await pages<Table>(client, at, TABLE_ACCEPT, context.signal);
         } catch (error) {
-          if (!isApiError(error, 'NotFound') || one.name === undefined) throw error;
-          if (!flags.ignoreNotFound) {
-            context.note(`error: ${error.message}`);
-            exit = EXIT.notFound;
-          }
+          exit = missing(error, one, flags, context) || exit;
           return [];
         }
       }),
     );
     const all = answers.flat();
-    const resource = (group[0] as Selection).resource;
+    const { resource } = group[0] as Selection;
     const table: Table = { ...(all[0] as Table), rows: all.flatMap(one => one.rows ?? []) };
     if (!all[0] || table.rows?.length === 0) continue;
-    if (printed && prefixed) context.print('');
+    if (rows > 0 && prefixed) context.print('');
     const options = {
       wide,
       withNamespace: flags.allNamespaces && resource.namespaced,
@@ -174,61 +134,33 @@ async function tables(
       ...(prefixed && { prefix: `${resource.kind.toLowerCase()}${resource.group && `.${resource.group}`}/` }),
     };
     context.print(renderTable(table, options).join('\n'));
-    printed = true;
     rows += table.rows?.length ?? 0;
   }
   if (rows === 0 && exit === EXIT.done && !wanted.some(({ name }) => name))
     context.note(
       namespace === undefined || !wanted.some(({ resource }) => resource.namespaced)
         ? 'No resources found'
-        : `No resources found in namespace ${namespace}.`,
+        : `No resources found in ${namespace} namespace.`,
     );
   return exit;
 }
 
 function groupByKind(wanted: Selection[]): Selection[][] {
-  const groups = new Map<string, Selection[]>();
-  for (const one of wanted) {
-    const key = `${one.resource.group}/${one.resource.plural}`;
-    groups.set(key, [...(groups.get(key) ?? []), one]);
-  }
-  return [...groups.values()];
+  return [...Map.groupBy(wanted, ({ resource }) => `${resource.group}/${resource.plural}`).values()];
 }
 
-async function objects(
-  wanted: Selection[],
-  format: Format,
-  flags: GetFlags,
-  namespace: string | undefined,
-  client: Client,
-  context: CommandContext,
-): Promise<number> {
+async function objects(request: GetRequest, context: CommandContext): Promise<number> {
+  const { wanted, format, flags, namespace, client } = request;
   let exit: number = EXIT.done;
   const items: KubeObject[] = [];
   for (const one of wanted) {
     try {
-      const answers = await pages<KubeObject & KubeList>(
-        client,
-        path(one, flags, namespace),
-        'application/json',
-        context.signal,
-      );
-      if (one.name === undefined)
-        items.push(
-          ...answers.flatMap(list =>
-            (list.items ?? []).map(item => ({
-              ...item,
-              apiVersion: item.apiVersion ?? list.apiVersion,
-              kind: item.kind ?? list.kind.replace(/List$/, ''),
-            })),
-          ),
-        );
+      const at = path(one, { flags, namespace });
+      const answers = await pages<KubeObject & KubeList>(client, at, 'application/json', context.signal);
+      if (one.name === undefined) items.push(...answers.flatMap(itemsOf));
       else items.push(answers[0] as KubeObject);
     } catch (error) {
-      if (!isApiError(error, 'NotFound') || one.name === undefined) throw error;
-      if (flags.ignoreNotFound) continue;
-      context.note(`error: ${error.message}`);
-      exit = EXIT.notFound;
+      exit = missing(error, one, flags, context) || exit;
     }
   }
   const single = wanted.length === 1 && wanted[0]?.name !== undefined;
@@ -240,4 +172,13 @@ async function objects(
   if (format.kind === 'jsonpath') context.io.stdout.write(text);
   else if (text !== '') context.print(text);
   return exit;
+}
+
+/** Items of a list carry neither kind nor apiVersion on some servers. */
+function itemsOf(list: KubeList): KubeObject[] {
+  return (list.items ?? []).map(item => ({
+    ...item,
+    apiVersion: item.apiVersion ?? list.apiVersion,
+    kind: item.kind ?? list.kind.replace(/List$/, ''),
+  }));
 }

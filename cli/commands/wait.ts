@@ -4,8 +4,8 @@ import type { Condition, KubeObject } from '../../crds/object.ts';
 import type { Command, CommandContext, Flags } from '../command.ts';
 import { EXIT, usageError } from '../errors.ts';
 import { nameOf } from '../output/format.ts';
+import { selections } from '../selections.ts';
 import { followObject } from '../wait/follow.ts';
-import { selections } from './get.ts';
 
 interface WaitFlags extends Flags {
   resource: string;

@@ -1,4 +1,5 @@
-const GAP = 3;
+/** Between columns. */
+export const GAP = 3;
 
 /** Rows as aligned columns, the way kubectl prints them. Widths follow the widest cell; the last column is not padded. */
 export function alignColumns(rows: string[][]): string[] {
@@ -18,6 +19,6 @@ function pad(cell: string, width: number): string {
 }
 
 /** Code points, which is near enough for what names and states hold. */
-function displayWidth(text: string): number {
+export function displayWidth(text: string): number {
   return [...text].length;
 }

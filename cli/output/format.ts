@@ -1,4 +1,3 @@
-import { stringify } from 'yaml';
 import type { KubeObject } from '../../crds/object.ts';
 import { usageError } from '../errors.ts';
 
@@ -29,7 +28,8 @@ export async function formatObject(
     case 'json':
       return JSON.stringify(shown, null, 4);
     case 'yaml':
-      return toYaml(shown).trimEnd();
+      // A library that is slower to load than the server is to answer.
+      return (await import('./yaml.ts')).toYaml(shown).trimEnd();
     case 'jsonpath': {
       const { renderJsonPath } = await import('../../controller/kit/jsonpath.ts');
       return renderJsonPath(format.template, shown);
@@ -39,11 +39,6 @@ export async function formatObject(
     case 'table':
       throw new Error('tables are rendered from what the server sends');
   }
-}
-
-/** As kubectl writes it: no folding, no aliases. */
-export function toYaml(value: unknown): string {
-  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
 /** `workspace.nexus.dev/shop`, `secret/git`. */

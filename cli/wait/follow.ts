@@ -1,9 +1,9 @@
 import type { Client } from '../../controller/client/client.ts';
 import { Backoff } from '../../controller/kit/backoff.ts';
 import type { Clock } from '../../controller/kit/clock.ts';
-import { isApiError } from '../../controller/kit/errors.ts';
 import type { Resource } from '../../crds/kinds.ts';
 import type { KubeObject } from '../../crds/object.ts';
+import { mayComeBack } from './may-come-back.ts';
 
 /** What one object is now; undefined: it is not there. */
 export type Seen<T extends KubeObject> = T | undefined;
@@ -44,20 +44,7 @@ export async function* followObject<T extends KubeObject>(
     } catch (error) {
       if (signal.aborted) return;
       // A first answer that is a refusal will stay one; later the server may only be starting again.
-      if (
-        !answered ||
-        !isApiError(
-          error,
-          'Unreachable',
-          'Expired',
-          'Gone',
-          'ServiceUnavailable',
-          'TooManyRequests',
-          'InternalError',
-          'Timeout',
-        )
-      )
-        throw error;
+      if (!answered || !mayComeBack(error)) throw error;
     }
     await clock.sleep(backoff.next(), signal).catch(() => {});
   }

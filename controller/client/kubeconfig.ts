@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { parse } from 'yaml';
+import { readPlainYaml } from './plain-yaml.ts';
 
 /** kubectl's own format, as far as we read it; what we do not know is kept. */
 export interface Kubeconfig {
@@ -103,10 +103,10 @@ export async function readKubeconfig(file: string): Promise<Kubeconfig> {
 }
 
 /** Throws KubeconfigError Invalid. */
-export function parseKubeconfig(text: string, file: string): Kubeconfig {
-  let value: unknown;
+export async function parseKubeconfig(text: string, file: string): Promise<Kubeconfig> {
+  let value: unknown = readPlainYaml(text);
   try {
-    value = parse(text, { maxAliasCount: 100 });
+    if (value === undefined) value = (await import('yaml')).parse(text, { maxAliasCount: 100 });
   } catch (cause) {
     throw new KubeconfigError('Invalid', `${file} is not YAML: ${(cause as Error).message.split('\n')[0]}`, {
       cause,

@@ -124,7 +124,7 @@ t.test('a file that is not there, not YAML or no kubeconfig is told apart', asyn
     const [next, last] = [String.fromCharCode(98 + i), String.fromCharCode(97 + i)];
     return `${next}: &${next} [${Array(9).fill(`*${last}`).join(',')}]\n`;
   }).join('')}`;
-  t.throws(() => parseKubeconfig(bomb, 'bomb'), failure('Invalid'));
+  await t.rejects(parseKubeconfig(bomb, 'bomb'), failure('Invalid'));
 });
 
 t.test('a server’s entry is added, replaced and made current without harm to the others', async t => {

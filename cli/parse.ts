@@ -1,0 +1,163 @@
+import yargs, { type Argv } from 'yargs';
+import { systemClock } from '../controller/kit/clock.ts';
+import type { Command, Flags, Io } from './command.ts';
+import { COMMANDS, type LoadCommand } from './commands.ts';
+import { completeNames } from './complete.ts';
+import { createContext } from './context.ts';
+import { EXIT, usageError } from './errors.ts';
+
+const EPILOGUE =
+  'Declared in YAML, applied with `nexus apply`, kept true by the server. Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 timeout, 6 no access, 7 unreachable.';
+/** Before the command, these take the next word as their value. */
+const GLOBALS_WITH_VALUE = ['-n', '--namespace', '--context', '--kubeconfig'];
+
+export interface CommandLineOptions {
+  io: Io;
+  signal: AbortSignal;
+  home: string;
+  run(command: Command, flags: Flags): Promise<number>;
+}
+
+/** Reads a command line with yargs and runs what it says; help and completions are printed here. Throws CliError. */
+export async function parseCommandLine(args: string[], options: CommandLineOptions): Promise<number> {
+  const argv = joinStdin(args);
+  const { io } = options;
+  let exitCode: number = EXIT.done;
+  const name = commandIn(argv);
+  const isKnown = name !== undefined && Object.hasOwn(COMMANDS, name);
+  const y = yargs(argv)
+    .scriptName('nexus')
+    .usage('$0 <command>\n\nSelf-hosted development workspaces, kept as declared.')
+    .parserConfiguration({ 'populate--': true, 'parse-positional-numbers': false })
+    .version(false)
+    .strict()
+    .demandCommand(1, 'which command? `nexus --help` lists them')
+    .recommendCommands()
+    .epilogue(EPILOGUE)
+    .help()
+    .alias('h', 'help')
+    .wrap(Math.min(110, io.stdout.columns ?? 110))
+    .exitProcess(false)
+    .fail((message, error) => {
+      throw error ?? usageError(sentence(message), isKnown ? `nexus ${name} --help` : 'nexus --help');
+    });
+  globals(y);
+  completion(y, options);
+  for (const key of isKnown ? [name] : Object.keys(COMMANDS)) {
+    const command = await (COMMANDS[key] as LoadCommand)();
+    register(y, command, argv, async flags => {
+      exitCode = await options.run(command, flags);
+    });
+  }
+  await y.parseAsync(argv, {}, (error, _parsed, output) => {
+    if (output && !error) io.stdout.write(`${output}\n`);
+  });
+  return exitCode;
+}
+
+/** `-f -` as one word: yargs takes a lone dash for a missing value. */
+function joinStdin(args: string[]): string[] {
+  return args.flatMap((arg, i) => {
+    if (arg === '-' && ['-f', '--filename'].includes(args[i - 1] ?? '')) return [];
+    return ['-f', '--filename'].includes(arg) && args[i + 1] === '-' ? ['--filename=-'] : [arg];
+  });
+}
+
+/** The first word that is neither a flag nor a flag's value. */
+function commandIn(argv: string[]): string | undefined {
+  return argv.find((word, i) => !word.startsWith('-') && !GLOBALS_WITH_VALUE.includes(argv[i - 1] ?? ''));
+}
+
+/** yargs says `Did you mean get?` alone, and puts several findings on lines of their own. */
+function sentence(message: string): string {
+  const line = message.replace(/\s*\n\s*/g, '; ');
+  return line.charAt(0).toLowerCase() + line.slice(1);
+}
+
+function globals(y: Argv): void {
+  y.options({
+    kubeconfig: {
+      type: 'string',
+      describe: 'File with servers and credentials (NEXUS_KUBECONFIG)',
+      global: true,
+    },
+    context: { type: 'string', describe: 'Context of that file (NEXUS_CONTEXT)', global: true },
+    namespace: { alias: 'n', type: 'string', describe: 'Namespace to work in', global: true },
+    verbose: {
+      alias: 'v',
+      type: 'boolean',
+      default: false,
+      describe: 'Say what is decided on the way',
+      global: true,
+    },
+  });
+}
+
+function register(y: Argv, command: Command, argv: string[], run: (flags: Flags) => Promise<void>): void {
+  y.command({
+    command: command.usage,
+    describe: command.describe,
+    builder: inner => {
+      for (const [line, what] of command.examples ?? []) inner.example(line, what);
+      const built = command.build(inner);
+      refuseOddBooleans(built, argv);
+      return built;
+    },
+    handler: argv => run(lastOfEach(y, argv) as unknown as Flags),
+  });
+}
+
+interface YargsOptions {
+  array: string[];
+  boolean: string[];
+}
+
+const optionsOf = (y: Argv): YargsOptions => (y as unknown as { getOptions(): YargsOptions }).getOptions();
+
+/** yargs takes `--dry-run=server` for false. Nobody who writes that means it. */
+function refuseOddBooleans(y: Argv, argv: string[]): void {
+  const { boolean } = optionsOf(y);
+  for (const word of argv) {
+    if (word === '--') return;
+    const [, name, value = ''] = /^--?([^=]+)=(.*)$/s.exec(word) ?? [];
+    if (name && boolean.includes(name) && !/^(true|false)$/.test(value))
+      throw usageError(`--${name} is either given or not; it takes no value "${value}"`, `--${name}`);
+  }
+}
+
+/** Of a flag that is given twice the last one counts, as everywhere else; yargs would give a list. */
+function lastOfEach(y: Argv, argv: Record<string, unknown>): Record<string, unknown> {
+  const lists = new Set([...optionsOf(y).array, '_', '--']);
+  const camel = (name: string) => name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  const isList = (name: string) => [...lists].some(list => list === name || camel(list) === name);
+  return Object.fromEntries(
+    Object.entries(argv).map(([name, value]) => [
+      name,
+      Array.isArray(value) && !isList(name) ? value.at(-1) : value,
+    ]),
+  );
+}
+
+function completion(y: Argv, { io, signal, home }: CommandLineOptions): void {
+  type Defaults = (onDone: (error: Error | null, names: string[] | undefined) => void) => void;
+  y.completion(
+    'completion',
+    'Print a completion script: source <(nexus completion)',
+    (
+      _current: string,
+      words: Record<string, unknown>,
+      defaults: Defaults,
+      done: (names: string[]) => void,
+    ) => {
+      const flags = { verbose: false, namespace: words.namespace as string | undefined };
+      const context = createContext({ io, flags, signal, clock: systemClock, home });
+      defaults((_error, known) => {
+        const typed = (words._ as unknown[]).map(String).slice(1);
+        void completeNames(typed, context).then(async names => {
+          await context.close();
+          done([...names, ...(known ?? [])]);
+        });
+      });
+    },
+  );
+}
