@@ -89,6 +89,8 @@ class Walk {
   #lists(before: unknown, after: unknown, type: ListType): void {
     const left = Array.isArray(before) ? before : [];
     const right = Array.isArray(after) ? after : [];
+    // Most lists have not changed, and to tell that is cheaper than to tell their items apart.
+    if (before !== undefined && after !== undefined && jsonEqual(before, after)) return;
     const empty = left.length === 0 && right.length === 0;
     if (empty || !mergesItems(type, left) || !mergesItems(type, right)) {
       this.#leaf(before, after);

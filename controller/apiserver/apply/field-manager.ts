@@ -166,7 +166,10 @@ function merge(request: ApplyRequest, { current, managers, type }: From, allowed
   const after: Managers = new Map(managers);
   after.set(key, { ...own, time: last?.time });
   const merged = mergeApplied(untracked(current), written(applied, request), type);
-  const pruned = (last ? prune(merged, last.fields, { after, type }) : merged) as JsonObject;
+  const dropped = last && difference(last.fields, fields);
+  const pruned = (
+    dropped && !isEmpty(dropped) ? prune(merged, last.fields, { after, type }) : merged
+  ) as JsonObject;
   const change = filtered(compareFields(untracked(current), pruned, type), request);
   const conflicts = yieldTo(after, key, change);
   const refused = force
@@ -216,7 +219,6 @@ function prune(
   last: FieldSet,
   { after, type }: { after: Managers; type: MergeType },
 ): unknown {
-  if (isEmpty(last)) return merged;
   const named = (set: FieldSet) => withNamedFields(set, type);
   const lastNamed = named(last);
   let managed = EMPTY;

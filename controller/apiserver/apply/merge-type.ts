@@ -19,7 +19,8 @@ export interface MapType {
 
 export interface ListType {
   readonly relation: 'atomic' | 'set' | 'map';
-  readonly keys: readonly string[];
+  /** Names of the keys in order, each with its form in JSON. */
+  readonly quotedKeys: readonly (readonly [key: string, quoted: string])[];
   /** Values of keys that an item may leave out. */
   readonly keyDefaults: Readonly<JsonObject>;
   readonly item: MergeType;
@@ -29,7 +30,7 @@ class Deduced implements MergeType {
   readonly list: ListType;
   readonly map: MapType;
   constructor() {
-    this.list = { relation: 'atomic', keys: [], keyDefaults: {}, item: this };
+    this.list = { relation: 'atomic', quotedKeys: [], keyDefaults: {}, item: this };
     this.map = { atomic: false, fields: new Map(), element: this };
   }
 }
@@ -73,7 +74,7 @@ function compile(schema: JsonSchema): MergeType {
     },
     list: {
       relation: relation === 'set' || relation === 'map' ? relation : 'atomic',
-      keys,
+      quotedKeys: [...keys].sort().map(key => [key, JSON.stringify(key)] as const),
       keyDefaults,
       item: items ? compile(items) : DEDUCED,
     },
@@ -90,15 +91,12 @@ export function itemElement(type: ListType, item: unknown): string | undefined {
   if (type.relation === 'set')
     return typeof item === 'object' || item === undefined ? undefined : `v:${JSON.stringify(item)}`;
   if (!isObject(item)) return undefined;
-  const values: JsonObject = {};
-  let found = false;
-  for (const key of type.keys) {
+  let text = '';
+  for (const [key, quoted] of type.quotedKeys) {
     const value = item[key] ?? type.keyDefaults[key];
-    if (value === undefined) continue;
-    values[key] = value;
-    found = true;
+    if (value !== undefined) text += `${text && ','}${quoted}:${stableJson(value)}`;
   }
-  return found ? `k:${stableJson(values)}` : undefined;
+  return text ? `k:{${text}}` : undefined;
 }
 
 /** Whether the items of a list can be told apart and so merged one by one. */
