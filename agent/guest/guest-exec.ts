@@ -66,24 +66,29 @@ async function runOnce(
       process.stdin.on('error', () => {});
       process.stdin.end(input);
     }
-    const [stdout, stderr] = [collect(process.stdout), collect(process.stderr)];
-    const code = await process.exit;
-    return { code, stdout: stdout(), stderr: stderr() };
+    const [code, stdout, stderr] = await Promise.all([
+      process.exit,
+      collect(process.stdout),
+      collect(process.stderr),
+    ]);
+    return { code, stdout, stderr };
   } finally {
     cancel();
   }
 }
 
 /** Keeps the last OUTPUT_BYTES; the stream is read to its end in any case. */
-function collect(stream: Readable): () => string {
+function collect(stream: Readable): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
-  stream.on('error', () => {});
   stream.on('data', (chunk: Buffer) => {
     chunks.push(chunk);
     size += chunk.length;
     while (chunks.length > 1 && size - (chunks[0]?.length ?? 0) >= OUTPUT_BYTES)
       size -= chunks.shift()?.length ?? 0;
   });
-  return () => Buffer.concat(chunks).toString('utf8');
+  return new Promise(resolve => {
+    const done = () => resolve(Buffer.concat(chunks).toString('utf8'));
+    stream.on('end', done).on('close', done).on('error', done);
+  });
 }

@@ -128,7 +128,7 @@ export interface Guest {
   serviceRestart(id: string, name: string): Promise<void>;
   /** Down, and its definition and state removed; logs are kept. */
   serviceRemove(id: string, name: string): Promise<void>;
-  /** Starts the clone in the background; its end is in GuestState.jobs.clone. A working tree that is there is success without a look at it. */
+  /** Starts the clone in the background; its end is in GuestState.jobs.clone. One that runs or succeeded with this token is left alone. A working tree that is there is success without a look at it. */
   clone(id: string, request: CloneRequest): Promise<void>;
   /** Starts a hook in the background as the user in the repository; one that runs or ran with this token is left alone. */
   runHook(id: string, hook: Exclude<GuestJob, 'clone'>, command: string, token: string): Promise<void>;

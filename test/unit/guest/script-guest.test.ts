@@ -1,0 +1,134 @@
+import { PassThrough } from 'node:stream';
+import t from 'tap';
+import { type Driver, DriverError, type GuestFile } from '../../../agent/driver.ts';
+import { createMemoryDriver } from '../../../agent/drivers/memory/memory-driver.ts';
+import { GUEST_PROGRAM, GUEST_PROGRAM_PATH } from '../../../agent/guest/program.ts';
+import { createScriptGuest } from '../../../agent/guest/script-guest.ts';
+import { silentLogger } from '../../../controller/kit/log.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+
+const STATE = 'nexus-guest 1\nboot b\nversion v\nconfigured yes\nsshd yes 0\nsupervisor yes 0\n';
+
+type Answer = (
+  args: string[],
+  input: Buffer,
+) => { code?: number; stdout?: string; stderr?: string } | undefined;
+
+/** A driver that answers execs; `undefined` never ends. */
+function scripted(answer: Answer) {
+  const calls: { args: string[]; input: string }[] = [];
+  const put: GuestFile[] = [];
+  const clock = new FakeClock();
+  const driver: Driver = {
+    ...createMemoryDriver({ node: 'a', clock }),
+    async exec(_id, command, { stdin: open = false, signal } = {}) {
+      const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+      const args = command.slice(4);
+      const ran = async () => {
+        const chunks: Buffer[] = [];
+        if (open && args[0] !== 'watch') for await (const chunk of stdin) chunks.push(chunk as Buffer);
+        const input = Buffer.concat(chunks);
+        calls.push({ args, input: input.toString() });
+        const result = answer(args, input);
+        if (!result)
+          return new Promise<number>((_, reject) =>
+            signal?.addEventListener('abort', () => reject(signal.reason)),
+          );
+        stdout.end(result.stdout ?? '');
+        stderr.end(result.stderr ?? '');
+        return result.code ?? 0;
+      };
+      return { stdin, stdout, stderr, exit: ran() };
+    },
+    async putFiles(_id, files) {
+      put.push(...files);
+    },
+  };
+  return { guest: createScriptGuest({ driver, clock, log: silentLogger }), calls, put, clock };
+}
+
+t.test('a refusal of the guest is an error with what it said', async t => {
+  const { guest } = scripted(() => ({ code: 1, stderr: 'nexus: the instance is not configured\n' }));
+  await t.rejects(guest.serviceDown('i', 'web'), { code: 'Internal', message: /not configured/ });
+  await t.rejects(guest.state('i'), { code: 'Internal' });
+});
+
+t.test('a state that is none is an error', async t => {
+  const { guest } = scripted(() => ({ stdout: 'hello' }));
+  await t.rejects(guest.state('i'), { code: 'Internal', message: /cannot be read/ });
+  const watch = guest.watch('i', new AbortController().signal)[Symbol.asyncIterator]();
+  t.equal((await watch.next()).done, true, 'an end without a snapshot is the end');
+  const broken = scripted(() => ({ stdout: 'nexus-guest 2\nend\n' })).guest;
+  await t.rejects(broken.watch('i', new AbortController().signal)[Symbol.asyncIterator]().next(), {
+    code: 'Internal',
+  });
+  const endless = scripted(() => ({ stdout: 'x'.repeat(5 * 1024 * 1024) })).guest;
+  await t.rejects(endless.watch('i', new AbortController().signal)[Symbol.asyncIterator]().next(), {
+    code: 'Internal',
+  });
+});
+
+t.test('snapshots of a watch come one by one, without repeats', async t => {
+  const other = STATE.replace('sshd yes 0', 'sshd yes 1');
+  const { guest } = scripted(() => ({ stdout: `${STATE}end\n${STATE}end\n${other}end\n` }));
+  const seen = [];
+  for await (const state of guest.watch('i', new AbortController().signal)) seen.push(state.sshd.restarts);
+  t.strictSame(seen, [0, 1]);
+});
+
+t.test('a command that does not end is given up', async t => {
+  const { guest, clock } = scripted(() => undefined);
+  const asked = guest.state('i');
+  asked.catch(() => {});
+  await clock.advance(60_000);
+  await t.rejects(asked, { code: 'Internal', message: /did not end within 60000 ms/ });
+  const stop = new AbortController();
+  const stopped = guest.state('i', stop.signal);
+  stop.abort(new DriverError('EngineUnavailable', 'over'));
+  await t.rejects(stopped, { code: 'EngineUnavailable' });
+});
+
+t.test('a program that is gone is put back, once', async t => {
+  const gone = { code: 78, stderr: 'nexus-guest: no program\n' };
+  const { guest, put } = scripted(() => (put.length > 0 ? { stdout: `${STATE}end\n` } : gone));
+  t.match(await guest.state('i'), { bootId: 'b' });
+  t.match(put, [{ path: GUEST_PROGRAM_PATH, content: GUEST_PROGRAM }]);
+  const never = scripted(() => gone);
+  await t.rejects(never.guest.state('i'), { code: 'Internal' });
+  t.equal(never.calls.length, 2);
+  const check = scripted(() => ({ code: 78, stdout: 'mine' }));
+  t.strictSame(await check.guest.check('i', { command: ['x'] }, 1000), {
+    ok: false,
+    message: 'exit code 78: mine',
+  });
+  t.equal(check.calls.length, 1);
+});
+
+t.test('files of the program travel only when the guest asks for them', async t => {
+  const same = scripted(() => ({}));
+  const config = same.guest.render({
+    user: 'dev',
+    authorizedKeys: [],
+    hostKey: 'k',
+    env: { A: 'needle' },
+    services: [],
+  });
+  await same.guest.configure('i', config);
+  t.equal(same.calls.length, 1);
+  t.notMatch(same.calls[0]?.input, "put 0755 0:0 '/opt/nexus/guest'");
+  t.notMatch(JSON.stringify(same.calls[0]?.args), 'needle');
+  t.equal(Number(same.calls[0]?.args[2]), same.calls[0]?.input.length);
+  const other = scripted(args => ({ code: args[1] === '-' ? 0 : 75 }));
+  await other.guest.configure('i', config);
+  t.equal(other.calls.length, 2);
+  t.match(other.calls[1]?.input, "put 0755 0:0 '/opt/nexus/guest'");
+  const elsewhere = scripted(() => ({ code: 75 }));
+  await t.rejects(elsewhere.guest.serviceDown('i', 'web'), { code: 'Internal' });
+});
+
+t.test('a name that would lead out of its folder is refused', async t => {
+  const { guest, calls } = scripted(() => ({}));
+  for (const name of ['../etc', '', 'a/b', '_sshd', '-x', 'a b', 'a'.repeat(64)])
+    await t.rejects(guest.serviceDown('i', name), { code: 'Invalid' }, name);
+  t.equal(calls.length, 0);
+});
