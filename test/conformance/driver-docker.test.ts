@@ -6,6 +6,8 @@ import { ensureTestImage } from '../support/images.ts';
 import { freePorts } from '../support/ports.ts';
 import { driverConformance } from './driver.ts';
 
+// The first time on a machine the image is made.
+t.setTimeout(110_000);
 const engine = await findTestEngine();
 if ('problem' in engine) {
   t.test('a driver of Docker', { skip: engine.problem }, async () => {});

@@ -120,13 +120,21 @@ export async function isolationSuite(t: Test, at: DockerNode): Promise<void> {
     t.equal(await reaches(NODE_HOST, published!), false);
   });
 
-  await t.test('leave nothing in the packet filter when the last one is gone', async t => {
-    await removeEverything(driver);
+  await t.test('leave nothing in the packet filter when the last one is gone, or the network', async t => {
     const iptables = await findIptables();
-    const { bridge } = nodeNetwork(node);
-    for (const family of [4, 6] as const)
-      t.notMatch((await iptables.save(family)).toLowerCase(), bridge.replace('nexus', 'nexus-'));
-    t.same(await docker.listNetworks({ filters: { name: [nodeNetwork(node).name] } }), []);
+    const { bridge, name } = nodeNetwork(node);
+    const rules = async () => (await Promise.all([iptables.save(4), iptables.save(6)])).join();
+    t.match(await rules(), bridge);
+    await removeEverything(driver);
+    t.notMatch((await rules()).toLowerCase(), bridge.replace('nexus', 'nexus-'));
+    t.same(await docker.listNetworks({ filters: { name: [name] } }), []);
+
+    const { id } = await driver.create(spec('client'));
+    t.match(await rules(), bridge);
+    await docker.getContainer(id).remove({ force: true });
+    await docker.getNetwork(name).remove();
+    t.match((await driver.info()).isolation, { enforced: true });
+    t.notMatch((await rules()).toLowerCase(), bridge.replace('nexus', 'nexus-'));
   });
 }
 

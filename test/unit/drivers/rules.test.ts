@@ -1,4 +1,5 @@
 import t from 'tap';
+import { cannotEnforce } from '../../../agent/drivers/docker/network/firewall.ts';
 import {
   isInForce,
   parseSaved,
@@ -99,4 +100,18 @@ t.test('without an engine that keeps a place for us, the forward chain itself is
   const saved = ':INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n';
   const applied = apply(saved, restoreScript(input, rules4(input), parseSaved(saved)));
   t.equal(parseSaved(applied).get('FORWARD')?.length, 1);
+});
+
+t.test('where the packet filter is out of reach, the reason is told', async t => {
+  const facts = {
+    kind: 'docker',
+    version: 'Docker 27.1.0',
+    rootless: false,
+    local: true,
+    capacity: { cpuMillis: 1, memoryBytes: 1, diskBytes: 1 },
+  } as const;
+  t.equal(cannotEnforce(facts, 0), undefined);
+  t.match(cannotEnforce(facts, 1000), /root/);
+  t.match(cannotEnforce({ ...facts, rootless: true }, 0), /without root/);
+  t.match(cannotEnforce({ ...facts, local: false }, 0), /another machine/);
 });

@@ -1,7 +1,7 @@
 import { listOurs } from '../containers.ts';
 import type { DockerContext } from '../context.ts';
 import { canEnforce, cannotEnforce, enforce, type Isolation, stopEnforcing } from './firewall.ts';
-import { ensureNetwork, inspectNetwork, type NetworkFacts, removeNetwork } from './network.ts';
+import { ensureNetwork, inspectNetwork, type NetworkFacts, nodeNetwork, removeNetwork } from './network.ts';
 
 /** How often rules that were found in force are looked at again. */
 const CHECK_EVERY_MS = 15_000;
@@ -14,6 +14,8 @@ export class NetworkKeeper {
   readonly #context: DockerContext;
   #turn: Promise<unknown> = Promise.resolve();
   #users = 0;
+  /** No need to look again until there is a network. */
+  #rulesDropped = false;
   #last: { isolation: Isolation; at: number } | undefined;
 
   constructor(context: DockerContext) {
@@ -40,6 +42,7 @@ export class NetworkKeeper {
     return this.#alone(async () => {
       const network = await inspectNetwork(this.#context);
       if (network) return this.#enforce(network);
+      await this.#dropRules();
       const obstacle = cannotEnforce(await this.#context.facts(), process.getuid?.());
       return obstacle ? { enforced: false, message: obstacle } : canEnforce();
     });
@@ -49,16 +52,27 @@ export class NetworkKeeper {
   async releaseUnused(): Promise<void> {
     await this.#alone(async () => {
       if (this.#users > 0 || (await listOurs(this.#context)).length > 0) return;
-      const network = await inspectNetwork(this.#context);
-      if (!network || !(await removeNetwork(this.#context))) return;
-      this.#last = undefined;
-      if (!cannotEnforce(await this.#context.facts(), process.getuid?.()))
-        await stopEnforcing(network.bridge);
+      if (await removeNetwork(this.#context)) await this.#dropRules();
     });
+  }
+
+  /** When there is no network: also after somebody else removed it, or an agent was killed between the two. */
+  async #dropRules(): Promise<void> {
+    if (this.#rulesDropped) return;
+    this.#last = undefined;
+    const { node, log } = this.#context;
+    if (cannotEnforce(await this.#context.facts(), process.getuid?.())) return;
+    try {
+      await stopEnforcing(nodeNetwork(node).bridge);
+      this.#rulesDropped = true;
+    } catch (error) {
+      log.warn({ err: error }, 'rules of a network that is gone could not be removed');
+    }
   }
 
   async #enforce(network: NetworkFacts): Promise<Isolation> {
     const { clock, log } = this.#context;
+    this.#rulesDropped = false;
     const { enforced } = this.#last?.isolation ?? {};
     if (this.#last && enforced && clock.now() - this.#last.at < CHECK_EVERY_MS) return this.#last.isolation;
     const facts = await this.#context.facts();
