@@ -38,6 +38,8 @@ export interface AgentSettings {
   folder?: string;
   drivers: (DriverName | GivenDriver)[];
   allowHostPorts: number[];
+  /** Of health and metrics. Absent: nowhere. */
+  listen?: string;
   reserve: { cpuMillis: number; memoryBytes: number; diskBytes: number };
 }
 
@@ -45,12 +47,15 @@ export interface AgentSettings {
 export function agentSettings(options: AgentOptions): AgentSettings {
   const nodeName = options.nodeName ?? defaultNodeName();
   const { home, address } = options;
+  const folder = home === undefined ? undefined : join(home, 'agent');
+  const listen = options.agentMetrics ?? (folder === undefined ? undefined : socketIn(folder));
   return {
     nodeName,
     namespace: nodeNamespace(nodeName),
     address: address ?? '127.0.0.1',
     sshBind: options.sshBind ?? (address === undefined ? '127.0.0.1' : '0.0.0.0'),
-    ...(home !== undefined && { folder: join(home, 'agent') }),
+    ...(folder !== undefined && { folder }),
+    ...(listen !== undefined && { listen }),
     drivers: options.drivers && options.drivers.length > 0 ? (options.drivers as DriverName[]) : ['docker'],
     allowHostPorts: (options.allowHostPort ?? []).map(parsePort),
     reserve: reserveOf(options),
@@ -77,6 +82,12 @@ function reserveOf(options: AgentOptions): { cpuMillis: number; memoryBytes: num
     memoryBytes: read('reserveMemory', options.reserveMemory, parseBytes),
     diskBytes: read('reserveDisk', options.reserveDisk, parseBytes),
   };
+}
+
+/** Undefined when the path is longer than the system takes. */
+function socketIn(folder: string): string | undefined {
+  const path = join(folder, 'agent.sock');
+  return Buffer.byteLength(path) < 104 ? path : undefined;
 }
 
 /** The host's name, made fit to name a Node. */

@@ -1,5 +1,7 @@
-import { chmod, rm } from 'node:fs/promises';
+import { chmod, mkdir, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
 import type { Metrics } from '../controller/kit/metrics.ts';
 
 export interface HttpEndpointOptions {
@@ -56,7 +58,8 @@ export async function openHttpEndpoint(options: HttpEndpointOptions): Promise<Ht
 
 async function listen(server: Server, where: string): Promise<string> {
   const isSocket = where.includes('/');
-  if (isSocket) await rm(where, { force: true });
+  if (isSocket) await mkdir(dirname(where), { recursive: true, mode: 0o700 });
+  if (isSocket) await takeSocket(where);
   const [host, port] = where.includes(':') ? splitLast(where) : ['127.0.0.1', where];
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -69,6 +72,22 @@ async function listen(server: Server, where: string): Promise<string> {
   }
   const bound = server.address();
   return `http://${host}:${typeof bound === 'object' && bound ? bound.port : port}`;
+}
+
+/** A socket file that nobody listens on is what a killed agent left. */
+async function takeSocket(path: string): Promise<void> {
+  const isAlive = await new Promise<boolean>(resolve => {
+    const socket = connect(path);
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('close', () => socket.destroy());
+    socket.setTimeout(1_000, () => resolve(true));
+    socket.once('connect', () => socket.destroy());
+  });
+  if (isAlive)
+    throw new Error(
+      `${path} is in use: another agent runs with this folder; stop it, or give this one another NEXUS_HOME`,
+    );
+  await rm(path, { force: true });
 }
 
 function splitLast(text: string): [string, string] {

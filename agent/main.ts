@@ -60,6 +60,12 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   /** Of what still tells what was observed when everything else has stopped. */
   const silence = new AbortController();
 
+  let isSynced = false;
+  const ready = () => (isSynced ? undefined : 'the caches are not in sync with the server yet');
+  const { listen } = settings;
+  // First: on the socket in its folder one agent finds another.
+  const endpoint = listen === undefined ? undefined : await openHttpEndpoint({ listen, metrics, ready });
+  if (endpoint) options.onListen?.(endpoint.url);
   const key = folder === undefined ? newAgentKey() : await loadAgentKey(folder);
   const client = options.client ?? (await connectTo(options, settings, metrics));
   const path = folder === undefined ? undefined : join(folder, 'checkpoint.json');
@@ -134,19 +140,13 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
       wakeAll();
     }
     await source.synced;
+    isSynced = true;
     begin();
     wakeAll();
     sweep.start(await reporter.registered);
     log.info({ node: nodeName, placements: source.names().length }, 'the agent is at work');
     options.onReady?.();
   };
-
-  const ready = () => (source.isSynced ? undefined : 'the caches are not in sync with the server yet');
-  const endpoint =
-    options.agentMetrics === undefined
-      ? undefined
-      : await openHttpEndpoint({ listen: options.agentMetrics, metrics, ready });
-  if (endpoint) options.onListen?.(endpoint.url);
 
   /** A part that dies takes the others down. */
   const guard = async (part: Promise<unknown>) => {
@@ -159,7 +159,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     }
   };
   try {
-    await Promise.all(
+    const ends = await Promise.allSettled(
       [
         Promise.race([start(), aborted(stop)]),
         placements.run(stop),
@@ -171,6 +171,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
         sweep.ended,
       ].map(guard),
     );
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
   } finally {
     const cancel = clock.after(FLUSH_MS, () => silence.abort());
     const told = Promise.all([statuses.flush(silence.signal), events.flush()]);

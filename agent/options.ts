@@ -70,7 +70,7 @@ export const AGENT_OPTIONS = {
   agentMetrics: {
     type: 'string',
     env: 'NEXUS_AGENT_METRICS',
-    help: 'Loopback port (0: any), host:port or path of a Unix socket for /livez, /readyz and /metrics; none when nobody says',
+    help: 'Loopback port (0: any), host:port or path of a Unix socket for /livez, /readyz and /metrics; agent.sock beside the checkpoint when nobody says',
   },
   logLevel: {
     type: 'string',

@@ -32,18 +32,20 @@ export function createGuestWatch(options: GuestWatchOptions): GuestWatch {
   let latest: GuestState | undefined;
   /** Only what a watch would correct may be kept. */
   let live = false;
-  /** Resolves with the first that is told; replaced when the watch breaks off. */
-  let first = Promise.withResolvers<void>();
+  /** Of a watch that is being begun: resolves with the first that it tells, or its end. */
+  let beginning: PromiseWithResolvers<void> | undefined;
 
   const follow = async () => {
     const backoff = new Backoff({ baseMs: 500, maxMs: 15_000 }, options.random);
     while (!stopping.signal.aborted) {
+      beginning = Promise.withResolvers();
       try {
         for await (const state of guest.watch(instanceId, stopping.signal)) {
           backoff.reset();
           live = true;
           latest = state;
-          first.resolve();
+          beginning?.resolve();
+          beginning = undefined;
           onChange();
         }
       } catch (error) {
@@ -52,8 +54,8 @@ export function createGuestWatch(options: GuestWatchOptions): GuestWatch {
       }
       latest = undefined;
       live = false;
-      first.resolve();
-      first = Promise.withResolvers();
+      beginning?.resolve();
+      beginning = undefined;
       if (!(await slept(clock, backoff.next() + 100, stopping.signal))) break;
     }
   };
@@ -64,7 +66,8 @@ export function createGuestWatch(options: GuestWatchOptions): GuestWatch {
     async read(signal) {
       if (latest) return latest;
       // What a watch tells first is as good as an answer, and costs no process of its own.
-      if (!live) await withTimeout(first.promise, FIRST_MS, clock, () => new Error('silent')).catch(() => {});
+      if (beginning)
+        await withTimeout(beginning.promise, FIRST_MS, clock, () => new Error('silent')).catch(() => {});
       if (latest) return latest;
       const timeout = new AbortController();
       const cancel = clock.after(ASK_TIMEOUT_MS, () =>

@@ -272,7 +272,7 @@ t.test('from any state to any other: it settles, with nothing left to do, exactl
         }
       },
     ),
-    { numRuns: 150 },
+    { numRuns: 80 },
   );
 });
 
@@ -295,6 +295,6 @@ t.test('what can change in place never costs a container its life', async t => {
         await node.close();
       }
     }),
-    { numRuns: 100 },
+    { numRuns: 60 },
   );
 });
