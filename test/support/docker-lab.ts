@@ -10,8 +10,8 @@ import { HOST_KEY, type SpecPatch, USER_KEY } from './agent-data.ts';
 import { AgentLab } from './agent-lab.ts';
 import { findTestEngine } from './engine.ts';
 import { ensureTestImage } from './images.ts';
-import { freePorts } from './ports.ts';
 import { sshLogin } from './ssh-login.ts';
+import { steadyPorts } from './steady-ports.ts';
 
 const run = promisify(execFile);
 
@@ -41,7 +41,7 @@ export async function dockerLab(t: Test) {
       lab.start({ home, drivers: ['docker'], dockerSocket: socketPath, ...options }),
     /** Places a workspace on a port that is free, and answers with a way to log in. */
     async place(name: string, patch: SpecPatch = {}, values: Record<string, string> = {}) {
-      const [port = 0] = await freePorts(1);
+      const [port = 0] = await steadyPorts(1);
       await lab.place(name, { driver: 'docker', image, ...patch, ssh: { port, ...patch.ssh } }, values);
       return { port, ssh: login(port) };
     },

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import t, { type Test } from 'tap';
 import { dockerLab } from '../../support/docker-lab.ts';
 import { noTestEngine } from '../../support/engine.ts';
-import { freePorts } from '../../support/ports.ts';
+import { steadyPorts } from '../../support/steady-ports.ts';
 import { until } from '../../support/until.ts';
 
 /** A web server on loopback alone, with what the test image has. Answers with `text`. */
@@ -16,7 +16,7 @@ while True:
 t.test('what can change in place does, under an open session', { skip: await noTestEngine() }, async t => {
   const { lab, start, place, login, container, root } = await dockerLab(t);
   start();
-  const [hostPort = 0, otherPort = 0] = await freePorts(2);
+  const [hostPort = 0, otherPort = 0] = await steadyPorts(2);
   const { ssh, port } = await place('shop', {
     services: [
       { name: 'web', command: web(3000, 'one'), port: 3000, healthCheck: { http: { path: '/' } } },
@@ -98,7 +98,7 @@ t.test('what can change in place does, under an open session', { skip: await noT
     const socket = connect({ host: '127.0.0.1', port: otherPort });
     t.teardown(() => socket.destroy());
     await new Promise(resolve => socket.once('connect', resolve));
-    const [third = 0] = await freePorts(1);
+    const [third = 0] = await steadyPorts(1);
     await lab.edit('shop', spec => {
       spec.forwards?.push({ name: 'debug', port: 9229, hostPort: third, exposure: 'Private' });
     });
@@ -133,7 +133,7 @@ t.test('what can change in place does, under an open session', { skip: await noT
       });
       await ssh.untilLogin();
       await ssh.exec('echo precious > ~/precious');
-      const [moved = 0] = await freePorts(1);
+      const [moved = 0] = await steadyPorts(1);
       await lab.edit('shop', spec => {
         spec.ssh.port = moved;
       });

@@ -13,7 +13,7 @@ import { systemClock } from '../../../controller/kit/clock.ts';
 import { silentLogger } from '../../../controller/kit/log.ts';
 import type { PlacementForward } from '../../../crds/kinds.ts';
 import { HOST_KEY, USER_KEY } from '../../support/agent-data.ts';
-import { freePorts } from '../../support/ports.ts';
+import { steadyPorts } from '../../support/steady-ports.ts';
 import { until } from '../../support/until.ts';
 
 const portOf = (server: Server) => (server.address() as AddressInfo).port;
@@ -101,7 +101,7 @@ t.test('a tunnel reaches a port of the inside’s loopback, and says when it can
   const stream = await tunnel.open(portOf(server));
   stream.end('hello ');
   t.equal(await read(stream as Socket), 'hello bye', 'half-close is passed on');
-  const [closed = 0] = await freePorts(1);
+  const [closed = 0] = await steadyPorts(1);
   await t.rejects(tunnel.open(closed));
 });
 
@@ -164,8 +164,8 @@ t.test('a forward passes bytes both ways, through the tunnel where there is no o
   const tunnel = tunnelTo(t, sshPort);
   await untilState(tunnel, 'Connected');
   const server = await echo(t);
-  const [hostPort = 0] = await freePorts(1);
-  const [nobody = 0] = await freePorts(1);
+  const [hostPort = 0] = await steadyPorts(1);
+  const [nobody = 0] = await steadyPorts(1);
   const made = forwarder(t, async (_owner, port) => {
     await t.rejects(dialPort({ address: '127.0.0.1' }, nobody, systemClock));
     return dialPort({ tunnel: tunnel.open }, port, systemClock);
@@ -181,7 +181,7 @@ t.test('a forward passes bytes both ways, through the tunnel where there is no o
 
 t.test('forwards come and go; connections of those that stay live on', async t => {
   const [a, b] = await Promise.all([echo(t), echo(t)]);
-  const [one = 0, two = 0] = await freePorts(2);
+  const [one = 0, two = 0] = await steadyPorts(2);
   const made = forwarder(t, direct);
   await made.open('shop', forward(portOf(a), one));
   const socket = connect({ port: one, host: '127.0.0.1' });
@@ -206,7 +206,7 @@ t.test('a port that is taken is told from one of our own that is about to go', a
   const made = forwarder(t, direct);
   await made.open('a', forward(1, portOf(server)));
   t.match(made.list('a').web, { state: 'Failed', reason: 'Conflict' });
-  const [port = 0] = await freePorts(1);
+  const [port = 0] = await steadyPorts(1);
   await made.open('a', forward(1, port, 'mine'));
   await made.open('b', forward(1, port));
   t.match(made.list('b').web, { state: 'Failed', reason: 'Busy' });
@@ -217,7 +217,7 @@ t.test('a port that is taken is told from one of our own that is about to go', a
 
 t.test('connections are bounded, and end when the inside is not reached', async t => {
   const server = await echo(t);
-  const [port = 0, dead = 0, nobody = 0] = await freePorts(3);
+  const [port = 0, dead = 0, nobody = 0] = await steadyPorts(3);
   const made = forwarder(t, direct, 1);
   await made.open('a', forward(portOf(server), port));
   await made.open('a', forward(nobody, dead, 'dead'));
@@ -255,7 +255,7 @@ t.test('a check over the network is an answer in time', async t => {
       return { ok: true, message: '' };
     },
   };
-  const [nobody = 0] = await freePorts(1);
+  const [nobody = 0] = await steadyPorts(1);
   for (const [way, dial] of [
     ['direct', (port: number) => direct('', port)],
     ['tunnel', tunnel.open],
