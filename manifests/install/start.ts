@@ -23,15 +23,12 @@ const say = (line = '') => console.log(line);
 
 /** The address at which workspaces find this machine under the name node.nexus.internal. */
 async function gatewayOf(docker: Docker): Promise<string> {
-  for (const name of ['bridge', 'podman']) {
-    const network = await docker
-      .getNetwork(name)
-      .inspect()
-      .catch(() => undefined);
-    const gateway = network?.IPAM?.Config?.[0]?.Gateway as string | undefined;
-    if (gateway) return gateway;
-  }
-  return '127.0.0.1';
+  const network = await docker
+    .getNetwork('bridge')
+    .inspect()
+    .catch(() => undefined);
+  // Podman's bridges come with their first container, so there is no address to listen on yet.
+  return (network?.IPAM?.Config?.[0]?.Gateway as string | undefined) ?? '0.0.0.0';
 }
 
 interface Up {

@@ -63,7 +63,6 @@ export async function testRootfs(image: TestImage): Promise<string> {
       '--customize-hook=rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/resolv.conf "$1"/etc/hostname',
       'bookworm',
       unfinished,
-      'http://deb.debian.org/debian',
     ]);
     await rename(unfinished, path);
   } finally {
@@ -120,4 +119,12 @@ function follow(docker: Docker, stream: NodeJS.ReadableStream): Promise<Line[]> 
       else resolve(output);
     }),
   );
+}
+
+/** URL of the first mirror in apt's own configuration: a real server that a machine with packages reaches. */
+export async function packageMirror(): Promise<string | undefined> {
+  const { stdout } = await run('apt-get', ['indextargets', '--format', '$(SITE)']).catch(() => ({
+    stdout: '',
+  }));
+  return stdout.split('\n').find(line => line.startsWith('http'));
 }

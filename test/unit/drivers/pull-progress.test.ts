@@ -32,7 +32,7 @@ t.test("an engine's words decide whether a pull may be tried again", async t => 
       'unauthorized: authentication required',
     ],
     ImagePullFailed: [
-      'Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io: no such host',
+      'Get "https://registry.example.com/v2/": dial tcp: lookup registry.example.com: no such host',
       'net/http: TLS handshake timeout',
       'toomanyrequests: You have reached your pull rate limit',
       'unexpected EOF',
