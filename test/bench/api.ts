@@ -74,9 +74,14 @@ async function measure(clients: BenchClient[], rounds: number): Promise<Figures[
       else figures.set(name, { name, values, unit });
     };
     for (let round = 0; round < rounds; round++) {
+      const cpu = { server: first.target.cpuMs?.() ?? 0, clients: process.cpuUsage() };
       const created = await each(clients, OBJECTS, (client, i) =>
         client.call('POST', path, workspace(`w-${i}`)),
       );
+      const { user, system } = process.cpuUsage(cpu.clients);
+      add('processor time of clients a create', [(user + system) / 1000 / OBJECTS]);
+      if (first.target.cpuMs)
+        add('processor time of the server a create', [(first.target.cpuMs() - cpu.server) / OBJECTS]);
       add('create', created.times);
       add('creates a second', [created.rate], '1/s');
       const got = await each(clients, OBJECTS, (client, i) => client.call('GET', `${path}/w-${i}`));

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { Agent, type RequestOptions, request } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,19 @@ export interface Target {
   readonly server: string;
   readonly tls: Pick<RequestOptions, 'ca' | 'cert' | 'key' | 'rejectUnauthorized'>;
   readonly headers: Record<string, string>;
+  /** Processor time of the server so far, all its threads, in ms; undefined for a server that is not ours. */
+  cpuMs?(): number;
   close(): Promise<void>;
+}
+
+const TICKS_PER_SECOND = 100;
+
+/** From /proc: user and system time. */
+function cpuMsOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ');
+  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
 }
 
 /** Our own server over the durable store, in a process and a folder of its own. */
@@ -29,6 +41,7 @@ export async function ownTarget(args: string[] = []): Promise<Target> {
     server,
     tls: { ca },
     headers: { authorization: `Bearer ${token}` },
+    cpuMs: () => cpuMsOf(child.pid ?? 0),
     async close() {
       child.kill('SIGTERM');
       await exited;

@@ -2,6 +2,7 @@ import { WORKSPACE, type WorkspaceService } from '../../../crds/kinds.ts';
 import { nodeNamespace } from '../../../crds/names.ts';
 import type { Workspace } from '../../../crds/types.generated.ts';
 import type { Cause } from '../../kit/errors.ts';
+import { findCycle } from '../../kit/find-cycle.ts';
 import { parseBytes } from '../../kit/quantity.ts';
 import { invalid, required } from '../schema/causes.ts';
 import type { AdmissionPlugin } from './admission.ts';
@@ -40,36 +41,6 @@ function cycleCauses(services: readonly WorkspaceService[]): Cause[] {
   const index = services.findIndex(service => service.name === cycle[0]);
   const why = `dependsOn goes round in a circle: ${cycle.join(' -> ')}; remove one of these dependencies`;
   return [invalid(`spec.services[${index}].dependsOn`, services[index]?.dependsOn, why)];
-}
-
-/**
- * The first cycle, its first name repeated at the end. Names that are not keys end a path. Without recursion, so that
- * no chain is too long.
- */
-export function findCycle(dependencies: ReadonlyMap<string, readonly string[]>): string[] | undefined {
-  const finished = new Set<string>();
-  for (const root of dependencies.keys()) {
-    const path: string[] = [];
-    const onPath = new Set<string>();
-    const stack: { name: string; next: number }[] = [];
-    const enter = (name: string) => {
-      path.push(name);
-      onPath.add(name);
-      stack.push({ name, next: 0 });
-    };
-    if (!finished.has(root)) enter(root);
-    for (let top = stack.at(-1); top; top = stack.at(-1)) {
-      const dependency = dependencies.get(top.name)?.[top.next++];
-      if (dependency === undefined) {
-        stack.pop();
-        path.pop();
-        onPath.delete(top.name);
-        finished.add(top.name);
-      } else if (onPath.has(dependency)) return [...path.slice(path.indexOf(dependency)), dependency];
-      else if (!finished.has(dependency)) enter(dependency);
-    }
-  }
-  return undefined;
 }
 
 function portCauses({ services = [], ports = [] }: Workspace['spec']): Cause[] {

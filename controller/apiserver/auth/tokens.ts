@@ -1,5 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { KubeObject } from '../../../crds/object.ts';
+import { BoundedMap } from '../../kit/bounded-map.ts';
 import type { Clock, Milliseconds } from '../../kit/clock.ts';
 import { timestamp } from '../../kit/clock.ts';
 import { ApiError } from '../../kit/errors.ts';
@@ -54,8 +55,8 @@ export interface TokenInfo {
 export class Tokens implements Authenticator {
   readonly #store: Store;
   readonly #clock: Clock;
-  /** Tokens found to be right, in the order of their first use, with the entry they were checked against. */
-  readonly #verified = new Map<string, { entry: Entry; identity: Identity }>();
+  /** Tokens found to be right, with the entry they were checked against. */
+  readonly #verified = new BoundedMap<string, { entry: Entry; identity: Identity }>(MAX_VERIFIED);
 
   constructor(store: Store, clock: Clock) {
     this.#store = store;
@@ -143,8 +144,6 @@ export class Tokens implements Authenticator {
       ...(spec.uid !== undefined && { uid: spec.uid }),
       ...(spec.extra && { extra: spec.extra }),
     });
-    const [oldest] = this.#verified.keys();
-    if (this.#verified.size >= MAX_VERIFIED && oldest !== undefined) this.#verified.delete(oldest);
     this.#verified.set(token, { entry, identity });
     return identity;
   }

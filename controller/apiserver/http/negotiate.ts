@@ -1,3 +1,4 @@
+import { BoundedMap } from '../../kit/bounded-map.ts';
 import { ApiError } from '../../kit/errors.ts';
 
 /** The form in which a client wants an answer. */
@@ -24,8 +25,8 @@ export const META_OFFERS: readonly Offer[] = [
 ];
 
 const JSON_ANSWER: Wanted = { format: 'json' };
-const cache = new Map<string, readonly Candidate[]>();
-const CACHE_SIZE = 256;
+/** What Accept headers mean; there are few of them. */
+const parsed = new BoundedMap<string, readonly Candidate[]>(256);
 
 interface Candidate {
   readonly type: string;
@@ -60,9 +61,9 @@ const FORMATS: Record<string, 'json' | 'yaml'> = {
 };
 
 function parseAccept(accept: string): readonly Candidate[] {
-  const known = cache.get(accept);
+  const known = parsed.get(accept);
   if (known) return known;
-  const parsed = accept
+  const candidates = accept
     .split(',')
     .map(part => {
       const [type = '', ...rest] = part.split(';').map(text => text.trim());
@@ -71,7 +72,6 @@ function parseAccept(accept: string): readonly Candidate[] {
     })
     .filter(candidate => candidate.q > 0)
     .sort((a, b) => b.q - a.q);
-  if (cache.size >= CACHE_SIZE) cache.clear();
-  cache.set(accept, parsed);
-  return parsed;
+  parsed.set(accept, candidates);
+  return candidates;
 }

@@ -1,12 +1,12 @@
 import type { Resource } from '../../../crds/kinds.ts';
 import { apiVersionOf } from '../../../crds/kinds.ts';
 import type { KubeObject } from '../../../crds/object.ts';
+import { compileJsonPath } from '../../kit/jsonpath.ts';
 import { type CompiledSchema, compileSchema } from '../schema/compile.ts';
 import type { JsonSchema } from '../schema/json-schema.ts';
 import { type FieldLabels, METADATA_FIELDS } from '../selectors/field-selector.ts';
 import type { Strategy } from '../strategies/strategy.ts';
 import { type Column, printerColumns } from '../tables/column.ts';
-import { compileJsonPath } from '../tables/json-path.ts';
 import { type CrdVersion, type CustomResourceDefinition, completeNames } from './crd.ts';
 
 /** Everything about a resource that handling a request needs; made once, when its definition changes. */

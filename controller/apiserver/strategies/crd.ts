@@ -1,9 +1,9 @@
 import type { Cause } from '../../kit/errors.ts';
 import { jsonEqual } from '../../kit/json.ts';
+import { compileJsonPath } from '../../kit/jsonpath.ts';
 import { type CustomResourceDefinition, completeNames } from '../registry/crd.ts';
 import { forbidden, invalid, notSupported, required } from '../schema/causes.ts';
 import { checkStructural } from '../schema/compile.ts';
-import { compileJsonPath } from '../tables/json-path.ts';
 import { PLAIN_STRATEGY, type Strategy } from './strategy.ts';
 
 const LABEL = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
@@ -112,6 +112,7 @@ function checkVersions({ spec, status }: CustomResourceDefinition): Cause[] {
 }
 
 function compiles(path: string): boolean {
+  if (!path.startsWith('.')) return false;
   try {
     compileJsonPath(path);
     return true;

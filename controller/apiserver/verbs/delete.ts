@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../../crds/object.ts';
 import { timestamp } from '../../kit/clock.ts';
-import { ApiError } from '../../kit/errors.ts';
+import { isApiError } from '../../kit/errors.ts';
 import { jsonEqual } from '../../kit/json.ts';
 import { type Entry, StoreError } from '../../store/store.ts';
 import type { ApiContext, ApiRequest, ObjectAnswer } from '../context.ts';
@@ -14,6 +14,8 @@ import { answerOf, copyOf, viewOf, viewOfObject } from './view.ts';
 
 /** Deletes that name no version are tried again this often when somebody else was faster. */
 const ATTEMPTS = 10;
+/** Deletes of a collection that wait for the disk together. */
+const AT_ONCE = 64;
 const FOREGROUND = 'foregroundDeletion';
 const ORPHAN = 'orphan';
 
@@ -38,22 +40,34 @@ export async function deleteObject(context: ApiContext, request: ApiRequest): Pr
   return answerOf(viewOfObject(status as unknown as KubeObject));
 }
 
-/** DELETE of a collection: every object that matches, one by one. Answers with the list of them. */
+/** DELETE of a collection: every object that matches, each for itself. Answers with the list of them. */
 export async function deleteCollection(context: ApiContext, request: ApiRequest): Promise<string> {
   const options = parseDeleteOptions(context, request);
   const { served } = request;
   const query = parseListQuery(request);
   const { entries, revision } = matching(context, request, query);
   const deleted: string[] = [];
-  for (const entry of entries) {
-    try {
-      const { object } = await deleteOne(context, request, entry.key, options);
-      deleted.push(JSON.stringify(object));
-    } catch (error) {
-      if (!(error instanceof ApiError && error.reason === 'NotFound')) throw error;
-    }
+  for (let i = 0; i < entries.length; i += AT_ONCE) {
+    const chunk = entries.slice(i, i + AT_ONCE);
+    const gone = await Promise.all(chunk.map(entry => deleteIfThere(context, request, entry.key, options)));
+    for (const object of gone) if (object) deleted.push(JSON.stringify(object));
   }
   return `{"kind":"${served.listKind}","apiVersion":"${served.apiVersion}","metadata":{"resourceVersion":"${revision}"},"items":[${deleted.join(',')}]}`;
+}
+
+/** Undefined when somebody else was faster. */
+async function deleteIfThere(
+  context: ApiContext,
+  request: ApiRequest,
+  key: string,
+  options: DeleteOptions,
+): Promise<KubeObject | undefined> {
+  try {
+    return (await deleteOne(context, request, key, options)).object;
+  } catch (error) {
+    if (isApiError(error, 'NotFound')) return undefined;
+    throw error;
+  }
 }
 
 async function deleteOne(

@@ -202,7 +202,7 @@ t.test('tokens are stored hashed, end when they are revoked or run out, and cann
     description: 'laptop',
     ttlMs: 60_000,
   });
-  const secret = token.split('_')[2]!;
+  const secret = token.slice(-43);
   t.notOk(JSON.stringify(store.list('').entries.map(entry => entry.json)).includes(secret));
   const me = await call('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', {}, { token });
   t.match(me.body.status.userInfo, { username: 'ann', uid: 'u1', extra: { team: ['a'] } });

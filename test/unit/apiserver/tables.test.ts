@@ -1,7 +1,6 @@
 import t from 'tap';
 import { printerColumns } from '../../../controller/apiserver/tables/column.ts';
 import { ageOf, humanDuration } from '../../../controller/apiserver/tables/human-duration.ts';
-import { compileJsonPath } from '../../../controller/apiserver/tables/json-path.ts';
 
 t.test('durations are shown as kubectl shows them', async t => {
   const [s, m, h, d] = [1000, 60_000, 3_600_000, 86_400_000] as const;
@@ -31,49 +30,6 @@ t.test('durations are shown as kubectl shows them', async t => {
   t.equal(ageOf('', 0), '<unknown>');
   t.equal(ageOf('yesterday', 0), '<invalid>');
   t.equal(ageOf('1970-01-01T00:00:10Z', 20_000), '10s');
-});
-
-t.test('JSONPath finds what printer columns ask for', async t => {
-  const object = {
-    status: {
-      conditions: [
-        { type: 'A', status: 'False', n: 1 },
-        { type: 'Ready', status: 'True', n: 2 },
-      ],
-      'odd.key': 'x',
-      deep: { list: [{ name: 'a' }, { name: 'b' }] },
-    },
-  };
-  for (const [path, found] of [
-    ['.status.conditions[?(@.type=="Ready")].status', ['True']],
-    [".status.conditions[?(@.type=='Ready')].status", ['True']],
-    ['.status.conditions[?(@.type!="Ready")].type', ['A']],
-    ['.status.conditions[?(@.n>1)].type', ['Ready']],
-    ['.status.conditions[?(@.n>=1)].n', [1, 2]],
-    ['.status.conditions[?(@.n<2)].n', [1]],
-    ['.status.conditions[?(@.n<=2)].n', [1, 2]],
-    ['.status.conditions[?(@.type>1)].n', []],
-    ['.status.conditions[?(@.n)].n', [1, 2]],
-    ['.status.conditions[?(@.none)].n', []],
-    ['.status.conditions[0].type', ['A']],
-    ['.status.conditions[-1].type', ['Ready']],
-    ['.status.conditions[9].type', []],
-    ['.status.conditions[*].type', ['A', 'Ready']],
-    ['.status.deep.*[0].name', ['a']],
-    ['.status["odd.key"]', ['x']],
-    [".status['odd.key']", ['x']],
-    ['.status.odd\\.key', ['x']],
-    ['{.status.deep.list[1].name}', ['b']],
-    ['$.status.deep.list[1].name', ['b']],
-    ['..name', ['a', 'b']],
-    ['.status.none.further', []],
-    ['.constructor', []],
-    ['.status.conditions.length', []],
-    ['', [object]],
-  ] as const)
-    t.same(compileJsonPath(path)(object), found, path);
-  for (const bad of ['status', '.a[', '.a[?(@.b=c)]', '.a[?(b)]', '.a[?(@.b==nope)]', '..', '!'])
-    t.throws(() => compileJsonPath(bad), bad);
 });
 
 t.test('columns have values of their type, or none', async t => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { findCycle } from '../../../controller/apiserver/admission/workspace.ts';
+import { findCycle } from '../../../controller/kit/find-cycle.ts';
 
 t.test('a cycle is named in its order, the first name again at its end', async t => {
   const of = (graph: Record<string, string[]>) => findCycle(new Map(Object.entries(graph)));
