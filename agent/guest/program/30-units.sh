@@ -117,7 +117,12 @@ unit_run() {
   load_account || exit 1
   [ -p "$U/log" ] || { mkfifo -m 0600 "$U/log" && chown "$ACCOUNT_UID" "$U/log"; }
   exec 7<>"$U/log"
-  unit_logger_ensure
+  if ! alive "$U/logger"; then
+    # Open before it is started: what is written until then waits in it even when the writers end first.
+    exec 5<"$U/log"
+    setsid sh "$PROGRAM" unit-log "$NAME" <&5 >/dev/null 2>&1 5<&- 7>&- 9>&- &
+    exec 5<&-
+  fi
   unit_load "$U"
   while :; do
     if alive "$U/pid"; then
@@ -208,19 +213,21 @@ unit_runner_ensure() {
   setsid sh "$PROGRAM" unit-run "$1" </dev/null >/dev/null 2>&1 8>&- &
 }
 
-unit_logger_ensure() {
-  if alive "$U/logger"; then return 0; fi
-  setsid sh "$PROGRAM" unit-log "$NAME" </dev/null >/dev/null 2>&1 7>&- 8>&- 9>&- &
-}
-
-# Ends when neither the runner nor anything of the unit has the log open.
+# Copies stdin to the log. Ends when neither the runner nor anything of the unit has the FIFO open.
 unit_log() {
   exec 6>"$UNITS/$1/logger.lock"
   take_lock "$UNITS/$1/logger.lock" 6 || exit 0
   end_remains "$UNITS/$1/logger" 10
   claim "$UNITS/$1/logger"
   cd / || exit 1
-  pump "$LOGS/$1.log" <"$UNITS/$1/log" 6>&-
+  # The shell keeps the lock under another number; dd does not get it.
+  pump "$LOGS/$1.log" 6>&-
+}
+
+# In place of one that was killed. The FIFO is opened by the new process: with nobody writing that waits.
+unit_relog() {
+  exec <"$UNITS/$1/log"
+  unit_log "$1"
 }
 
 # Tells the runner of $1 until $2 holds, up to 13 s: a signal may come just before it listens.

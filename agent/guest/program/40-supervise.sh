@@ -152,7 +152,7 @@ supervise_unit() {
     if ! alive "$U/runner"; then
       unit_runner_ensure "$NAME"
     elif ! alive "$U/logger"; then
-      unit_logger_ensure
+      setsid sh "$PROGRAM" unit-relog "$NAME" </dev/null >/dev/null 2>&1 &
     fi
   fi
 }

@@ -42,12 +42,15 @@ job_run() {
   load_account || exit 1
   mkfifo -m 0600 "$job/log" && chown "$ACCOUNT_UID" "$job/log"
   exec 7<>"$job/log"
+  # Open before the logger is started, which a quick job may outrun.
+  exec 6<"$job/log"
   [ ! -f "$log" ] || mv -f "$log" "$log.1"
   : >"$log"
   # What a clone that was cut off has left, whoever it belongs to.
   [ "$1" != clone ] || rm -rf "$ACCOUNT_HOME/.nexus-clone"
-  setsid sh "$PROGRAM" job-log "$1" </dev/null >/dev/null 2>&1 7>&- &
+  setsid sh "$PROGRAM" job-log "$1" <&6 >/dev/null 2>&1 6<&- 7>&- &
   logger=$!
+  exec 6<&-
   worker=
   trap 'job_forget "$job"; [ -z "$worker" ] || end_group "$worker" 50; exit 1' TERM INT
   setsid sh "$PROGRAM" job-exec "$1" </dev/null >&7 2>&1 7>&- &
@@ -89,7 +92,7 @@ job_exec() {
 
 job_log() {
   cd / || exit 1
-  pump "$LOGS/$(job_log_name "$1").log" <"$JOBS/$1/log"
+  pump "$LOGS/$(job_log_name "$1").log"
 }
 
 job_user() {

@@ -151,6 +151,7 @@ main() {
     unit-exec) unit_exec "$@" ;;
     unit-user) unit_user "$@" ;;
     unit-log) unit_log "$@" ;;
+    unit-relog) unit_relog "$@" ;;
     job-run) job_run "$@" ;;
     job-exec) job_exec "$@" ;;
     job-user) job_user "$@" ;;
