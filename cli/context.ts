@@ -45,10 +45,7 @@ export function createContext({
     home,
     client: async (): Promise<Client> => (await connection()).client,
     namespace: async () =>
-      flags.namespace ??
-      (await connection()).connection.namespace ??
-      (await preferredNamespace(home)) ??
-      'default',
+      flags.namespace ?? (await connection()).connection.namespace ?? preferredNamespace(home) ?? 'default',
     print,
     note,
     verbose: line => {

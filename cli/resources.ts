@@ -1,5 +1,6 @@
 import type { Client } from '../controller/client/client.ts';
 import {
+  apiVersionOf,
   CONFIG_MAP,
   CRD,
   EVENT,
@@ -100,24 +101,26 @@ export async function resolveResource(
   return found.resource;
 }
 
-/** The kind an object says it is. Throws CliError when the server does not serve it. */
-export async function resourceOf(
-  object: { apiVersion: string; kind: string },
+/** Finds the kinds of objects, asking the server at most once. */
+export function createResolver(
   client: () => Promise<Client>,
   signal?: AbortSignal,
-): Promise<Resource> {
-  const [group, version] = object.apiVersion.includes('/')
-    ? object.apiVersion.split('/')
-    : ['', object.apiVersion];
-  const fits = (resource: Resource) =>
-    resource.kind === object.kind && resource.group === group && resource.version === version;
-  const known = KNOWN.find(([resource]) => fits(resource));
-  if (known) return known[0];
-  const found = (await discover(await client(), signal)).find(({ resource }) => fits(resource));
-  if (!found)
-    throw usageError(
-      `the server does not know kind ${object.kind} in ${object.apiVersion}`,
-      'check apiVersion and kind, or apply its CustomResourceDefinition first',
-    );
-  return found.resource;
+): { ofObject(object: { apiVersion: string; kind: string }): Promise<Resource> } {
+  let discovered: ReturnType<typeof discover> | undefined;
+  return {
+    /** The kind an object says it is. Throws CliError when the server does not serve it. */
+    async ofObject(object) {
+      const fits = (resource: Resource) =>
+        resource.kind === object.kind && apiVersionOf(resource) === object.apiVersion;
+      const known = KNOWN.find(([resource]) => fits(resource));
+      if (known) return known[0];
+      discovered ??= discover(await client(), signal);
+      const found = (await discovered).find(({ resource }) => fits(resource));
+      if (found) return found.resource;
+      throw usageError(
+        `the server does not know kind ${object.kind} in ${object.apiVersion}`,
+        'check apiVersion and kind, or apply its CustomResourceDefinition first',
+      );
+    },
+  };
 }

@@ -5,10 +5,10 @@ import type { Resource } from '../../crds/kinds.ts';
 import type { KubeObject } from '../../crds/object.ts';
 import type { Command, CommandContext, Flags } from '../command.ts';
 import { CliError, EXIT, usageError } from '../errors.ts';
+import { type Prepared, prepare } from '../manifest/prepare.ts';
 import { type Manifest, readManifests } from '../manifest/read.ts';
-import { formatObject, nameOf, parseFormat } from '../output/format.ts';
+import { type Format, formatObject, nameOf, parseFormat } from '../output/format.ts';
 import { prune } from '../prune.ts';
-import { resourceOf } from '../resources.ts';
 import { waitUntilReady } from '../wait/ready.ts';
 
 /** The owner of the fields that `nexus apply` sets. */
@@ -16,6 +16,8 @@ export const FIELD_MANAGER = 'nexus';
 /** Applied first, one kind after the other, since others need them to be there. */
 const FIRST = ['Namespace', 'CustomResourceDefinition', 'Secret', 'ConfigMap'];
 const PARALLEL = 8;
+/** How long a kind that the files themselves define is waited for. */
+const NEW_KIND_MS = 10_000;
 
 interface ApplyFlags extends Flags {
   filename: string[];
@@ -93,9 +95,10 @@ export const apply: Command = {
     if (timeoutMs === undefined || timeoutMs <= 0)
       throw usageError(`--timeout must be a duration such as 90s or 5m, not "${flags.timeout}"`);
     const format = flags.output === undefined ? undefined : parseFormat(flags.output);
+    if (format?.kind === 'table') throw usageError('apply -o takes json, yaml, name or jsonpath={…}');
     const manifests = await readManifests(flags.filename, context.io.stdin, { recursive: flags.recursive });
     const client = await context.client();
-    const prepared = await prepare(manifests, flags, context);
+    const prepared = await prepare(manifests, flags.namespace, context);
 
     const applied: Applied[] = [];
     const failures: unknown[] = [];
@@ -108,15 +111,18 @@ export const apply: Command = {
             context.print(`${nameOf(done.object)} ${done.result}${flags.dryRun ? ' (dry run)' : ''}`);
         } catch (error) {
           failures.push(error);
-          const conflicts = isApiError(error, 'Conflict')
-            ? '\nnext: leave those fields out, or take them over with --force-conflicts'
-            : '';
-          context.note(`error: ${one.manifest.source}: ${(error as Error).message}${conflicts}`);
+          context.note(`error: ${one.manifest.source}: ${(error as Error).message}`);
+          if (isApiError(error, 'Conflict'))
+            context.note('next: leave those fields out, or take them over with --force-conflicts');
         }
       });
     }
     if (format)
-      for (const { object } of inOrder(applied, manifests)) context.print(await formatObject(object, format));
+      await printObjects(
+        inOrder(applied, manifests).map(({ object }) => object),
+        format,
+        context,
+      );
     if (flags.prune && failures.length === 0)
       await prune(
         {
@@ -140,42 +146,6 @@ export const apply: Command = {
   },
 };
 
-interface Prepared {
-  manifest: Manifest;
-  resource: Resource;
-}
-
-/** Kinds found, namespaces filled in; everything is checked before anything is written. */
-async function prepare(
-  manifests: Manifest[],
-  flags: ApplyFlags,
-  context: CommandContext,
-): Promise<Prepared[]> {
-  const namespace = await context.namespace();
-  // A kind may be declared by a CustomResourceDefinition in the same files, and is then known only after that was applied.
-  const seen = new Set<string>();
-  return Promise.all(
-    manifests.map(async manifest => {
-      const { object, source } = manifest;
-      const resource = await resourceOf(object, context.client, context.signal);
-      const metadata = { ...object.metadata };
-      if (resource.namespaced) {
-        if (flags.namespace && metadata.namespace && metadata.namespace !== flags.namespace)
-          throw usageError(
-            `${source}: its namespace is ${metadata.namespace}, but -n says ${flags.namespace}`,
-          );
-        metadata.namespace ??= namespace;
-      } else delete metadata.namespace;
-      const key = `${resource.group}/${resource.kind}/${metadata.namespace ?? ''}/${metadata.name}`;
-      if (metadata.name && seen.has(key))
-        throw usageError(`${source}: ${object.kind} ${metadata.name} is in the files twice`);
-      seen.add(key);
-      const { status: _, ...rest } = object as KubeObject & { status?: unknown };
-      return { manifest: { source, object: { ...rest, metadata } }, resource };
-    }),
-  );
-}
-
 function waves(prepared: Prepared[]): Prepared[][] {
   const first = FIRST.map(kind => prepared.filter(({ resource }) => resource.kind === kind));
   return [...first, prepared.filter(({ resource }) => !FIRST.includes(resource.kind))].filter(
@@ -193,7 +163,7 @@ async function inParallel<T>(items: T[], run: (item: T) => Promise<void>): Promi
 
 async function applyOne(
   client: Client,
-  { manifest, resource }: Prepared,
+  { manifest, resource, isNewKind }: Prepared,
   flags: ApplyFlags,
   context: CommandContext,
 ): Promise<Applied> {
@@ -202,14 +172,16 @@ async function applyOne(
     if (isApiError(error, 'NotFound')) return undefined;
     throw error;
   });
-  const after = await client.apply(resource, object, {
-    fieldManager: FIELD_MANAGER,
-    force: flags.forceConflicts,
-    dryRun: flags.dryRun,
-    fieldValidation: 'Strict',
-    signal: context.signal,
-    onWarning: text => context.note(`warning: ${manifest.source}: ${text}`),
-  });
+  const write = () =>
+    client.apply(resource, object, {
+      fieldManager: FIELD_MANAGER,
+      force: flags.forceConflicts,
+      dryRun: flags.dryRun,
+      fieldValidation: 'Strict',
+      signal: context.signal,
+      onWarning: text => context.note(`warning: ${manifest.source}: ${text}`),
+    });
+  const after = await (isNewKind && !flags.dryRun ? untilServed(write, context) : write());
   const same = before?.metadata.resourceVersion === after.metadata.resourceVersion;
   return {
     manifest,
@@ -217,6 +189,26 @@ async function applyOne(
     object: after,
     result: before === undefined ? 'created' : same ? 'unchanged' : 'configured',
   };
+}
+
+/** A kind is served a moment after its definition was applied. */
+async function untilServed<T>(write: () => Promise<T>, context: CommandContext): Promise<T> {
+  const deadline = context.clock.now() + NEW_KIND_MS;
+  for (;;) {
+    try {
+      return await write();
+    } catch (error) {
+      if (!isApiError(error, 'NotFound') || context.clock.now() > deadline) throw error;
+    }
+    await context.clock.sleep(100, context.signal);
+  }
+}
+
+async function printObjects(objects: KubeObject[], format: Format, context: CommandContext): Promise<void> {
+  const [one] = objects;
+  if (!one) return;
+  const value = objects.length === 1 ? one : { apiVersion: 'v1', kind: 'List', metadata: {}, items: objects };
+  context.print(await formatObject(value, format));
 }
 
 function inOrder(applied: Applied[], manifests: Manifest[]): Applied[] {

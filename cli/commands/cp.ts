@@ -17,31 +17,39 @@ export function parsePlace(text: string): Place {
 }
 
 export const cp: Command = {
-  usage: 'cp <from..> <to>',
-  describe: 'Copy files into or out of a workspace',
+  usage: 'cp <paths..>',
+  describe:
+    'Copy files and folders into or out of a workspace: FROM.. TO, of which one side is WORKSPACE:PATH',
   examples: [
     ['nexus cp report.pdf shop:', 'into its home'],
-    ['nexus cp -r shop:workspace/dist ./dist', 'out of it'],
+    ['nexus cp shop:workspace/dist ./dist', 'a folder out of it'],
   ],
   build: yargs =>
     yargs
-      .positional('from', {
+      .positional('paths', {
         type: 'string',
         array: true,
         demandOption: true,
-        describe: 'PATH or WORKSPACE:PATH',
+        describe: 'PATH or WORKSPACE:PATH; the last is where to',
       })
-      .positional('to', { type: 'string', demandOption: true, describe: 'PATH or WORKSPACE:PATH' })
-      .option('recursive', { alias: 'r', type: 'boolean', default: false, describe: 'Folders too' })
+      .option('recursive', {
+        alias: 'r',
+        type: 'boolean',
+        default: true,
+        describe: 'Folders too (--no-recursive: refuse them)',
+      })
       .option('preserve', { alias: 'p', type: 'boolean', default: false, describe: 'Keep times and modes' }),
   async run(raw, context) {
-    const flags = raw as Flags & { from: string[]; to?: string; recursive: boolean; preserve: boolean };
-    const all = [...flags.from, ...(flags.to ? [flags.to] : [])].map(parsePlace);
+    const flags = raw as Flags & { paths: string[]; recursive: boolean; preserve: boolean };
+    const all = flags.paths.map(parsePlace);
     if (all.length < 2) throw usageError('from where to where?', 'nexus cp FILE WORKSPACE:PATH');
+    const isInside = all.map(({ workspace }) => workspace !== undefined);
+    if (isInside.slice(0, -1).some(inside => inside === isInside.at(-1)))
+      throw usageError('one side is in a workspace and the other here', 'nexus cp FILE WORKSPACE:PATH');
     const names = new Set(all.flatMap(({ workspace }) => workspace ?? []));
     const [name] = names;
     if (name === undefined || names.size > 1)
-      throw usageError('one side is in a workspace and the other here', 'nexus cp FILE WORKSPACE:PATH');
+      throw usageError('files of one workspace at a time', 'nexus cp FILE WORKSPACE:PATH');
     const target = await sshTarget(name, context);
     const host = target.host.includes(':') ? `[${target.host}]` : target.host;
     const places = all.map(({ workspace, path }) =>

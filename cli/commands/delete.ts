@@ -7,7 +7,7 @@ import type { Command, CommandContext, Flags } from '../command.ts';
 import { EXIT, usageError } from '../errors.ts';
 import { readManifests } from '../manifest/read.ts';
 import { nameOf } from '../output/format.ts';
-import { resourceOf } from '../resources.ts';
+import { createResolver } from '../resources.ts';
 import { selections } from '../selections.ts';
 import { followObject } from '../wait/follow.ts';
 
@@ -129,9 +129,9 @@ export const remove: Command = {
         exit = EXIT.notFound;
       }
     }
-    const ended = await Promise.all(gone);
-    cancel();
+    const ended = await Promise.all(gone).finally(cancel);
     if (ended.every(Boolean)) return exit;
+    context.signal.throwIfAborted();
     context.note(`error: ${ended.filter(end => !end).length} not gone within ${flags.timeout}; it goes on`);
     context.note('next: nexus describe tells what it waits for; a node that is lost for good: --force');
     return EXIT.timeout;
@@ -142,13 +142,17 @@ async function targetsOf(flags: DeleteFlags, context: CommandContext): Promise<T
   const namespace = await context.namespace();
   if (flags.filename) {
     const manifests = await readManifests(flags.filename, context.io.stdin);
+    const resolver = createResolver(context.client, context.signal);
     const targets = manifests.map(async ({ object }) => {
-      const resource = await resourceOf(object, context.client, context.signal);
+      const resource = await resolver.ofObject(object);
       return target(resource, { ...object.metadata, namespace: object.metadata.namespace ?? namespace });
     });
     // What was applied last goes first: a namespace after what is in it.
     return (await Promise.all(targets)).reverse();
   }
+  if (flags.names.length > 0 && (flags.selector || flags.all || flags.allNamespaces))
+    throw usageError('names cannot be combined with -l, --all or -A', 'leave one of them out');
+  if (flags.all && flags.selector) throw usageError('--all and -l say two things', 'leave one of them out');
   const wanted = await selections([flags.resource ?? '', ...flags.names].filter(Boolean), context);
   const client = await context.client();
   const targets: Target[] = [];

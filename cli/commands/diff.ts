@@ -6,9 +6,9 @@ import { isApiError } from '../../controller/kit/errors.ts';
 import type { KubeObject } from '../../crds/object.ts';
 import type { Command, Flags } from '../command.ts';
 import { CliError, EXIT } from '../errors.ts';
+import { prepare } from '../manifest/prepare.ts';
 import { readManifests } from '../manifest/read.ts';
 import { toYaml } from '../output/yaml.ts';
-import { resourceOf } from '../resources.ts';
 import { FIELD_MANAGER } from './apply.ts';
 
 /** As `kubectl diff` and `diff` itself: something differs. */
@@ -34,33 +34,38 @@ export const diff: Command = {
     const flags = raw as Flags & { filename: string[]; recursive: boolean; forceConflicts: boolean };
     const manifests = await readManifests(flags.filename, context.io.stdin, { recursive: flags.recursive });
     const client = await context.client();
-    const namespace = await context.namespace();
+    const prepared = await prepare(manifests, flags.namespace, context);
     const base = mkdtempSync(join(tmpdir(), 'nexus-diff-'));
     try {
       for (const side of ['live', 'applied']) mkdirSync(join(base, side));
-      for (const { object } of manifests) {
-        const resource = await resourceOf(object, context.client, context.signal);
-        const metadata = resource.namespaced
-          ? { ...object.metadata, namespace: object.metadata.namespace ?? namespace }
-          : object.metadata;
+      for (const { resource, manifest, isNewKind } of prepared) {
+        const { object } = manifest;
+        const { metadata } = object;
         const live = await client.get(resource, metadata, context.signal).catch(error => {
           if (isApiError(error, 'NotFound')) return undefined;
           throw error;
         });
-        const after = await client.apply(
-          resource,
-          { ...object, metadata },
-          { fieldManager: FIELD_MANAGER, force: flags.forceConflicts, dryRun: true, signal: context.signal },
-        );
+        const { forceConflicts: force } = flags;
+        const options = { fieldManager: FIELD_MANAGER, force, dryRun: true, signal: context.signal };
+        // Of a kind that is not served yet the server cannot say what would become of it.
+        const after =
+          live === undefined && isNewKind
+            ? object
+            : await client.apply(resource, object, options).catch(error => {
+                throw cannotTell(error, manifest.source);
+              });
         const name = [resource.group, resource.kind, metadata.namespace, metadata.name]
           .filter(Boolean)
           .join('.');
-        writeFileSync(join(base, 'live', name), live ? toYaml(shown(live)) : '');
-        writeFileSync(join(base, 'applied', name), toYaml(shown(after)));
+        const [before, then] = shown(live, after);
+        writeFileSync(join(base, 'live', name), before);
+        writeFileSync(join(base, 'applied', name), then);
       }
-      const result = spawnSync('diff', ['-u', '-N', '-r', 'live', 'applied'], {
+      const colour = context.io.stdout.isTTY && !context.io.env.NO_COLOR ? ['--color=always'] : [];
+      const result = spawnSync('diff', ['-u', '-N', '-r', ...colour, 'live', 'applied'], {
         cwd: base,
         encoding: 'utf8',
+        env: context.io.env as NodeJS.ProcessEnv,
         maxBuffer: 64 * 1024 * 1024,
       });
       if (result.error)
@@ -76,16 +81,32 @@ export const diff: Command = {
   },
 };
 
-/** What a person declares: without what the server keeps for itself, secrets as digests of their length. */
-function shown(object: KubeObject): object {
+/** 1 is taken: it says that something differs. What is refused is told as wrong use, as `diff` itself does. */
+function cannotTell(error: unknown, source: string): unknown {
+  if (!isApiError(error, 'Invalid', 'BadRequest')) return error;
+  return new CliError(`${source}: ${error.message}`, { exitCode: EXIT.usage, cause: error });
+}
+
+/** Both sides as a person would declare them; of secrets whether values differ, never the values. */
+function shown(live: KubeObject | undefined, after: KubeObject): [string, string] {
+  const [before, then] = [live && declared(live), declared(after)];
+  if (after.kind === 'Secret') mask(before, then);
+  return [before ? toYaml(before) : '', toYaml(then)];
+}
+
+type Declared = KubeObject & { data?: Record<string, string> };
+
+function declared(object: KubeObject): Declared {
   const { managedFields: _, resourceVersion: _r, ...metadata } = object.metadata;
-  const { data, ...rest } = object as KubeObject & { data?: Record<string, string> };
-  if (object.kind !== 'Secret') return { ...object, metadata };
-  const hidden = Object.fromEntries(
-    Object.entries(data ?? {}).map(([key, value]) => [
-      key,
-      `*** (${Buffer.from(value, 'base64').length} bytes)`,
-    ]),
-  );
-  return { ...rest, metadata, ...(data && { data: hidden }) };
+  return { ...object, metadata };
+}
+
+function mask(before: Declared | undefined, then: Declared): void {
+  const [old, now] = [before?.data ?? {}, then.data ?? {}];
+  const hide = (side: Record<string, string>, other: Record<string, string>, when: string) =>
+    Object.fromEntries(
+      Object.entries(side).map(([key, value]) => [key, other[key] === value ? '***' : `*** (${when})`]),
+    );
+  if (before?.data) before.data = hide(old, now, 'before');
+  if (then.data) then.data = hide(now, old, 'after');
 }

@@ -1,9 +1,13 @@
 import { EVENT } from '../../crds/kinds.ts';
-import type { Event } from '../../crds/object.ts';
+import type { Event, KubeList } from '../../crds/object.ts';
 import type { Command, Flags } from '../command.ts';
 import { EXIT, usageError } from '../errors.ts';
 import { eventLines, eventTime } from '../output/events.ts';
 import { resolveResource } from '../resources.ts';
+import { followList } from '../wait/follow-list.ts';
+
+/** Events remembered as printed, so that none is printed twice. */
+const MAX_TOLD = 5000;
 
 interface EventsFlags extends Flags {
   for?: string;
@@ -43,22 +47,36 @@ export const events: Command = {
         `involvedObject.name=${name}`,
       );
     }
-    const query = {
-      namespace: flags.allNamespaces ? undefined : await context.namespace(),
-      ...(selectors.length > 0 && { fieldSelector: selectors.join(',') }),
-      signal: context.signal,
+    const namespace = flags.allNamespaces ? undefined : await context.namespace();
+    const fieldSelector = selectors.join(',');
+    const query = { ...(namespace && { namespace }), ...(fieldSelector && { fieldSelector }) };
+    let isHeaderDue = true;
+    const print = (items: Event[]) => {
+      for (const line of eventLines(items, context, { withObject: true, header: isHeaderDue }))
+        context.print(line);
+      isHeaderDue = false;
     };
-    const list = await client.list(EVENT, query);
-    const sorted = list.items.sort((a, b) => (eventTime(a) < eventTime(b) ? -1 : 1));
-    const print = (items: Event[], header: boolean) => {
-      for (const line of eventLines(items, context, { withObject: true, header })) context.print(line);
-    };
-    if (sorted.length > 0) print(sorted, true);
-    else if (!flags.watch) context.note('no events');
-    if (!flags.watch) return EXIT.done;
-    const watch = client.watch(EVENT, { ...query, resourceVersion: list.metadata.resourceVersion });
-    for await (const event of watch)
-      if (event.type === 'ADDED' || event.type === 'MODIFIED') print([event.object], false);
+    if (!flags.watch) {
+      const { items } = await client.list(EVENT, { ...query, signal: context.signal });
+      if (items.length > 0) print(inOrder(items));
+      else context.note('no events');
+      return EXIT.done;
+    }
+    const told = new Set<string>();
+    const accept = 'application/json';
+    for await (const item of followList<KubeList<Event>>(client, EVENT, { ...query, accept }, context)) {
+      // After a list again, only what is news.
+      const items = item.type === 'LIST' ? inOrder(item.list.items) : [item.object as Event];
+      if (item.type === 'DELETED') continue;
+      const news = items.filter(({ metadata }) => !told.has(`${metadata.uid}/${metadata.resourceVersion}`));
+      for (const { metadata } of news) told.add(`${metadata.uid}/${metadata.resourceVersion}`);
+      for (const key of told) if (told.size > MAX_TOLD) told.delete(key);
+      if (news.length > 0) print(news);
+    }
     return EXIT.done;
   },
 };
+
+function inOrder(events: Event[]): Event[] {
+  return events.sort((a, b) => (eventTime(a) < eventTime(b) ? -1 : 1));
+}

@@ -1,5 +1,7 @@
-import { parseArgs } from 'node:util';
 import type { Flags } from '../command.ts';
+
+// Not imported: that would read every export of node:util, and with it load worker threads and more.
+const { parseArgs } = process.getBuiltinModule('node:util');
 
 /** The flags of `get`, as yargs takes them; the quick reader below takes the same table. */
 export const GET_OPTIONS = {

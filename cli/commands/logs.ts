@@ -61,26 +61,41 @@ export const logs: Command = {
       throw new CliError(`workspace ${flags.name} declares no services`, {
         next: '--clone and --hook show other logs',
       });
-    const scripts = names.map(name => readScript(name, flags));
-    const line = scripts.length === 1 ? (scripts[0] as string) : merged(names, scripts);
-    return runProgram('ssh', [...sshArgs(target, ['-T']), line], context);
+    return runProgram('ssh', [...sshArgs(target, ['-T']), logScript(names, flags)], context, {
+      holdStdin: flags.follow,
+    });
   },
 };
 
-/** A shell line that prints what is kept of one log, oldest first, and goes on when asked to. */
-function readScript(name: string, { tail, follow }: LogsFlags): string {
-  const file = shellQuote(`${GUEST_LOG_DIR}/${name}.log`);
-  const past = `cat ${file}.1 ${file} 2>/dev/null`;
-  const shown = tail === -1 ? past : `{ ${past}; } | tail -n ${tail}`;
-  return follow ? `${shown}; exec tail -n 0 -F ${file} 2>/dev/null` : shown;
+/** A line for a POSIX shell that prints what is kept of logs, oldest first, and goes on when asked to. */
+export function logScript(names: string[], flags: { tail: number; follow: boolean }): string {
+  const width = Math.max(...names.map(name => name.length));
+  const parts = names.map(name => {
+    const script = flags.follow ? followed(name, flags.tail) : past(name, flags.tail);
+    return names.length === 1
+      ? script
+      : `{ ${script}; } | sed -u ${shellQuote(`s/^/${name.padEnd(width)} | /`)}`;
+  });
+  if (!flags.follow) return parts.length === 1 ? (parts[0] as string) : `${parts.join(' & ')} & wait`;
+  // Nothing tells `tail` that nobody reads any more; the end of standard input does.
+  return `${parts.map(part => `{ ${part}; } &`).join(' ')} cat >/dev/null; trap '' TERM; kill -TERM 0`;
 }
 
-/** Several logs side by side, each line with the name it is of. */
-function merged(names: string[], scripts: string[]): string {
-  const width = Math.max(...names.map(name => name.length));
-  const parts = names.map(
-    (name, i) =>
-      `{ ${scripts[i]?.replace('exec tail', 'tail')}; } | sed -u ${shellQuote(`s/^/${name.padEnd(width)} | /`)} &`,
-  );
-  return `trap 'kill 0' TERM HUP; ${parts.join(' ')} wait`;
+const fileOf = (name: string) => shellQuote(`${GUEST_LOG_DIR}/${name}.log`);
+
+function past(name: string, tail: number): string {
+  const all = `cat ${fileOf(name)}.1 ${fileOf(name)} 2>/dev/null`;
+  return tail === -1 ? all : `{ ${all}; } | tail -n ${tail}`;
+}
+
+/** One reader from the past into the future, so that no line falls between two; over rotation by name (-F). */
+function followed(name: string, tail: number): string {
+  const file = fileOf(name);
+  const go = (lines: string) => `exec tail -n ${lines} -F ${file} 2>/dev/null`;
+  if (tail === -1) return `cat ${file}.1 2>/dev/null; ${go('+1')}`;
+  return [
+    `have=$(wc -l <${file} 2>/dev/null || echo 0)`,
+    `[ "$have" -ge ${tail} ] || tail -n $((${tail} - have)) ${file}.1 2>/dev/null`,
+    go(String(tail)),
+  ].join('; ');
 }

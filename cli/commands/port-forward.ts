@@ -1,7 +1,7 @@
 import { Backoff } from '../../controller/kit/backoff.ts';
 import type { Workspace } from '../../crds/types.generated.ts';
 import type { Command, Flags } from '../command.ts';
-import { EXIT, usageError } from '../errors.ts';
+import { CliError, EXIT, usageError } from '../errors.ts';
 import { runProgram, sshArgs } from '../ssh/run.ts';
 import { sshTarget } from '../ssh/target.ts';
 
@@ -27,8 +27,11 @@ function portNumber(text: string): number | undefined {
   return /^\d+$/.test(text) && port >= 1 && port <= 65535 ? port : undefined;
 }
 
-/** ssh's own exit code for a connection that failed or broke. */
-const CONNECTION_LOST = 255;
+/** No shell; ends when a port is taken; says a word once everything stands. */
+const FORWARD_ONLY = [
+  ...['-N', '-T', '-o', 'ExitOnForwardFailure=yes', '-o', 'ConnectTimeout=10'],
+  ...['-o', 'PermitLocalCommand=yes', '-o', 'LocalCommand=echo up'],
+];
 
 export const portForward: Command = {
   usage: 'port-forward <name> <ports..>',
@@ -50,37 +53,40 @@ export const portForward: Command = {
   async run(raw, context) {
     const flags = raw as Flags & { name: string; ports: string[]; address: string };
     const backoff = new Backoff({ baseMs: 500, maxMs: 10_000 });
-    let connected = false;
+    const address = flags.address.includes(':') ? `[${flags.address}]` : flags.address;
+    let everStood = false;
     while (!context.signal.aborted) {
-      const started = context.clock.now();
+      let stands = false;
       try {
         // Asked for each time: after a restart of the workspace its address may be another one.
         const target = await sshTarget(flags.name, context);
         const forwards = flags.ports.map(port => parseForward(port, target.workspace.spec));
-        if (!connected)
-          for (const { local, remote } of forwards)
-            context.note(`${flags.address}:${local} → ${flags.name}:${remote}`);
-        const address = flags.address.includes(':') ? `[${flags.address}]` : flags.address;
+        const onOutput = () => {
+          if (!stands)
+            for (const { local, remote } of forwards)
+              context.print(`${address}:${local} → ${flags.name}:${remote}`);
+          stands = true;
+          everStood = true;
+          backoff.reset();
+        };
         const args = forwards.flatMap(({ local, remote }) => [
           '-L',
           `${address}:${local}:127.0.0.1:${remote}`,
         ]);
-        const code = await runProgram(
-          'ssh',
-          sshArgs(target, ['-N', '-T', '-o', 'ExitOnForwardFailure=yes', ...args]),
-          context,
-        );
+        const code = await runProgram('ssh', sshArgs(target, [...FORWARD_ONLY, ...args]), context, {
+          onOutput,
+        });
         if (context.signal.aborted) break;
-        const lived = context.clock.now() - started > 2000;
-        // One that never stood failed for a reason that stays: a taken port, a refused key.
-        if (code !== CONNECTION_LOST || (!connected && !lived)) return code === 0 ? EXIT.done : EXIT.failed;
-        connected = true;
-        if (lived) backoff.reset();
+        // What never stood fails for a reason that stays: a taken port, a refused key.
+        if (!everStood)
+          throw new CliError(`the forward could not be set up (ssh exited with ${code})`, {
+            next: 'the line above says why; for a port that is taken here: LOCAL:PORT',
+          });
       } catch (error) {
-        if (!connected) throw error;
-        context.note((error as Error).message);
+        if (!everStood) throw error;
+        context.verbose((error as Error).message);
       }
-      context.note('connection lost; connecting again …');
+      if (stands) context.note('connection lost; connecting again …');
       await context.clock.sleep(backoff.next(), context.signal).catch(() => {});
     }
     return EXIT.done;

@@ -1,12 +1,13 @@
 import type { Client } from '../../controller/client/client.ts';
-import { timestamp } from '../../controller/kit/clock.ts';
+import type { Milliseconds } from '../../controller/kit/clock.ts';
 import { parseDuration } from '../../controller/kit/duration.ts';
 import { WORKSPACE } from '../../crds/kinds.ts';
 import { ANNOTATION_RESTARTED_AT } from '../../crds/names.ts';
 import type { Workspace } from '../../crds/types.generated.ts';
 import type { Command, CommandContext, Flags } from '../command.ts';
-import { usageError } from '../errors.ts';
+import { CliError, EXIT, usageError } from '../errors.ts';
 import { waitUntilReady } from '../wait/ready.ts';
+import { containerStart, untilRestarted } from '../wait/restarted.ts';
 
 interface PowerFlags extends Flags {
   names: string[];
@@ -41,10 +42,12 @@ const VERBS: Verb[] = [
   {
     name: 'restart',
     describe: 'Restart the containers of workspaces once',
-    change: ({ spec }, context) => {
+    change: ({ spec, metadata }, context) => {
       if (spec.running === false)
-        throw usageError('a stopped workspace is not restarted', 'nexus start NAME');
-      return { metadata: { annotations: { [ANNOTATION_RESTARTED_AT]: timestamp(context.clock.now()) } } };
+        throw new CliError(`${metadata.name} is stopped`, { next: `nexus start ${metadata.name}` });
+      return {
+        metadata: { annotations: { [ANNOTATION_RESTARTED_AT]: new Date(context.clock.now()).toISOString() } },
+      };
     },
     already: '',
     done: 'restarting',
@@ -71,35 +74,77 @@ function command(verb: Verb): Command {
       if (timeoutMs === undefined)
         throw usageError(`--timeout must be a duration such as 90s or 5m, not "${flags.timeout}"`);
       const client = await context.client();
-      const changed: Workspace[] = [];
-      for (const name of flags.names)
-        changed.push(await changeOne(verb, client, name.replace(/^(ws|workspaces?)\//, ''), context));
-      return flags.wait ? waitUntilReady(client, changed, timeoutMs, context) : 0;
+      const namespace = await context.namespace();
+      const keys = flags.names.map(name => ({ name: name.replace(/^(ws|workspaces?)\//, ''), namespace }));
+      // All are read before the first is changed: a wrong name changes nothing.
+      const found: Workspace[] = [];
+      for (const key of keys) found.push(await client.get(WORKSPACE, key, context.signal));
+      const changes = found.map(workspace => verb.change(workspace, context));
+      const changed: Changed[] = [];
+      for (const [i, workspace] of found.entries())
+        changed.push(await changeOne(verb, { client, workspace, change: changes[i] }, context));
+      return flags.wait ? waitForAll(client, changed, timeoutMs, context) : EXIT.done;
     },
   };
 }
 
+interface Changed {
+  workspace: Workspace;
+  /** Of a restart: when the container was started before it. */
+  startedAt?: string;
+  isRestart: boolean;
+}
+
 async function changeOne(
   verb: Verb,
-  client: Client,
-  name: string,
+  { client, workspace, change }: { client: Client; workspace: Workspace; change: object | undefined },
   context: CommandContext,
-): Promise<Workspace> {
-  const key = { name, namespace: await context.namespace() };
-  const workspace = await client.get(WORKSPACE, key, context.signal);
-  const change = verb.change(workspace, context);
+): Promise<Changed> {
+  const { name, namespace } = workspace.metadata;
+  const isRestart = verb.name === 'restart';
   if (!change) {
     context.print(`${name} ${verb.already}`);
-    return workspace;
+    return { workspace, isRestart };
   }
+  const startedAt = isRestart ? await containerStart(client, workspace, context.signal) : undefined;
   // The same owner as `apply`'s would make the next apply of the file take the change back, which is right for a file
   // that says `running`, and leaves it alone for one that does not.
-  const after = await client.patch(WORKSPACE, key, 'merge', change, {
+  const after = await client.patch(WORKSPACE, { name, namespace }, 'merge', change, {
     fieldManager: `nexus-${verb.name}`,
     signal: context.signal,
   });
   context.print(`${name} ${verb.done}`);
-  return after;
+  return { workspace: after, startedAt, isRestart };
+}
+
+async function waitForAll(
+  client: Client,
+  changed: Changed[],
+  timeoutMs: Milliseconds,
+  context: CommandContext,
+): Promise<number> {
+  const { clock } = context;
+  const until = clock.now() + timeoutMs;
+  const expired = new AbortController();
+  const cancel = clock.after(timeoutMs, () => expired.abort());
+  const signal = AbortSignal.any([context.signal, expired.signal]);
+  try {
+    // Readiness of the container before would be taken for that of the new one.
+    await Promise.all(
+      changed
+        .filter(({ isRestart }) => isRestart)
+        .map(({ workspace, startedAt }) => untilRestarted(client, workspace, startedAt, { signal, clock })),
+    );
+  } finally {
+    cancel();
+  }
+  const left = Math.max(1, until - clock.now());
+  return waitUntilReady(
+    client,
+    changed.map(({ workspace }) => workspace),
+    left,
+    context,
+  );
 }
 
 export const [start, stop, restart] = VERBS.map(command) as [Command, Command, Command];

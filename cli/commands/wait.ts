@@ -2,7 +2,7 @@ import { parseDuration } from '../../controller/kit/duration.ts';
 import type { Resource } from '../../crds/kinds.ts';
 import type { Condition, KubeObject } from '../../crds/object.ts';
 import type { Command, CommandContext, Flags } from '../command.ts';
-import { EXIT, usageError } from '../errors.ts';
+import { CliError, EXIT, usageError } from '../errors.ts';
 import { nameOf } from '../output/format.ts';
 import { selections } from '../selections.ts';
 import { followObject } from '../wait/follow.ts';
@@ -13,6 +13,7 @@ interface WaitFlags extends Flags {
   for: string;
   timeout: string;
   selector?: string;
+  all: boolean;
 }
 
 /** Whether an object (undefined: not there) is as waited for. */
@@ -75,11 +76,13 @@ export const wait: Command = {
         type: 'string',
         describe: 'Those that are there now with these labels',
       })
+      .option('all', { type: 'boolean', default: false, describe: 'All that are there now' })
       .option('timeout', { type: 'string', default: '5m', describe: 'How long' }),
 
   async run(raw, context) {
     const flags = raw as WaitFlags;
     const expected = parseExpectation(flags.for);
+    const mayBeMissing = flags.for === 'delete' || flags.for === 'create';
     const timeoutMs = parseDuration(flags.timeout);
     if (timeoutMs === undefined)
       throw usageError(`--timeout must be a duration such as 90s or 5m, not "${flags.timeout}"`);
@@ -88,7 +91,10 @@ export const wait: Command = {
     const cancel = context.clock.after(timeoutMs, () => expired.abort());
     const signal = AbortSignal.any([context.signal, expired.signal]);
     try {
-      const results = await Promise.all(targets.map(target => waitForOne(target, expected, signal, context)));
+      const results = await Promise.all(
+        targets.map(target => waitForOne(target, { expected, mayBeMissing }, signal, context)),
+      );
+      context.signal.throwIfAborted();
       if (results.every(Boolean)) return EXIT.done;
       for (const [i, { resource, name }] of targets.entries())
         if (!results[i])
@@ -115,7 +121,8 @@ async function named(flags: WaitFlags, context: CommandContext): Promise<Target[
   for (const { resource, name } of await selections([flags.resource, ...flags.names], context)) {
     const scope = resource.namespaced ? { namespace } : {};
     if (name !== undefined) targets.push({ resource, name, ...scope });
-    else if (!flags.selector) throw usageError(`which ${resource.plural}?`, 'name them, or -l SELECTOR');
+    else if (!flags.selector && !flags.all)
+      throw usageError(`which ${resource.plural}?`, 'name them, or -l SELECTOR, or --all');
     else
       targets.push(
         ...(
@@ -128,14 +135,22 @@ async function named(flags: WaitFlags, context: CommandContext): Promise<Target[
 
 async function waitForOne(
   { resource, ...key }: Target,
-  expected: Expectation,
+  wanted: { expected: Expectation; mayBeMissing: boolean },
   signal: AbortSignal,
   context: CommandContext,
 ): Promise<boolean> {
+  const { expected, mayBeMissing } = wanted;
   const client = await context.client();
   let last: KubeObject | undefined;
   for await (const object of followObject(client, resource, key, { signal, clock: context.clock })) {
     last = object ?? last;
+    if (!object && !mayBeMissing) {
+      const what = `${resource.plural}${resource.group && `.${resource.group}`} "${key.name}"`;
+      throw new CliError(`${what} ${last ? 'was deleted' : 'is not there'}`, {
+        exitCode: EXIT.notFound,
+        next: last ? undefined : '--for create waits for it',
+      });
+    }
     if (!(await expected(object))) continue;
     context.print(`${last ? nameOf(last) : `${resource.kind.toLowerCase()}/${key.name}`} condition met`);
     return true;

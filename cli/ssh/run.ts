@@ -14,23 +14,42 @@ export function sshArgs(target: SshTarget, extra: string[] = []): string[] {
   return [...target.options, '-p', String(target.port), ...extra, `${target.user}@${target.host}`];
 }
 
+export interface RunOptions {
+  /** Gives the program a standard input that ends only when it does: the other side sees its end when we are gone. */
+  holdStdin?: boolean;
+  /** Takes its standard output instead of printing it. */
+  onOutput?: (text: string) => void;
+}
+
 /**
  * Runs a program of OpenSSH with this process' own streams and resolves with its exit code (128 + n for signal n).
  * Throws CliError when it is not installed.
  */
-export function runProgram(program: 'ssh' | 'scp', args: string[], context: CommandContext): Promise<number> {
+export function runProgram(
+  program: 'ssh' | 'scp',
+  args: string[],
+  context: CommandContext,
+  options: RunOptions = {},
+): Promise<number> {
   context.verbose(`${program} ${args.map(shellQuote).join(' ')}`);
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
-      stdio: [stdio(context.io.stdin, 0), stdio(context.io.stdout, 1), stdio(context.io.stderr, 2)],
+      stdio: [
+        options.holdStdin ? 'pipe' : stdio(context.io.stdin, 0),
+        options.onOutput ? 'pipe' : stdio(context.io.stdout, 1),
+        stdio(context.io.stderr, 2),
+      ],
       env: context.io.env as NodeJS.ProcessEnv,
     });
     // Ctrl-C reaches it through the terminal; a signal sent to this process alone is passed on.
     const stop = () => child.kill('SIGTERM');
     context.signal.addEventListener('abort', stop, { once: true });
-    child.stdout?.pipe(context.io.stdout, { end: false });
+    if (options.onOutput) child.stdout?.on('data', chunk => options.onOutput?.(String(chunk)));
+    else child.stdout?.pipe(context.io.stdout, { end: false });
     child.stderr?.pipe(context.io.stderr, { end: false });
-    if (child.stdin) context.io.stdin.pipe(child.stdin);
+    // It may end before it has read everything.
+    child.stdin?.on('error', () => {});
+    if (child.stdin && !options.holdStdin) context.io.stdin.pipe(child.stdin);
     child.once('error', (error: NodeJS.ErrnoException) => {
       const missing = error.code === 'ENOENT';
       reject(

@@ -49,7 +49,7 @@ export async function waitUntilReady(
       context.note(
         'left; the server goes on. `nexus get ws -w` follows, `nexus delete ws NAME` takes it back.',
       );
-      return EXIT.failed;
+      context.signal.throwIfAborted();
     }
     progress.end();
     const late = objects.filter((_, i) => results[i] === undefined).map(({ metadata }) => metadata.name);

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { type Clock, systemClock } from '../kit/clock.ts';
 import type { Metrics } from '../kit/metrics.ts';
 import type { Client } from './client.ts';
@@ -57,6 +56,7 @@ function tokenFromFile(file: string, clock: Clock): () => Promise<string> {
   return async () => {
     if (known && clock.now() - known.at < TOKEN_FILE_MS) return known.token;
     try {
+      const { readFile } = await import('node:fs/promises');
       known = { token: (await readFile(file, 'utf8')).trim(), at: clock.now() };
     } catch (cause) {
       const why = `cannot read the token in ${file}: ${(cause as Error).message}`;

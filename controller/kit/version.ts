@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+// Not imported: see client/kubeconfig.ts.
+const { readFileSync } = process.getBuiltinModule('node:fs');
 
 /** Of this program, from package.json. */
 export const VERSION: string = (

@@ -29,7 +29,7 @@ t.test('a forward is read by number, by service, and with another port here', as
   t.same(parseForward('web', spec), { local: 3000, remote: 3000 });
   t.same(parseForward('8080:debug', spec), { local: 8080, remote: 9229 });
   for (const bad of ['nope', '0', '70000', 'web:web:', 'x:3000'])
-    t.throws(() => parseForward(bad, spec), { exitCode: EXIT.usage }, bad);
+    t.throws(() => parseForward(bad, spec), { name: 'CliError', exitCode: EXIT.usage }, bad);
 });
 
 t.test('any host name gives the name of a node', async t => {
@@ -49,7 +49,7 @@ t.test('words are quoted so that a shell gives them back', async t => {
 t.test('an output format that is not known is wrong use', async t => {
   t.same(parseFormat('wide'), { kind: 'table', wide: true });
   t.same(parseFormat('jsonpath={.a}'), { kind: 'jsonpath', template: '{.a}' });
-  t.throws(() => parseFormat('xml'), { exitCode: EXIT.usage });
+  t.throws(() => parseFormat('xml'), { name: 'CliError', exitCode: EXIT.usage });
 });
 
 const object = (status: object, generation = 2): KubeObject =>
@@ -72,7 +72,7 @@ t.test('what is waited for is told from what is there', async t => {
   t.equal(await parseExpectation('phase=running')(object({ phase: 'Running' })), true);
   t.equal(await parseExpectation('jsonpath={.status.phase}=Running')(object({ phase: 'Running' })), true);
   t.equal(await parseExpectation('jsonpath={.status.phase}=Running')(object({ phase: 'Failed' })), false);
-  t.throws(() => parseExpectation('soon'), { exitCode: EXIT.usage });
+  t.throws(() => parseExpectation('soon'), { name: 'CliError', exitCode: EXIT.usage });
 });
 
 const workspace = (spec: object, status: object | undefined): Workspace =>
