@@ -115,7 +115,8 @@ const NAMESPACE_RULES: readonly Rule[] = [
   { verbs: ['get', 'patch', 'update'], apiGroups: ['nexus.dev'], resources: ['placements/status'] },
   { verbs: READ, apiGroups: [''], resources: ['secrets'] },
   { verbs: [...READ, ...WRITE], apiGroups: ['coordination.k8s.io'], resources: ['leases'] },
-  { verbs: ['create', 'patch'], apiGroups: [''], resources: ['events'] },
+  // Read to go on counting what an earlier life of the agent has told.
+  { verbs: ['get', 'create', 'patch'], apiGroups: [''], resources: ['events'] },
 ];
 
 /** Whether a rule covers the attributes of a resource request. */

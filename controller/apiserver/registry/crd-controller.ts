@@ -56,7 +56,7 @@ export class CrdController {
     for (const crd of registry.crds)
       if (!present.has(crd.metadata.name)) registry.removeCrd(crd.metadata.name);
     // First what is established, so that names are taken in the same order after a restart.
-    for (const entry of entries) registry.setCrd(entry.object as CustomResourceDefinition);
+    for (const entry of entries) this.#serve(entry.object as CustomResourceDefinition);
     for (const entry of entries) await this.#settle(entry.key);
     return revision;
   }
@@ -87,6 +87,17 @@ export class CrdController {
     }
   }
 
+  /** One that cannot be served, written by another version of this server perhaps, must not keep the others from it. */
+  #serve(crd: CustomResourceDefinition): void {
+    const { registry, log } = this.#parts;
+    try {
+      registry.setCrd(crd);
+    } catch (error) {
+      registry.removeCrd(crd.metadata.name);
+      log.error({ error: String(error), crd: crd.metadata.name }, 'a definition cannot be served');
+    }
+  }
+
   /** Brings one CRD and what is served of it to where it should be. */
   async #settle(key: string): Promise<void> {
     const { store, registry, clock } = this.#parts;
@@ -94,7 +105,7 @@ export class CrdController {
       const entry = store.get(key);
       if (!entry) return;
       const crd = entry.object as CustomResourceDefinition;
-      registry.setCrd(crd);
+      this.#serve(crd);
       if (crd.metadata.deletionTimestamp) return this.#cleanUp(entry);
       const status = crdStatus(crd, registry.crds, timestamp(clock.now()));
       if (jsonEqual(status, crd.status)) return;

@@ -246,3 +246,39 @@ t.test(
     await three.close();
   },
 );
+
+t.test(
+  'a stored definition that cannot be served is told in the log, and keeps no other from it',
+  async t => {
+    const store = createMemoryStore();
+    t.teardown(() => store.close());
+    const bad = definition('widgets', 'Widget', {
+      versions: [
+        version('v1', {
+          storage: true,
+          additionalPrinterColumns: [{ name: 'X', type: 'string', jsonPath: '!' }],
+        }),
+      ],
+    });
+    bad.status = { conditions: [{ type: 'Established', status: 'True' }] };
+    await store.create('/apiextensions.k8s.io/customresourcedefinitions//widgets.example.com', bad);
+    const lines: string[] = [];
+    const log = {
+      debug() {},
+      info() {},
+      warn() {},
+      error: (_: object, text: string) => lines.push(text),
+      child: () => log,
+    };
+    const server = await createApiServer({ store, crds: definitions(), log });
+    const { token } = await server.tokens.create({ user: 'a', groups: ['system:masters'] });
+    const get = async (url: string) =>
+      (await server.app.inject({ url, headers: { authorization: `Bearer ${token}` } })).statusCode;
+    t.same(
+      [await get('/apis/example.com/v1/widgets'), await get('/apis/nexus.dev/v1alpha1/workspaces')],
+      [404, 200],
+    );
+    t.match(lines, [/cannot be served/]);
+    await server.close();
+  },
+);
