@@ -8,8 +8,8 @@ export interface GuestUnderTest {
   id: string;
   /** Lets time pass until a state fits; throws when none does in reasonable time. */
   until(fits: (state: GuestState) => boolean): Promise<GuestState>;
-  stop(): Promise<void>;
-  start(): Promise<void>;
+  stop(): Promise<unknown>;
+  start(): Promise<unknown>;
   kill(what: 'sshd' | 'supervisor' | { service: string }): Promise<void>;
   /** Writes a managed file by hand; without content removes it. */
   edit(path: string, content?: string): Promise<void>;
