@@ -40,9 +40,13 @@ export function needsImage(desired: Desired, instance: Instance | undefined): bo
 export function whyStale(desired: Desired, instance: Instance): string | undefined {
   if (!matchesSpecHash(instance.labels[LABEL_SPEC_HASH], desired.immutable))
     return 'image, user, SSH port or mounts changed';
-  const { volume } = desired.instance;
-  if (instance.mounts[volume.mountPath] !== volume.name) return `the volume at ${volume.mountPath} was gone`;
+  if (!hasItsVolume(desired, instance)) return `the volume at ${desired.instance.volume.mountPath} was gone`;
   return undefined;
+}
+
+/** Without it somebody else made the instance, and nothing in it is ours. */
+export function hasItsVolume({ instance: { volume } }: Desired, { mounts }: Instance): boolean {
+  return mounts[volume.mountPath] === volume.name;
 }
 
 function make(desired: Desired, { image }: Observed, why: { reason: MakeReason; message: string }): Action[] {

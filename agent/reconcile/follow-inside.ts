@@ -5,6 +5,7 @@ import type { GuestState } from '../guest/guest.ts';
 import { createHealthMonitor } from '../health/health-monitor.ts';
 import type { Desired } from '../model/desired.ts';
 import type { Observed } from '../model/observed.ts';
+import { hasItsVolume } from '../plan/plan-instance.ts';
 import type { Unit } from './unit.ts';
 
 /** How long a start may keep off everything but the first connection. */
@@ -25,15 +26,15 @@ export async function followInside(
   const { unit, desired, instance } = target;
   await followTunnel(context, target);
   const tunnel = unit.tunnel?.tunnel.state ?? ({ state: 'Idle' } as const);
-  if (instance?.state !== 'Running') {
+  // One that somebody else made would keep the pass waiting for answers it cannot give.
+  if (instance?.state !== 'Running' || !hasItsVolume(desired, instance)) {
     await unit.guest?.stop();
     unit.guest = undefined;
     unit.health?.sync(undefined, desired.services, []);
     return { health: {}, tunnel };
   }
   // A login comes first: what follows the inside would compete with it for the processor.
-  const isFresh =
-    unit.startedNowAt !== undefined && context.clock.now() - unit.startedNowAt < LOGIN_FIRST_MS;
+  const isFresh = unit.startedNowAt !== undefined && context.clock.now() - unit.startedNowAt < LOGIN_FIRST_MS;
   if (isFresh && tunnel.state === 'Connecting' && !unit.guest)
     return { health: unit.health?.read() ?? {}, tunnel, isHeldBack: true };
   const { guest, guestError } = await readGuest(context, target, instance);
@@ -92,7 +93,10 @@ async function followTunnel(
   context: AgentContext,
   { backend, unit, desired, instance }: Target,
 ): Promise<void> {
-  const wanted = instance?.state === 'Running' && desired.running && !desired.deleting && desired.inside;
+  const isRunning = instance?.state === 'Running' && desired.running && !desired.deleting;
+  // While a changed Secret is on its way, what is connected stays so.
+  if (isRunning && !desired.inside && unit.tunnel?.instanceId === instance.id) return;
+  const wanted = isRunning && desired.inside;
   const published =
     instance?.publish.find(({ hostPort }) => hostPort === desired.sshPort) ?? instance?.publish[0];
   const addresses = [];
@@ -112,6 +116,10 @@ async function followTunnel(
   if (unit.tunnel?.identity === identity || (!unit.tunnel && !target)) return;
   await unit.tunnel?.tunnel.stop();
   unit.tunnel = target
-    ? { identity, tunnel: backend.tunnel(target, () => context.wake(desired.name)) }
+    ? {
+        identity,
+        instanceId: target.instanceId,
+        tunnel: backend.tunnel(target, () => context.wake(desired.name)),
+      }
     : undefined;
 }

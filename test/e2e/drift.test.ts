@@ -1,0 +1,182 @@
+import t, { type Test } from 'tap';
+import type { Reason } from '../../crds/vocabulary.ts';
+import { noTestEngine } from '../support/engine.ts';
+import { until } from '../support/until.ts';
+import { upLab, webServer } from '../support/up-lab.ts';
+
+/** Within seconds. */
+const REPAIRED_MS = 15_000;
+
+t.test('what is broken by hand is repaired unasked and told', { skip: await noTestEngine() }, async t => {
+  const lab = await upLab(t);
+  const { up, docker } = lab;
+  const { code, stderr } = await up.apply(
+    JSON.stringify({
+      apiVersion: 'nexus.dev/v1alpha1',
+      kind: 'Workspace',
+      metadata: { name: 'shop' },
+      spec: {
+        image: lab.image,
+        services: [
+          { name: 'web', command: webServer(3000, 'one'), port: 3000, healthCheck: { http: { path: '/' } } },
+          { name: 'worker', command: 'exec sleep 1000' },
+        ],
+      },
+    }),
+    '--wait',
+    '--timeout=40s',
+  );
+  t.equal(code, 0, stderr);
+  const ssh = await lab.ssh('shop');
+  await ssh.exec('echo precious > ~/precious; echo outside | sudo tee /opt/outside');
+
+  /** Breaks something; waits until it is told and everything works again. */
+  const heals = async (reason: Reason, harm: () => Promise<unknown>) => {
+    const before = await lab.countOf('shop', reason);
+    await harm();
+    await lab.untilEvent('shop', reason, REPAIRED_MS, before);
+    await lab.ready('shop', REPAIRED_MS);
+    await ssh.untilLogin(REPAIRED_MS);
+    const { status } = await up.workspace('shop');
+    const hostPort = status?.services?.find(({ name }) => name === 'web')?.hostPort;
+    const look = () =>
+      fetch(`http://127.0.0.1:${hostPort}/`)
+        .then(answer => answer.text())
+        .catch(() => undefined);
+    await until(look, { timeoutMs: REPAIRED_MS, what: () => `the service on port ${hostPort}` });
+  };
+  const sameContainer = async (t: Test, life: { id: string; startedAt: string }) =>
+    t.same(await lab.life('shop'), life, 'in the same container, without a restart');
+  const pidOf = async (name: string) =>
+    (await lab.root('shop', `cat /run/nexus/units/${name}/pid`)).split(' ')[0];
+
+  await t.test('an authorised-keys file that was edited', async t => {
+    const life = await lab.life('shop');
+    const file = '/opt/nexus/etc/authorized_keys';
+    await heals('KeysRestored', () => lab.root('shop', `echo "ssh-ed25519 AAAA intruder" >> ${file}`));
+    t.notMatch(await lab.root('shop', `cat ${file}`), 'intruder');
+    const removed = await lab.countOf('shop', 'KeysRestored');
+    await lab.root('shop', `rm ${file}`);
+    await lab.untilEvent('shop', 'KeysRestored', REPAIRED_MS, removed);
+    await ssh.untilLogin(5_000);
+    await sameContainer(t, life);
+  });
+
+  await t.test('sshd that was killed', async t => {
+    const life = await lab.life('shop');
+    const session = ssh.session();
+    t.teardown(session.end);
+    t.equal(await session.ask('before'), 'before');
+    const listener = await pidOf('_sshd');
+    await heals('SSHRestarted', () => lab.root('shop', `kill -9 ${listener}`));
+    t.not(await pidOf('_sshd'), listener);
+    t.equal(await session.ask('after'), 'after', 'open sessions have processes of their own');
+    await sameContainer(t, life);
+  });
+
+  await t.test('a service that was killed', async t => {
+    const life = await lab.life('shop');
+    const [web, worker] = [await pidOf('web'), await pidOf('worker')];
+    await heals('ServiceExited', () => lab.root('shop', `kill -9 ${web}`));
+    t.not(await pidOf('web'), web);
+    t.equal(await pidOf('worker'), worker, 'the other one is left alone');
+    t.match((await up.workspace('shop')).status?.services, [{ name: 'web', restarts: 1 }, { restarts: 0 }]);
+    await sameContainer(t, life);
+  });
+
+  await t.test('the supervisor of the inside that was killed', async t => {
+    const life = await lab.life('shop');
+    const pids = [await pidOf('web'), await pidOf('worker'), await pidOf('_sshd')];
+    await heals('SupervisorRestarted', () =>
+      lab.root('shop', 'kill -9 $(cut -d" " -f1 /run/nexus/supervisor.pid)'),
+    );
+    t.same([await pidOf('web'), await pidOf('worker'), await pidOf('_sshd')], pids, 'all went on');
+    await sameContainer(t, life);
+  });
+
+  await t.test('docker stop', async t => {
+    const { id } = await lab.life('shop');
+    await heals('ContainerDied', async () => docker.getContainer(id).stop({ t: 1 }));
+    t.equal((await lab.life('shop')).id, id);
+    t.equal(await ssh.exec('cat /opt/outside ~/precious'), 'outside\nprecious');
+  });
+
+  await t.test('docker kill', async t => {
+    const { id } = await lab.life('shop');
+    await heals('ContainerDied', async () => docker.getContainer(id).kill({ signal: 'SIGKILL' }));
+    t.equal((await lab.life('shop')).id, id);
+  });
+
+  await t.test('docker rm -f', async t => {
+    const { id } = await lab.life('shop');
+    await heals('ContainerMissing', async () => docker.getContainer(id).remove({ force: true }));
+    t.not((await lab.life('shop')).id, id);
+    t.equal(await ssh.exec('cat ~/precious'), 'precious', 'the same volume, and the same host key');
+  });
+
+  await t.test('a container made by hand in its place, without the mount of its volume', async t => {
+    const old = docker.getContainer((await lab.life('shop')).id);
+    const { Name, Config } = await old.inspect();
+    const { agent } = up.pids();
+    await heals('ContainerRecreated', async () => {
+      // The agent is held still, or it would be there first.
+      process.kill(agent ?? 0, 'SIGSTOP');
+      try {
+        await old.remove({ force: true });
+        const fake = await docker.createContainer({
+          name: Name.slice(1),
+          Image: Config.Image,
+          Labels: Config.Labels,
+          Cmd: ['sleep', '1000'],
+          HostConfig: { Init: true },
+        });
+        await fake.start();
+      } finally {
+        process.kill(agent ?? 0, 'SIGCONT');
+      }
+    });
+    t.equal(await ssh.exec('cat ~/precious'), 'precious');
+    t.equal((await lab.leftovers()).length, 2, 'a container and a volume');
+  });
+
+  await t.test('a volume that was removed together with its container', async t => {
+    const old = docker.getContainer((await lab.life('shop')).id);
+    const { Mounts } = await old.inspect();
+    const volume = Mounts.find(({ Destination }) => Destination === '/home/dev')?.Name ?? '';
+    const { agent } = up.pids();
+    await heals('ContainerMissing', async () => {
+      process.kill(agent ?? 0, 'SIGSTOP');
+      try {
+        await old.remove({ force: true });
+        await docker.getVolume(volume).remove();
+      } finally {
+        process.kill(agent ?? 0, 'SIGCONT');
+      }
+    });
+    t.equal(await ssh.exec('ls ~/precious || echo gone'), 'gone');
+    t.ok(await docker.getVolume(volume).inspect());
+  });
+
+  await t.test('an agent and a server that were killed', async () => {
+    const life = await lab.life('shop');
+    const { server, agent } = up.pids();
+    process.kill(server ?? 0, 'SIGKILL');
+    process.kill(agent ?? 0, 'SIGKILL');
+    await until(
+      () => {
+        const now = up.pids();
+        return now.server && now.agent && now.server !== server && now.agent !== agent;
+      },
+      { timeoutMs: REPAIRED_MS, what: () => 'both to run again' },
+    );
+    const { id } = life;
+    await until(() => up.workspace('shop').catch(() => undefined), {
+      timeoutMs: REPAIRED_MS,
+      what: () => 'the server to answer',
+    });
+    await heals('ContainerMissing', async () => docker.getContainer(id).remove({ force: true }));
+  });
+
+  await lab.remove('shop');
+  t.same(await lab.leftovers(), []);
+});
