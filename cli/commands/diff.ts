@@ -91,8 +91,10 @@ function cannotTell(error: unknown, source: string): unknown {
 function shown(live: KubeObject | undefined, after: KubeObject): [string, string] {
   const [before, then] = [live && declared(live), declared(after)];
   if (after.kind === 'Secret') mask(before, then);
-  return [before ? toYaml(before) : '', toYaml(then)];
+  return [before ? toYaml(before, SORTED) : '', toYaml(then, SORTED)];
 }
+
+const SORTED = { sorted: true };
 
 type Declared = KubeObject & { data?: Record<string, string> };
 
