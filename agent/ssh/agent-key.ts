@@ -1,6 +1,6 @@
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import ssh2 from 'ssh2';
+import { generateSshKey } from '../../controller/kit/ssh-key.ts';
 import { publicKeyOf } from './host-key.ts';
 
 export interface AgentKey {
@@ -11,7 +11,7 @@ export interface AgentKey {
 
 /** A new one, kept nowhere. */
 export function newAgentKey(): AgentKey {
-  const { private: privateKey } = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'nexus-agent' });
+  const { privateKey } = generateSshKey('nexus-agent');
   return { privateKey, publicKey: publicKeyOf(privateKey) };
 }
 
