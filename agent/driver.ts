@@ -183,8 +183,12 @@ export interface Driver {
   ): Promise<{ id: string } | undefined>;
   /** Makes volume and instance, does not start it. One of the same name that is there with the same spec-hash is success; with another hash: Invalid. A half-made one is removed. */
   create(spec: InstanceSpec): Promise<{ id: string }>;
-  /** Running is success. PortInUse when a published port is taken. */
-  start(id: string): Promise<void>;
+  /**
+   * Running is success. PortInUse when a published port is taken. `input`, which may be secret, is what the command can
+   * read on stdin at this start; an engine that restarts the instance gives none. `inputTaken`: it was handed to the
+   * engine; false where a driver cannot, or the instance ran already.
+   */
+  start(id: string, options?: { input?: string }): Promise<{ inputTaken: boolean }>;
   /** SIGTERM, then SIGKILL after `timeoutSeconds`. Not running is success. */
   stop(id: string, timeoutSeconds: number): Promise<void>;
   /** Stops it by force if it runs; never its volume. Gone is success. */

@@ -53,6 +53,11 @@ export function createScriptGuest(options: ScriptGuestOptions): Guest {
 
     watch: (id, signal) => watchStates(driver, id, signal),
 
+    handover(config) {
+      const input = putPayload([...config.runtime, ...config.keys]);
+      return `nexus-handover ${Buffer.byteLength(input)}\n${input}`;
+    },
+
     async configure(id, config) {
       const args = (sum: string, input: string) => ['configure', sum, String(Buffer.byteLength(input))];
       const input = putPayload([...config.runtime, ...config.keys]);

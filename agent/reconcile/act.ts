@@ -21,6 +21,8 @@ export interface Acting {
   observed: Observed;
   /** Of the instance; changes when one is made. */
   instanceId?: string;
+  /** What `configure` writes went in with the start. */
+  isHandedOver?: boolean;
 }
 
 const STOP_TIMEOUT_SECONDS = 10;
@@ -116,7 +118,7 @@ async function performInside(
   switch (action.type) {
     case 'configure': {
       if (!inside) return undefined;
-      await guest.configure(id, inside.config);
+      if (action.reason !== 'Start' || !acting.isHandedOver) await guest.configure(id, inside.config);
       if (action.reason === 'Start') unit.startedNowAt = context.clock.now();
       unit.tunnel?.tunnel.kick();
       const keys = digest(inside.config.keys.map(({ path, content }) => [path, String(content)]));
@@ -169,7 +171,7 @@ type EngineAction = Extract<
 
 async function performOnEngine(
   acting: Acting,
-  { view }: Backend,
+  { view, guest }: Backend,
   action: EngineAction,
 ): Promise<Notice | undefined> {
   const { context, unit, desired } = acting;
@@ -196,7 +198,11 @@ async function performOnEngine(
       // Before the start: a crash in between leaves a container that is started anyway, not one that is restarted again.
       if (action.restartMark !== undefined)
         await context.checkpoint.setRestartMark(desired.name, desired.workspaceUid, action.restartMark);
-      await driver.start(idOf(acting));
+      acting.isHandedOver = (
+        await driver.start(idOf(acting), {
+          ...(desired.inside && guest.handover && { input: guest.handover(desired.inside.config) }),
+        })
+      ).inputTaken;
       unit.known = 'Running';
       unit.startedAt = undefined;
       unit.preStopSince = undefined;

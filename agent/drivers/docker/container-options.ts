@@ -48,7 +48,9 @@ export function containerOptions(
     WorkingDir: '/',
     Env: Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
     Tty: false,
-    OpenStdin: false,
+    // For what a start hands over; closed after that.
+    OpenStdin: true,
+    StdinOnce: true,
     StopSignal: 'SIGTERM',
     Healthcheck: { Test: ['NONE'] },
     ExposedPorts: Object.fromEntries(spec.publish.map(({ containerPort }) => [`${containerPort}/tcp`, {}])),

@@ -142,7 +142,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       return made;
     },
 
-    start: id => change('start', () => startInstance(context, id, network)),
+    start: (id, { input } = {}) => change('start', () => startInstance(context, id, { network, input })),
     stop: (id, seconds) => change('stop', () => stopInstance(context, id, seconds), seconds * 1000),
     update: (id, limits) =>
       change('update', async () => {

@@ -4,6 +4,7 @@ import { RESTART_POLICY } from './container-options.ts';
 import { inspectOurs } from './containers.ts';
 import type { DockerContext } from './context.ts';
 import { engineCall, engineMessage, statusOf } from './errors.ts';
+import { handOver } from './hand-over.ts';
 import type { NetworkKeeper } from './network/network-keeper.ts';
 import { updateByLibpod } from './podman-limits.ts';
 import { hostLimits, toInstance } from './to-instance.ts';
@@ -15,14 +16,20 @@ import { hostLimits, toInstance } from './to-instance.ts';
 export async function startInstance(
   context: DockerContext,
   id: string,
-  network: NetworkKeeper,
-): Promise<void> {
+  { network, input }: { network: NetworkKeeper; input?: string },
+): Promise<{ inputTaken: boolean }> {
   const found = await inspectOurs(context, id);
   const container = context.docker.getContainer(id);
   const name = found.Name.replace(/^\//, '');
-  await engineCall(`start ${name}`, async () => {
-    if (found.State.Paused) return container.unpause();
+  if (found.State.Running && !found.State.Paused && !found.State.Restarting) return { inputTaken: false };
+  return engineCall(`start ${name}`, async () => {
+    if (found.State.Paused) {
+      await container.unpause();
+      return { inputTaken: false };
+    }
     if (found.State.Restarting) await ignoring(304, () => container.stop({ t: 0 }));
+    const handed =
+      input !== undefined && found.Config.OpenStdin ? await handOver(context, id, input) : undefined;
     try {
       await ignoring(304, () => container.start());
     } catch (error) {
@@ -32,7 +39,10 @@ export async function startInstance(
         await context.docker.getNetwork(name).connect({ Container: id });
       });
       await container.start();
+    } finally {
+      handed?.end();
     }
+    return { inputTaken: handed !== undefined };
   });
 }
 

@@ -131,11 +131,12 @@ export function createMemoryDriver(options: MemoryDriverOptions): MemoryDriver {
     async start(id) {
       await call('start');
       const instance = get(id);
-      if (instance.state === 'Running') return;
+      if (instance.state === 'Running') return { inputTaken: false };
       const ports = portsTaken(instance);
       if (ports.length > 0)
         throw new DriverError('PortInUse', `port ${ports.join(', ')} is taken`, { ports });
       engine.boot(instance, clock.now());
+      return { inputTaken: false };
     },
 
     async stop(id) {

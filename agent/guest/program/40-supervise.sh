@@ -11,6 +11,7 @@ init_main() {
   write_line "$RUN/supervisor.restarts" 0
   cat /proc/sys/kernel/random/uuid >"$RUN/boot-id.new"
   mv -f "$RUN/boot-id.new" "$RUN/boot-id"
+  handover_begin
   init_loop
 }
 

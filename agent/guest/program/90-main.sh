@@ -32,6 +32,7 @@ configure() {
   # shellcheck disable=SC1090
   . "$INPUT"
   rm -f "$INPUT"
+  handover_end
   make_account
   load_account
   mkdir -p "$UNITS/_sshd"
@@ -141,6 +142,7 @@ main() {
     state) state ;;
     watch) watch ;;
     configure) configure "$@" ;;
+    handover) handover_main ;;
     up) unit_up "$@" ;;
     down) unit_down "$@" ;;
     restart) unit_restart "$@" ;;
