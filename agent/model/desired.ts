@@ -22,8 +22,8 @@ export interface Desired {
   restartMark?: string;
   /** Absent while the Secret that this spec speaks of is not known: the inside is left as it is. */
   inside?: Inside;
-  /** Why `inside` is absent, for people. */
-  insideMissing?: string;
+  /** Why `inside` is absent, for people. Pending: what is missing is on its way. */
+  insideMissing?: { message: string; isPending: boolean };
   /** Files that the instance needs before its first start, known without the Secret. */
   bootFiles: GuestFile[];
   user: string;

@@ -42,7 +42,8 @@ export function resolve(placement: Placement, secret: Secret | undefined, facts:
   const instance = instanceOf(placement, facts);
   const immutable = immutableOf(spec, instance);
   const inside = values.missing === undefined ? insideOf(spec, values.read, facts) : undefined;
-  const problem = values.missing ?? (typeof inside === 'string' ? inside : undefined);
+  const problem =
+    values.missing ?? (typeof inside === 'string' ? { message: inside, isPending: false } : undefined);
   const blank = (): string => '';
   return {
     name: metadata.name,
@@ -81,15 +82,28 @@ export function resolve(placement: Placement, secret: Secret | undefined, facts:
 
 type Read = (key: string) => string | undefined;
 
-function secretValues(spec: PlacementSpec, secret: Secret | undefined): { read: Read; missing?: string } {
+function secretValues(
+  spec: PlacementSpec,
+  secret: Secret | undefined,
+): {
+  read: Read;
+  missing?: Desired['insideMissing'];
+} {
   const read: Read = key => {
     const value = secret?.data?.[key];
     return value === undefined ? undefined : Buffer.from(value, 'base64').toString('utf8');
   };
   const name = spec.secretName ?? '';
-  if (!secret) return { read, missing: `the Secret ${name} is not on the node yet` };
+  if (!secret)
+    return { read, missing: { message: `the Secret ${name} is not on the node yet`, isPending: true } };
   if (spec.secretHash !== undefined && secretHash(secret.data) !== spec.secretHash)
-    return { read, missing: `the Secret ${name} is not yet the one that this placement speaks of` };
+    return {
+      read,
+      missing: {
+        message: `the Secret ${name} is not yet the one that this placement speaks of`,
+        isPending: true,
+      },
+    };
   const keys = [
     SECRET_HOST_KEY,
     ...[...(spec.env ?? []), ...(spec.services ?? []).flatMap(service => service.env ?? [])].flatMap(
@@ -97,7 +111,9 @@ function secretValues(spec: PlacementSpec, secret: Secret | undefined): { read: 
     ),
   ];
   const absent = keys.find(key => secret.data?.[key] === undefined);
-  return absent === undefined ? { read } : { read, missing: `the Secret ${name} has no key ${absent}` };
+  return absent === undefined
+    ? { read }
+    : { read, missing: { message: `the Secret ${name} has no key ${absent}`, isPending: false } };
 }
 
 /** A sentence when the Secret holds no usable host key. */

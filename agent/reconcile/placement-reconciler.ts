@@ -207,7 +207,11 @@ export class PlacementReconciler implements Reconciler {
 function restOutcome(unit: Unit, observed: Observed, waitMs: number | undefined): Outcome {
   const isBlind = observed.engineError !== undefined || observed.guestError !== undefined;
   unit.blindLooks = isBlind ? unit.blindLooks + 1 : 0;
-  const waits = [waitMs ?? [], observed.isHeldBack ? HELD_BACK_MS : [], isBlind ? exponentialMs(unit.blindLooks - 1, BLIND) : []].flat();
+  const waits = [
+    waitMs ?? [],
+    observed.isHeldBack ? HELD_BACK_MS : [],
+    isBlind ? exponentialMs(unit.blindLooks - 1, BLIND) : [],
+  ].flat();
   return waits.length === 0 ? done : { kind: 'requeueAfter', ms: Math.min(...waits) };
 }
 

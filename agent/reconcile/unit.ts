@@ -19,7 +19,7 @@ export interface Unit {
   resolved?: { placement: string; secret: string; desired: Desired };
   imageJob?: ImageJob;
   guest?: GuestWatch;
-  tunnel?: { identity: string; tunnel: Tunnel };
+  tunnel?: { identity: string; instanceId: string; tunnel: Tunnel };
   health?: HealthMonitor;
   /** The container as this agent, or the status it wrote before it was restarted, last knew it. */
   known: KnownContainer;

@@ -74,15 +74,15 @@ export function sshCondition(
   { instance, tunnel, guest }: Observed,
   before: { condition?: Condition; containerId?: string },
 ): Verdict {
-  if (desired.insideMissing !== undefined) {
+  const isUp = instance?.state === 'Running' && tunnel.state === 'Connected';
+  if (isUp) return yes('SSHListening', 'The SSH server answers with the published host key.');
+  if (desired.insideMissing) {
+    const { message, isPending } = desired.insideMissing;
     const same = before.condition?.status === 'True' && before.containerId === instance?.id;
-    if (same && instance?.state === 'Running')
-      return unknown('Unknown', `It is not checked: ${desired.insideMissing}.`);
-    return no('SecretNotFound', `The host key is not known: ${desired.insideMissing}.`);
+    if (same && instance?.state === 'Running') return unknown('Unknown', `It is not checked: ${message}.`);
+    return no(isPending ? 'SSHStarting' : 'SecretNotFound', `The host key is not known: ${message}.`);
   }
   if (instance?.state !== 'Running') return no('SSHStarting', 'The container comes first.');
-  if (tunnel.state === 'Connected')
-    return yes('SSHListening', 'The SSH server answers with the published host key.');
   if (tunnel.state === 'Failed')
     return no('SSHFailed', `The SSH server does not answer: ${tunnel.message ?? ''}. It is tried again.`);
   const { condition, containerId } = before;

@@ -61,7 +61,7 @@ t.test('the Secret must be the one that the spec speaks of', async t => {
   const spec = placementSpec('shop');
   const secret = placementSecret('n1', 'shop.default');
   const why = (patch: object, given: typeof secret | undefined) =>
-    resolve(placementOf('shop', { ...spec, ...patch }), given, FACTS).insideMissing ?? 'none';
+    resolve(placementOf('shop', { ...spec, ...patch }), given, FACTS).insideMissing?.message ?? 'none';
   t.equal(why({}, secret), 'none');
   t.match(why({}, undefined), 'not on the node yet');
   t.match(why({ secretHash: 'other' }, secret), 'not yet the one');

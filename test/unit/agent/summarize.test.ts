@@ -192,8 +192,14 @@ const rows: Row[] = [
     want: ['SSHReady=False/SSHStarting', 'Ready=False/Progressing'],
   },
   {
-    reason: 'the Secret is missing',
+    reason: 'the Secret is on its way',
     desired: desiredOf({}, { secret: false }),
+    observed: d => settledOf(d, { guest: undefined, tunnel: { state: 'Idle' } }),
+    want: ['SSHReady=False/SSHStarting', 'Ready=False/Progressing'],
+  },
+  {
+    reason: 'the Secret lacks a key',
+    desired: desiredOf({ env: [{ name: 'A', secretKey: 'env.9' }] }),
     observed: d => settledOf(d, { guest: undefined, tunnel: { state: 'Idle' } }),
     want: ['SSHReady=False/SecretNotFound', 'Ready=False/Failed'],
   },
