@@ -11,8 +11,11 @@ export function planInstance(desired: Desired, observed: Observed): Action[] {
   const { instance } = observed;
   if (!instance) {
     if (!desired.running) return [];
-    const reason = observed.known === 'Missing' ? 'Created' : 'ContainerMissing';
-    return make(desired, observed, { reason, message: '' });
+    const isNew = observed.known === 'Missing';
+    const made = make(desired, observed, { reason: isNew ? 'Created' : 'ContainerMissing', message: '' });
+    // One that never ran gets its Secret with its first start; one that did is not kept waiting for it.
+    const waits = isNew && desired.insideMissing?.isPending && made[0]?.type === 'create';
+    return waits ? [] : made;
   }
   if (!desired.running) return stopIfRunning(desired, observed, 'Declared');
   const stale = whyStale(desired, instance);

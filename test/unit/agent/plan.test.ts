@@ -98,10 +98,16 @@ table('a container is made, started and configured', [
     want: 'start:Created configure:Start',
   },
   {
-    reason: 'without the Secret it runs, and its inside waits',
+    reason: 'a new one waits for its Secret, with the image at hand',
     desired: desiredOf({}, { secret: false }),
     observed: () => nothingOf({ image: present }),
-    want: 'create:Created start:Created',
+    want: '',
+  },
+  {
+    reason: 'one that was lost is made again without it: its inside waits',
+    desired: desiredOf({}, { secret: false }),
+    observed: () => nothingOf({ image: present, known: 'Running' }),
+    want: 'create:ContainerMissing start:Created',
   },
   {
     reason: 'one that ended is started',
