@@ -79,7 +79,7 @@ export async function upLab(t: Test, options: NexusUpOptions = {}) {
     untilEvent: (name: string, reason: Reason, timeoutMs = 15_000, more = 0) =>
       until(async () => (await countOf(name, reason)) > more, {
         timeoutMs,
-        what: () => `an Event ${reason} on ${name}\n${up.log().slice(-2000)}`,
+        what: () => `an Event ${reason} on ${name}\n${notRequests(up.log()).slice(-4000)}`,
       }),
     /** Id and start of its container. */
     async life(name: string): Promise<{ id: string; startedAt: string }> {
@@ -125,4 +125,13 @@ export function isReady({ status, metadata }: Workspace): boolean {
         type === 'Ready' && holds === 'True' && observedGeneration === metadata.generation,
     ) === true
   );
+}
+
+/** The lines of a log that tell of more than a request. */
+function notRequests(log: string): string {
+  return log
+    .split('\n')
+    .filter(line => !line.endsWith('"msg":"request"}'))
+    .map(line => line.slice(0, 500))
+    .join('\n');
 }
