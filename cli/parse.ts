@@ -11,6 +11,9 @@ const EPILOGUE =
 /** Before the command, these take the next word as their value. */
 const GLOBALS_WITH_VALUE = ['-n', '--namespace', '--context', '--kubeconfig'];
 
+/** What the script that `completion` prints calls us with. */
+const COMPLETIONS = '--get-yargs-completions';
+
 export interface CommandLineOptions {
   io: Io;
   signal: AbortSignal;
@@ -22,6 +25,7 @@ export interface CommandLineOptions {
 export async function parseCommandLine(args: string[], options: CommandLineOptions): Promise<number> {
   const argv = joinStdin(args);
   const { io } = options;
+  if (argv[0] === COMPLETIONS) return printCompletions(argv.slice(2), options);
   let exitCode: number = EXIT.done;
   const name = commandIn(argv);
   const isKnown = name !== undefined && Object.hasOwn(COMMANDS, name);
@@ -42,7 +46,7 @@ export async function parseCommandLine(args: string[], options: CommandLineOptio
       throw error ?? usageError(sentence(message), isKnown ? `nexus ${name} --help` : 'nexus --help');
     });
   globals(y);
-  completion(y, options);
+  y.completion('completion', 'Print a completion script: source <(nexus completion)');
   for (const key of isKnown ? [name] : Object.keys(COMMANDS)) {
     const command = await (COMMANDS[key] as LoadCommand)();
     register(y, command, argv, async flags => {
@@ -110,6 +114,7 @@ function register(y: Argv, command: Command, argv: string[], run: (flags: Flags)
 interface YargsOptions {
   array: string[];
   boolean: string[];
+  key: Record<string, unknown>;
 }
 
 const optionsOf = (y: Argv): YargsOptions => (y as unknown as { getOptions(): YargsOptions }).getOptions();
@@ -138,26 +143,27 @@ function lastOfEach(y: Argv, argv: Record<string, unknown>): Record<string, unkn
   );
 }
 
-function completion(y: Argv, { io, signal, home }: CommandLineOptions): void {
-  type Defaults = (onDone: (error: Error | null, names: string[] | undefined) => void) => void;
-  y.completion(
-    'completion',
-    'Print a completion script: source <(nexus completion)',
-    (
-      _current: string,
-      words: Record<string, unknown>,
-      defaults: Defaults,
-      done: (names: string[]) => void,
-    ) => {
-      const flags = { verbose: false, namespace: words.namespace as string | undefined };
-      const context = createContext({ io, flags, signal, clock: systemClock, home });
-      defaults((_error, known) => {
-        const typed = (words._ as unknown[]).map(String).slice(1);
-        void completeNames(typed, context).then(async names => {
-          await context.close();
-          done([...names, ...(known ?? [])]);
-        });
-      });
-    },
-  );
+/** What may come in place of the last of `words`, a line each; a shell filters them by what is typed already. */
+async function printCompletions(words: string[], options: CommandLineOptions): Promise<number> {
+  const { io, signal, home } = options;
+  const [name = '', ...rest] = words;
+  const current = words.at(-1) ?? '';
+  let found: string[];
+  if (words.length <= 1) found = [...Object.keys(COMMANDS), 'completion'];
+  else if (!Object.hasOwn(COMMANDS, name)) found = [];
+  else if (current.startsWith('-')) {
+    const y = yargs([]);
+    globals(y);
+    (await (COMMANDS[name] as LoadCommand)()).build(y);
+    found = Object.keys(optionsOf(y).key).flatMap(key => (key.length > 1 ? [`--${key}`] : []));
+  } else {
+    const at = words.findLastIndex(word => word === '-n' || word === '--namespace');
+    const flags = { verbose: false, namespace: at < 0 ? undefined : words[at + 1] };
+    const context = createContext({ io, flags, signal, clock: systemClock, home });
+    const plain = rest.slice(0, -1).filter((word, i) => !word.startsWith('-') && i !== at);
+    found = await completeNames([name, ...plain, current], context);
+    await context.close();
+  }
+  for (const line of found) io.stdout.write(`${line}\n`);
+  return EXIT.done;
 }

@@ -91,10 +91,8 @@ function cannotTell(error: unknown, source: string): unknown {
 function shown(live: KubeObject | undefined, after: KubeObject): [string, string] {
   const [before, then] = [live && declared(live), declared(after)];
   if (after.kind === 'Secret') mask(before, then);
-  return [before ? toYaml(before, SORTED) : '', toYaml(then, SORTED)];
+  return [before ? toYaml(before) : '', toYaml(then)];
 }
-
-const SORTED = { sorted: true };
 
 type Declared = KubeObject & { data?: Record<string, string> };
 

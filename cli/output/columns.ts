@@ -1,5 +1,12 @@
 /** Between columns. */
-export const GAP = 3;
+const GAP = 3;
+/** A column and its gap, at least; as kubectl's. */
+const MIN_COLUMN = 6;
+
+/** A cell that is not its row's last, filled up to a column of `width`. */
+export function padCell(cell: string, width: number): string {
+  return cell + ' '.repeat(Math.max(width + GAP, MIN_COLUMN) - displayWidth(cell));
+}
 
 /** Rows as aligned columns, the way kubectl prints them. Widths follow the widest cell; the last column is not padded. */
 export function alignColumns(rows: string[][]): string[] {
@@ -8,14 +15,10 @@ export function alignColumns(rows: string[][]): string[] {
     for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, displayWidth(cell));
   return rows.map(row =>
     row
-      .map((cell, i) => (i === row.length - 1 ? cell : pad(cell, widths[i] as number)))
+      .map((cell, i) => (i === row.length - 1 ? cell : padCell(cell, widths[i] as number)))
       .join('')
       .trimEnd(),
   );
-}
-
-function pad(cell: string, width: number): string {
-  return cell + ' '.repeat(width - displayWidth(cell) + GAP);
 }
 
 /** Code points, which is near enough for what names and states hold. */

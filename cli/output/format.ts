@@ -26,7 +26,7 @@ export async function formatObject(
   const shown = showManagedFields ? object : withoutManagedFields(object);
   switch (format.kind) {
     case 'json':
-      return JSON.stringify(shown, null, 4);
+      return JSON.stringify(sorted(shown), null, 4);
     case 'yaml':
       // A library that is slower to load than the server is to answer.
       return (await import('./yaml.ts')).toYaml(shown).trimEnd();
@@ -45,6 +45,14 @@ export async function formatObject(
 export function nameOf(object: KubeObject): string {
   const group = object.apiVersion.includes('/') ? `.${object.apiVersion.split('/')[0]}` : '';
   return `${object.kind.toLowerCase()}${group}/${object.metadata.name}`;
+}
+
+/** With keys by name, as kubectl writes them. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, sorted(inner)]));
 }
 
 function withoutManagedFields<T extends KubeObject | { items: KubeObject[] }>(value: T): T {

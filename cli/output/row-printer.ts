@@ -1,5 +1,5 @@
 import type { CommandContext } from '../command.ts';
-import { displayWidth, GAP } from './columns.ts';
+import { displayWidth, padCell } from './columns.ts';
 import { type Table, type TableOptions, tableCells } from './table.ts';
 
 export interface RowPrinterOptions extends TableOptions {
@@ -15,8 +15,6 @@ export function createRowPrinter(
   let columns: NonNullable<Table['columnDefinitions']> | undefined;
   let isHeaderDue = options.headers;
   const widths: number[] = [];
-  const pad = (cell: string, i: number, last: boolean) =>
-    last ? cell : cell + ' '.repeat((widths[i] ?? 0) - displayWidth(cell) + GAP);
   return {
     print(table) {
       if (table.columnDefinitions?.length) columns = table.columnDefinitions;
@@ -29,7 +27,7 @@ export function createRowPrinter(
       for (const cells of lines)
         print(
           cells
-            .map((cell, i) => pad(cell, i, i === cells.length - 1))
+            .map((cell, i) => (i === cells.length - 1 ? cell : padCell(cell, widths[i] ?? 0)))
             .join('')
             .trimEnd(),
         );

@@ -52,7 +52,7 @@ export function tableCells(
 }
 
 function cellText(cell: unknown): string {
-  if (cell === null || cell === undefined || cell === '') return '<none>';
+  if (cell === null || cell === undefined) return '';
   // What users wrote must not move the cursor or colour the terminal.
   return String(cell).replace(/\p{Cc}/gu, ' ');
 }

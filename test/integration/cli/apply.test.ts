@@ -42,7 +42,10 @@ spec:
   t.equal(before.code, 1, 'diff shows kinds that are not there yet');
   const { code, stdout, stderr } = await server.apply(gadget + namespace + crd);
   t.equal(code, 0, stderr);
-  t.match(stdout, /namespace\/fresh created\n.*gadgets\.example\.com created\n.*gadget\.example\.com\/g created\n$/s);
+  t.match(
+    stdout,
+    /namespace\/fresh created\n.*gadgets\.example\.com created\n.*gadget\.example\.com\/g created\n$/s,
+  );
   t.match(await server.cli(['get', 'gg', '-n', 'fresh', '-o', 'name']), {
     code: 0,
     stdout: 'gadget.example.com/g\n',
@@ -129,7 +132,10 @@ t.test('apply --wait tells condition by condition and ends when the workspace is
   t.match(stdout, /waited created/);
   t.match(stderr, /waited: Ready True/);
   const late = await server.apply(ws('nowhere', '{driver: lxc}'), '--wait', '--timeout', '300ms');
-  t.match(late, { code: EXIT.timeout, stderr: /not ready within 0\.3 s: nowhere\nnext: nexus describe ws nowhere/ });
+  t.match(late, {
+    code: EXIT.timeout,
+    stderr: /not ready within 0\.3 s: nowhere\nnext: nexus describe ws nowhere/,
+  });
   t.equal((await server.apply(ws('waited'), '--wait', '--timeout', 'soon')).code, EXIT.usage);
 });
 
@@ -152,7 +158,10 @@ t.test('diff shows what an apply would change, and of secrets nothing', async t 
   const differs = await server.cli(['diff', '-f', '-'], { stdin: secret('newvalue') });
   t.match(differs, { code: 1, stdout: /^- +token: "\*\*\* \(before\)"\n\+ +token: "\*\*\* \(after\)"$/m });
   t.notMatch(differs.stdout, /value|bmV3/);
-  t.equal(Object.keys((await server.client.get(SECRET, { name: 's', namespace: 'default' })).data ?? {}).length, 1);
+  t.equal(
+    Object.keys((await server.client.get(SECRET, { name: 's', namespace: 'default' })).data ?? {}).length,
+    1,
+  );
   const bad = await server.cli(['diff', '-f', '-'], { stdin: ws('Bad_Name') });
   t.match(bad, { code: EXIT.usage, stderr: /stdin:1/ });
 });
@@ -184,26 +193,29 @@ t.test('delete tells what it waits for when the time is over, and --force ends i
   t.match(await server.cli(['delete', 'ws', 'forced', '--force']), { code: 0, stdout: /forced deleted/ });
 });
 
-t.test('an edit is sent when it was accepted, kept when it cannot be, and dropped when nothing changed', async t => {
-  await server.apply(map('edited', 'before'));
-  const bin = t.testdir({});
-  const editor = (name: string, script: string) => {
-    mkdirSync(bin, { recursive: true });
-    const file = join(bin, name);
-    writeFileSync(file, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-    return { EDITOR: file };
-  };
-  const edit = (env: Record<string, string>) => server.cli(['edit', 'cm', 'edited'], { env });
-  t.match(await edit(editor('same', 'true')), { code: 0, stdout: 'configmap/edited unchanged\n' });
-  t.match(await edit(editor('sed', 'sed -i s/before/after/ "$1"')), {
-    code: 0,
-    stdout: 'configmap/edited edited\n',
-  });
-  t.match(await edit(editor('fails', 'exit 3')), { code: EXIT.failed, stderr: /ended with 3/ });
-  const stubborn = await edit(editor('rename', 'sed -i "s/name: edited/name: other/" "$1"'));
-  t.match(stubborn, { code: EXIT.failed, stdout: /is kept in (\S+)/ });
-  const kept = /kept in (\S+)/.exec(stubborn.stdout)?.[1] as string;
-  t.match(readFileSync(kept, 'utf8'), /Not accepted:\n# kind and name cannot be changed/);
-  t.match(await server.cli(['edit', 'cm', 'nope']), { code: EXIT.notFound });
-  t.match(await server.cli(['edit', 'cm']), { code: EXIT.usage });
-});
+t.test(
+  'an edit is sent when it was accepted, kept when it cannot be, and dropped when nothing changed',
+  async t => {
+    await server.apply(map('edited', 'before'));
+    const bin = t.testdir({});
+    const editor = (name: string, script: string) => {
+      mkdirSync(bin, { recursive: true });
+      const file = join(bin, name);
+      writeFileSync(file, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+      return { EDITOR: file };
+    };
+    const edit = (env: Record<string, string>) => server.cli(['edit', 'cm', 'edited'], { env });
+    t.match(await edit(editor('same', 'true')), { code: 0, stdout: 'configmap/edited unchanged\n' });
+    t.match(await edit(editor('sed', 'sed -i s/before/after/ "$1"')), {
+      code: 0,
+      stdout: 'configmap/edited edited\n',
+    });
+    t.match(await edit(editor('fails', 'exit 3')), { code: EXIT.failed, stderr: /ended with 3/ });
+    const stubborn = await edit(editor('rename', 'sed -i "s/name: edited/name: other/" "$1"'));
+    t.match(stubborn, { code: EXIT.failed, stdout: /is kept in (\S+)/ });
+    const kept = /kept in (\S+)/.exec(stubborn.stdout)?.[1] as string;
+    t.match(readFileSync(kept, 'utf8'), /Not accepted:\n# kind and name cannot be changed/);
+    t.match(await server.cli(['edit', 'cm', 'nope']), { code: EXIT.notFound });
+    t.match(await server.cli(['edit', 'cm']), { code: EXIT.usage });
+  },
+);
