@@ -3,7 +3,12 @@
 set -eu
 . "$(dirname "$0")/bootstrap.sh"
 cd "$root"
-[ -d .tap/plugins ] || tap build >/dev/null 2>&1
+# tap is built for the plugins in .taprc once; what it builds is in node_modules and goes with them.
+built=node_modules/@tapjs/.built
+if ! cmp -s .taprc "$built"; then
+  tap build >/dev/null 2>&1 || { echo "tap build failed; run it by hand to see why" >&2; exit 1; }
+  cp .taprc "$built"
+fi
 "$node" --disable-warning=ExperimentalWarning manifests/install/test-setup.ts
 if [ $# -gt 0 ]; then
   exec tap run --disable-coverage "$@"
