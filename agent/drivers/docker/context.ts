@@ -1,4 +1,5 @@
 import type Docker from 'dockerode';
+import type { BoundedMap } from '../../../controller/kit/bounded-map.ts';
 import type { Clock } from '../../../controller/kit/clock.ts';
 import type { Logger } from '../../../controller/kit/log.ts';
 import type { EngineFacts } from './engine-facts.ts';
@@ -11,6 +12,8 @@ export interface DockerContext {
   allowHostPorts: readonly number[];
   clock: Clock;
   log: Logger;
+  /** Folders that files need and an image lacks, by image and paths. */
+  missingDirs: BoundedMap<string, string[]>;
   /** Read once and kept; read again after the engine was away. */
   facts(): Promise<EngineFacts>;
 }

@@ -5,6 +5,7 @@ import { inspect, removeContainer } from './containers.ts';
 import { type DockerContext, UNFINISHED_SUFFIX } from './context.ts';
 import { engineCall, engineMessage, statusOf } from './errors.ts';
 import type { NetworkFacts } from './network/network.ts';
+import type { NetworkKeeper } from './network/network-keeper.ts';
 import { putFilesBeforeStart } from './put-files.ts';
 
 /**
@@ -14,39 +15,38 @@ import { putFilesBeforeStart } from './put-files.ts';
 export async function createInstance(
   context: DockerContext,
   spec: InstanceSpec,
-  network: NetworkFacts,
-): Promise<{ id: string }> {
+  keeper: NetworkKeeper,
+): Promise<{ id: string; isNew: boolean }> {
   check(context, spec);
-  const there = await inspect(context.docker, spec.name);
-  if (there) return { id: sameAs(context, spec, there.Id, there.Config.Labels) };
+  // Side by side: people wait for it.
+  const there = Promise.all([inspect(context.docker, spec.name), ensureVolume(context, spec)]);
+  there.catch(() => {});
+  return keeper.use(async network => {
+    const [found] = await there;
+    if (found) return { id: sameAs(context, spec, found.Id, found.Config.Labels), isNew: false };
+    return { id: await createNew(context, spec, network), isNew: true };
+  });
+}
 
-  await ensureVolume(context, spec);
-  const unfinished = spec.name + UNFINISHED_SUFFIX;
-  const leftover = await inspect(context.docker, unfinished);
-  if (leftover) {
-    if (leftover.Config.Labels?.[LABEL_NODE] !== context.node) throw notOurs('container', unfinished);
-    await removeContainer(context.docker, leftover.Id);
-  }
-
+async function createNew(context: DockerContext, spec: InstanceSpec, network: NetworkFacts): Promise<string> {
   const { kind } = await context.facts();
+  const options = { name: spec.name + UNFINISHED_SUFFIX, ...containerOptions(spec, network, kind) };
   const container = await engineCall(`create ${spec.name}`, async () => {
     try {
-      return await context.docker.createContainer({
-        name: unfinished,
-        ...containerOptions(spec, network, kind),
-      });
+      return await context.docker.createContainer(options);
     } catch (error) {
       if (statusOf(error) === 404 && /image/i.test(engineMessage(error)))
         throw new DriverError('ImageNotFound', `create ${spec.name}: ${engineMessage(error)}`, {
           cause: error,
         });
-      throw error;
+      if (!(await removeLeftover(context, options.name))) throw error;
+      return context.docker.createContainer(options);
     }
   });
   try {
-    await putFilesBeforeStart(container, spec.files, `put files into ${spec.name}`);
+    await putFilesBeforeStart(context, container, spec);
     await engineCall(`name ${spec.name}`, () => container.rename({ name: spec.name }));
-    return { id: container.id };
+    return container.id;
   } catch (error) {
     await removeContainer(context.docker, container.id).catch(problem =>
       context.log.warn(
@@ -56,6 +56,15 @@ export async function createInstance(
     );
     throw error;
   }
+}
+
+/** What bears the name of one that is being made. False when there is none. */
+async function removeLeftover({ docker, node }: DockerContext, name: string): Promise<boolean> {
+  const leftover = await inspect(docker, name);
+  if (!leftover) return false;
+  if (leftover.Config.Labels?.[LABEL_NODE] !== node) throw notOurs('container', name);
+  await removeContainer(docker, leftover.Id);
+  return true;
 }
 
 function check({ node }: DockerContext, spec: InstanceSpec): void {

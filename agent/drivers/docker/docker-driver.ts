@@ -50,6 +50,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     allowHostPorts: options.allowHostPorts ?? [],
     clock,
     log,
+    missingDirs: new BoundedMap(100),
     facts() {
       facts ??= engineCall('ask the engine', () => readFacts(docker, options));
       facts.catch(() => {
@@ -74,6 +75,8 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     return kind === 'podman' && !existsSync(`/sys/class/net/${found.bridge}`);
   };
 
+  /** Made by this driver and not started yet: ours, and in no other state. */
+  const fresh = new BoundedMap<string, true>(1000);
   /** Limits that were asked for, by instance: what Podman shows is not what holds. */
   const asked = new BoundedMap<string, Limits>(1000);
   const shown = async () => {
@@ -134,15 +137,19 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     ensureImage: images.ensure,
 
     async create(spec) {
-      const made = await change(`create ${spec.name}`, async () => {
+      const { id, isNew } = await change(`create ${spec.name}`, async () => {
         await leftovers.sweep();
-        return leftovers.making(spec.name, () => network.use(facts => createInstance(context, spec, facts)));
+        return leftovers.making(spec.name, () => createInstance(context, spec, network));
       });
       volumes.set(spec.volume.name, { placement: spec.volume.labels[LABEL_PLACEMENT] });
-      return made;
+      if (isNew) fresh.set(id, true);
+      return { id };
     },
 
-    start: (id, { input } = {}) => change('start', () => startInstance(context, id, { network, input })),
+    start: (id, { input } = {}) => {
+      const isNew = fresh.delete(id);
+      return change('start', () => startInstance(context, id, { network, input, isNew }));
+    },
     stop: (id, seconds) => change('stop', () => stopInstance(context, id, seconds), seconds * 1000),
     update: (id, limits) =>
       change('update', async () => {

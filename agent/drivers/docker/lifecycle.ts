@@ -16,24 +16,25 @@ import { hostLimits, toInstance } from './to-instance.ts';
 export async function startInstance(
   context: DockerContext,
   id: string,
-  { network, input }: { network: NetworkKeeper; input?: string },
+  { network, input, isNew }: { network: NetworkKeeper; input?: string; isNew: boolean },
 ): Promise<{ inputTaken: boolean }> {
-  const found = await inspectOurs(context, id);
+  const found = isNew ? undefined : await inspectOurs(context, id);
   const container = context.docker.getContainer(id);
-  const name = found.Name.replace(/^\//, '');
-  if (found.State.Running && !found.State.Paused && !found.State.Restarting) return { inputTaken: false };
-  return engineCall(`start ${name}`, async () => {
-    if (found.State.Paused) {
+  const { Running, Paused, Restarting } = found?.State ?? {};
+  if (Running && !Paused && !Restarting) return { inputTaken: false };
+  return engineCall(`start ${found ? found.Name.replace(/^\//, '') : id.slice(0, 12)}`, async () => {
+    if (Paused) {
       await container.unpause();
       return { inputTaken: false };
     }
-    if (found.State.Restarting) await ignoring(304, () => container.stop({ t: 0 }));
-    const handed =
-      input !== undefined && found.Config.OpenStdin ? await handOver(context, id, input) : undefined;
+    if (Restarting) await ignoring(304, () => container.stop({ t: 0 }));
+    const takesInput = input !== undefined && (isNew || found?.Config.OpenStdin);
+    const handed = takesInput ? await handOver(context, id, input) : undefined;
     try {
       await ignoring(304, () => container.start());
     } catch (error) {
-      if (!/network \S+ not found/i.test(engineMessage(error))) throw portInUse(found, error) ?? error;
+      if (!/network \S+ not found/i.test(engineMessage(error)))
+        throw portInUse(found ?? (await inspectOurs(context, id)), error) ?? error;
       await network.use(async ({ name }) => {
         await context.docker.getNetwork(name).disconnect({ Container: id, Force: true });
         await context.docker.getNetwork(name).connect({ Container: id });

@@ -3,7 +3,8 @@ import { posix } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type Docker from 'dockerode';
 import type { Clock } from '../../../controller/kit/clock.ts';
-import { DriverError, type GuestFile } from '../../driver.ts';
+import { DriverError, type GuestFile, type InstanceSpec } from '../../driver.ts';
+import type { DockerContext } from './context.ts';
 import { engineCall, statusOf } from './errors.ts';
 import { execInContainer } from './exec.ts';
 import { tarOf } from './tar.ts';
@@ -52,12 +53,18 @@ export async function putFiles(
 
 /** Puts files into a container that was not started yet. */
 export async function putFilesBeforeStart(
+  { missingDirs: known }: DockerContext,
   container: Docker.Container,
-  files: GuestFile[],
-  what: string,
+  { name, imageId, files, volume }: InstanceSpec,
 ): Promise<void> {
   if (files.length === 0) return;
-  const dirs = await missingDirs(container, files, what);
+  const what = `put files into ${name}`;
+  const inVolume = files.some(({ path }) => path.startsWith(volume.mountPath));
+  // An image never changes, so what is missing in one that was just made of it does not either.
+  const key = inVolume ? undefined : [imageId, ...files.map(({ path }) => path)].join('\n');
+  const dirs =
+    (key === undefined ? undefined : known.get(key)) ?? (await missingDirs(container, files, what));
+  if (key !== undefined) known.set(key, dirs);
   const archive = await tarOf(
     files.map(file => ({ ...file, name: file.path })),
     dirs,
