@@ -76,28 +76,32 @@ const connections = () => {
 
 const noTmux = spawnSync('tmux', ['-V']).error ? 'tmux is not installed' : false;
 
-t.test('apply --wait draws a live picture on a terminal, and leaves it standing', { skip: noTmux }, async t => {
-  const dir = t.testdir({
-    'w.yaml': manifest('quick', '{driver: memory}') + manifest('stuck', '{driver: lxc}'),
-  });
-  const socket = `nexus-${process.pid}`;
-  const tmux = (...args: string[]) => run('tmux', ['-L', socket, ...args], { env });
-  t.teardown(() => tmux('kill-server').catch(() => {}));
-  const line = `${NEXUS} apply -f ${dir} --wait --timeout 4s; echo "exit $?"; exec sleep 60`;
-  await tmux('-f', '/dev/null', 'new-session', '-d', '-x', '100', '-y', '20', 'sh', '-c', line);
-  const screen = async () => (await tmux('capture-pane', '-p', '-t', '0')).stdout;
-  let last = '';
-  const shows = (pattern: RegExp) =>
-    until(
-      async () => {
-        last = await screen();
-        return pattern.test(last);
-      },
-      { timeoutMs: 15_000, what: () => `${pattern} on\n${last}` },
-    );
-  await shows(/^✓ quick {2}7\/7 \d+s {2}ready$/m);
-  await shows(/^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] stuck {2}0\/7 \d+s {2}Scheduled · .+/m);
-  await shows(/exit 5/);
-  t.equal(last.match(/quick {2}/g)?.length, 1, 'drawn over itself, not below');
-  t.match(last, /error: not ready within 4 s: stuck\nnext: nexus describe ws stuck/);
-});
+t.test(
+  'apply --wait draws a live picture on a terminal, and leaves it standing',
+  { skip: noTmux },
+  async t => {
+    const dir = t.testdir({
+      'w.yaml': manifest('quick', '{driver: memory}') + manifest('stuck', '{driver: lxc}'),
+    });
+    const socket = `nexus-${process.pid}`;
+    const tmux = (...args: string[]) => run('tmux', ['-L', socket, ...args], { env });
+    t.teardown(() => tmux('kill-server').catch(() => {}));
+    const line = `${NEXUS} apply -f ${dir} --wait --timeout 4s; echo "exit $?"; exec sleep 60`;
+    await tmux('-f', '/dev/null', 'new-session', '-d', '-x', '100', '-y', '20', 'sh', '-c', line);
+    const screen = async () => (await tmux('capture-pane', '-p', '-t', '0')).stdout;
+    let last = '';
+    const shows = (pattern: RegExp) =>
+      until(
+        async () => {
+          last = await screen();
+          return pattern.test(last);
+        },
+        { timeoutMs: 15_000, what: () => `${pattern} on\n${last}` },
+      );
+    await shows(/^✓ quick {2}7\/7 \d+s {2}ready$/m);
+    await shows(/^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] stuck {2}0\/7 \d+s {2}Scheduled · .+/m);
+    await shows(/exit 5/);
+    t.equal(last.match(/quick {2}/g)?.length, 1, 'drawn over itself, not below');
+    t.match(last, /error: not ready within 4 s: stuck\nnext: nexus describe ws stuck/);
+  },
+);
