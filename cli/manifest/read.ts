@@ -93,7 +93,7 @@ export function parseManifests(text: string, file: string): Manifest[] {
     const bad = document.errors[0];
     if (bad) {
       const { line, col } = lines.linePos(bad.pos[0]);
-      throw usageError(`${file}:${line}:${col}: ${bad.message}`);
+      throw usageError(`${file}:${line}:${col}: ${parseMessage(bad.message)}`);
     }
     const { line } = lines.linePos(document.contents?.range?.[0] ?? document.range[0]);
     const source = `${file}:${line}`;
@@ -105,6 +105,11 @@ export function parseManifests(text: string, file: string): Manifest[] {
     }
     return value === null || value === undefined ? [] : objectsOf(value, source);
   });
+}
+
+/** The parser goes down by calling itself. */
+function parseMessage(message: string): string {
+  return /call stack/i.test(message) ? 'it is nested too deeply' : message;
 }
 
 function objectsOf(value: unknown, source: string): Manifest[] {
@@ -122,8 +127,8 @@ function objectsOf(value: unknown, source: string): Manifest[] {
     throw fail(`${object.kind}: metadata.name is missing`);
   const bytes = Buffer.byteLength(JSON.stringify(object));
   if (bytes > MAX_OBJECT_BYTES)
-    throw fail(
-      `${object.kind} ${metadata.name}: ${(bytes / 1024 / 1024).toFixed(1)} MiB is more than the ${MAX_OBJECT_BYTES / 1024 / 1024} MiB that a server takes`,
+    throw usageError(
+      `${source}: ${object.kind} ${metadata.name}: ${(bytes / 1024 / 1024).toFixed(1)} MiB is more than the ${MAX_OBJECT_BYTES / 1024 / 1024} MiB that a server takes`,
     );
   return [{ object: object as KubeObject, source }];
 }

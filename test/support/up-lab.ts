@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type Docker from 'dockerode';
 import type { Test } from 'tap';
@@ -33,7 +34,8 @@ export async function upLab(t: Test, options: NexusUpOptions = {}) {
   const image = await ensureTestImage(docker, 'ready');
   const up = await nexusUp({ socketPath, ...options });
   t.teardown(() => up.destroy());
-  const dir = t.testdir({});
+  const dir = join(up.home, 'test-ssh');
+  mkdirSync(dir);
   const { client, node } = up;
   // Other tests run at the same time, and ports that collide would be given out anew.
   const first = 10_000 + Math.floor(Math.random() * 400) * 50;

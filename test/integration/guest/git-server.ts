@@ -18,12 +18,12 @@ export interface GitServer {
   requests: string[];
 }
 
-/** `git http-backend` behind a small HTTP server on loopback. */
-export async function startGitServer(t: Test, root: string): Promise<GitServer> {
+/** `git http-backend` behind a small HTTP server, on loopback unless told. */
+export async function startGitServer(t: Test, root: string, host = '127.0.0.1'): Promise<GitServer> {
   const server = createServer();
   const git: GitServer = { port: 0, root, password: 'p@ss w0rd-needle', hold: undefined, requests: [] };
   server.on('request', (request, response) => void serve(git, request, response));
-  server.listen(0, '127.0.0.1');
+  server.listen(0, host);
   await once(server, 'listening');
   git.port = (server.address() as { port: number }).port;
   t.teardown(() => stop(server));
