@@ -106,7 +106,8 @@ export function httpsTransport(options: HttpsTransportOptions): Transport {
       else req.setTimeout(0);
       req.on('error', (cause: NodeJS.ErrnoException) => {
         const error = failure(cause);
-        if (req.reusedSocket && (cause.code === 'ECONNRESET' || cause.code === 'EPIPE'))
+        // A reason may be anything, and what was aborted is not tried again.
+        if (!signal?.aborted && req.reusedSocket && (cause.code === 'ECONNRESET' || cause.code === 'EPIPE'))
           stale.add(error as object);
         reject(error);
       });
