@@ -17,7 +17,7 @@ handover_main() {
   rm -f "$RUN/handover.pid"
   case $LINE in
     'nexus-handover '*[!0-9]* | 'nexus-handover ') exit 1 ;;
-    'nexus-handover '*) configure - "${LINE#* }" ;;
+    'nexus-handover '*) configure - "${LINE#* }" go ;;
   esac
 }
 

@@ -10,13 +10,15 @@ read_input() {
 
 # Used by what is read: put MODE OWNER PATH CONTENT, whole or not at all.
 put() {
-  mkdir -p "${3%/*}"
-  (umask 077 && printf '%s' "$4" >"$3.nexus-new") && chown "$2" "$3.nexus-new" && chmod "$1" "$3.nexus-new" &&
+  [ -d "${3%/*}" ] || mkdir -p "${3%/*}"
+  (umask 077 && printf '%s' "$4" >"$3.nexus-new") && { [ "$2" = 0:0 ] || chown "$2" "$3.nexus-new"; } &&
+    chmod "$1" "$3.nexus-new" &&
     mv -f "$3.nexus-new" "$3" || fail "cannot write $3"
   if [ "$3" = "$PROGRAM" ]; then UPDATED=yes; fi
 }
 
-# configure SUM SIZE: SUM is of the files that the program consists of; others are asked for by exit code 75.
+# configure SUM SIZE wait|go: SUM is of the files that the program consists of; others are asked for by exit code 75.
+# With `wait` it ends once sshd listens.
 configure() {
   local n=0 before after
   UPDATED=no
@@ -27,7 +29,9 @@ configure() {
   # The agent never asks twice at once; this is for one that was restarted meanwhile.
   exec 8>"$RUN/lock"
   if command -v flock >/dev/null; then flock 8; fi
-  before=$(sshd_digest)
+  # Nothing runs yet that would have to read it again.
+  before=none
+  if [ -e "$UNITS/_sshd/runner" ]; then before=$(sshd_digest); fi
   read_input "$2"
   # shellcheck disable=SC1090
   . "$INPUT"
@@ -48,11 +52,14 @@ configure() {
     poke
   fi
   # A changed host key or sshd_config is read by the listener in place: sessions stay, so does its pid.
-  after=$(sshd_digest)
+  after=$before
+  if [ "$before" != none ]; then after=$(sshd_digest); fi
   if [ "$before" != "$after" ] && alive "$U/pid" && first_line "$RUN/sshd.pid"; then
     rm -f "$RUN/sshd.pid"
     kill -HUP "$PID"
   fi
+  # Nobody waits for the end of a handover.
+  [ "$3" = wait ] || return 0
   until first_line "$RUN/sshd.pid" || [ "$n" -ge 150 ]; do
     n=$((n + 1))
     sleep 0.02
@@ -141,7 +148,7 @@ main() {
     supervise) supervise_main ;;
     state) state ;;
     watch) watch ;;
-    configure) configure "$@" ;;
+    configure) configure "$@" wait ;;
     handover) handover_main ;;
     up) unit_up "$@" ;;
     down) unit_down "$@" ;;
