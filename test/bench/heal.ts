@@ -5,7 +5,7 @@ import { nexusUp } from '../support/nexus-up.ts';
 import { runBare } from './bare.ts';
 import { untilLogin } from './login.ts';
 import { median, report } from './report.ts';
-import { loginTarget, manifest } from './start.ts';
+import { followTargets, manifest, ownPorts } from './start.ts';
 
 /** `docker rm -f` → login again, against a bare run of the same image; alternating. `heal [ROUNDS]`. */
 export async function run(args: string[]): Promise<void> {
@@ -14,15 +14,17 @@ export async function run(args: string[]): Promise<void> {
   if ('problem' in engine) throw new Error(engine.problem);
   const image = await ensureTestImage(engine.docker, 'ready');
   const up = await nexusUp();
+  const targets = followTargets(up);
   const nexus: number[] = [];
   const bare: number[] = [];
   try {
+    await ownPorts(up);
     await up.apply(manifest('heal', image), '--wait');
     for (let round = -1; round < rounds; round++) {
       const { status } = await up.workspace('heal');
       let began = performance.now();
       await engine.docker.getContainer(status?.containerID ?? '').remove({ force: true });
-      const ours = (await untilLogin(() => loginTarget(up, 'heal'))) - began;
+      const ours = (await untilLogin(() => targets.of('heal', status?.containerID))) - began;
       await up.untilWorkspace(
         'heal',
         'a new container',
@@ -38,6 +40,7 @@ export async function run(args: string[]): Promise<void> {
       }
     }
   } finally {
+    targets.stop();
     await up.destroy();
   }
   report(

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
 export interface LoginTarget {
@@ -10,17 +11,44 @@ export interface LoginTarget {
 
 const GIVE_UP_MS = 60_000;
 
-/** Logs in with the real ssh again and again until a command has run there. Resolves with the time that was. */
+/** A connection made while the port comes up may never be answered; the next one is. */
+const BANNER_MS = 200;
+/** How long a target is believed. */
+const TARGET_MS = 500;
+
+/**
+ * Logs in with the real ssh, again and again, until a command has run there. Resolves with the time that was. ssh is
+ * started once a server greets at the port: hundreds of them would take the processor from what is measured.
+ */
 export async function untilLogin(
   target: () => Promise<LoginTarget | undefined> | LoginTarget | undefined,
 ): Promise<number> {
   const deadline = performance.now() + GIVE_UP_MS;
+  let at: LoginTarget | undefined;
+  let asked = Number.NEGATIVE_INFINITY;
   while (performance.now() < deadline) {
-    const at = await target();
-    if (at && (await login(at))) return performance.now();
+    if (!at || performance.now() - asked > TARGET_MS) {
+      at = await target();
+      asked = performance.now();
+    }
+    if (at && (await greets(at)) && (await login(at))) return performance.now();
     await pause(10);
   }
   throw new Error(`no login within ${GIVE_UP_MS / 1000} s`);
+}
+
+function greets({ host, port }: LoginTarget): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect({ host, port, timeout: BANNER_MS });
+    const end = (isServer: boolean) => {
+      socket.destroy();
+      resolve(isServer);
+    };
+    socket.once('data', text => end(text.toString().startsWith('SSH-')));
+    socket.once('timeout', () => end(false));
+    socket.once('error', () => end(false));
+    socket.once('close', () => end(false));
+  });
 }
 
 function login({ host, port, user, key }: LoginTarget): Promise<boolean> {
