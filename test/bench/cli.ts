@@ -1,9 +1,11 @@
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { WORKSPACE } from '../../crds/kinds.ts';
 import { nexusUp } from '../support/nexus-up.ts';
 import { median, report } from './report.ts';
 
+const runProgram = promisify(execFile);
 const NEXUS = fileURLToPath(new URL('../../cli/nexus', import.meta.url));
 
 /** `nexus get workspaces` against `kubectl get workspaces`, as whole processes, alternating. `cli [ROUNDS]`. */
@@ -12,13 +14,10 @@ export async function run(args: string[]): Promise<void> {
   const up = await nexusUp({ args: ['--drivers=memory'] });
   const nexus: number[] = [];
   const kubectl: number[] = [];
-  const time = (program: string, words: string[], env: Record<string, string>) => {
+  // Not spawnSync: the server's log goes through this process, and a full pipe would stop the server.
+  const time = async (program: string, words: string[], env: Record<string, string>) => {
     const began = performance.now();
-    const { status, stderr } = spawnSync(program, words, {
-      env: { ...process.env, ...env },
-      encoding: 'utf8',
-    });
-    if (status !== 0) throw new Error(`${program} exited with ${status}: ${stderr}`);
+    await runProgram(program, words, { env: { ...process.env, ...env } });
     return performance.now() - began;
   };
   try {
@@ -30,8 +29,11 @@ export async function run(args: string[]): Promise<void> {
         spec: { driver: 'memory' },
       });
     for (let round = -2; round < rounds; round++) {
-      const ours = time(NEXUS, ['get', 'workspaces'], { NEXUS_HOME: up.home });
-      const theirs = time('kubectl', ['get', 'workspaces'], { KUBECONFIG: up.kubeconfig, HOME: up.home });
+      const ours = await time(NEXUS, ['get', 'workspaces'], { NEXUS_HOME: up.home });
+      const theirs = await time('kubectl', ['get', 'workspaces'], {
+        KUBECONFIG: up.kubeconfig,
+        HOME: up.home,
+      });
       if (round >= 0) {
         nexus.push(ours);
         kubectl.push(theirs);
