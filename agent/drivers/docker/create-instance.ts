@@ -8,6 +8,8 @@ import type { NetworkFacts } from './network/network.ts';
 import type { NetworkKeeper } from './network/network-keeper.ts';
 import { putFilesBeforeStart } from './put-files.ts';
 
+const GOING = new Set(['removing', 'dead']);
+
 /**
  * Makes volume and container. The container has another name until its files are in it: a crash at any point leaves
  * nothing that could be taken for an instance, and the next create (or sweep) removes it.
@@ -23,7 +25,12 @@ export async function createInstance(
   there.catch(() => {});
   return keeper.use(async network => {
     const [found] = await there;
-    if (found) return { id: sameAs(context, spec, found.Id, found.Config.Labels), isNew: false };
+    if (found) {
+      const id = sameAs(context, spec, found.Id, found.Config.Labels);
+      if (!GOING.has(found.State.Status)) return { id, isNew: false };
+      // Somebody removes it: its end is waited for.
+      await removeContainer(context.docker, id);
+    }
     return { id: await createNew(context, spec, network), isNew: true };
   });
 }
