@@ -5,6 +5,7 @@ import type { ApiContext } from '../context.ts';
 import { methodNotAllowed, tooManyRequests } from '../refusals.ts';
 import type { SharedEvents } from '../verbs/watch-encoder.ts';
 import { authorizeRequest, identify } from './access.ts';
+import { discardBody } from './discard-body.ts';
 import { dispatch, type ResourceCall } from './dispatch.ts';
 import { toApiError } from './failure.ts';
 import { answerPath, type NonResourceParts } from './non-resource.ts';
@@ -26,6 +27,8 @@ interface Call {
   readonly started: number;
 }
 
+/** Of a body that is too large: enough for what anybody sends by mistake. */
+const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
 /** Every path of the API. Paths that other plugins register go before these. */
@@ -54,8 +57,9 @@ export async function registerRoutes(app: FastifyInstance, parts: RouteParts): P
     authorizeRequest(access, call.user, info);
   });
 
-  app.setErrorHandler((error, request, reply) => {
+  app.setErrorHandler(async (error, request, reply) => {
     const refusal = toApiError(error, log, limits.bodyBytes);
+    if (refusal.reason === 'RequestEntityTooLarge') await discardBody(request.raw, MAX_DISCARDED_BYTES);
     sendStatus(reply, refusal);
     return request.method === 'HEAD' ? undefined : reply;
   });
