@@ -1,7 +1,14 @@
 import { GROUP_MASTERS, GROUP_NODES, NODE_USER_PREFIX } from './apiserver/auth/identity.ts';
 import type { Tokens } from './apiserver/auth/tokens.ts';
-import { type Kubeconfig, KubeconfigError, readKubeconfig } from './client/kubeconfig.ts';
+import {
+  type Kubeconfig,
+  type KubeconfigCluster,
+  KubeconfigError,
+  readKubeconfig,
+  SOCKET_EXTENSION,
+} from './client/kubeconfig.ts';
 import { writeKubeconfig } from './client/write-kubeconfig.ts';
+import { jsonEqual } from './kit/json.ts';
 import type { Logger } from './kit/log.ts';
 
 /** Name of cluster, user and context in the kubeconfigs that the server writes. */
@@ -13,6 +20,8 @@ export interface CredentialOptions {
   url: string;
   /** PEM. */
   ca: string;
+  /** Of the same server, for programs of the same user. */
+  socket?: string;
   tokens: Tokens;
   log: Logger;
 }
@@ -37,7 +46,7 @@ export async function ensureNodeCredential(options: CredentialOptions & { node: 
 }
 
 async function ensure(
-  { file, url, ca, tokens, log }: CredentialOptions,
+  { file, url, ca, socket, tokens, log }: CredentialOptions,
   who: { user: string; groups: string[]; description: string },
 ): Promise<void> {
   const config: Kubeconfig = await readKubeconfig(file).catch(error => {
@@ -48,13 +57,13 @@ async function ensure(
   const still = known !== undefined && tokens.verify(known)?.name === who.user;
   const token = still ? known : (await tokens.create(who)).token;
   const data = Buffer.from(ca).toString('base64');
-  const cluster = config.clusters?.find(({ name }) => name === CONTEXT)?.cluster;
-  if (still && cluster?.server === url && cluster['certificate-authority-data'] === data) return;
-  await writeKubeconfig(file, {
-    name: CONTEXT,
-    cluster: { server: url, 'certificate-authority-data': data },
-    user: { token },
-    current: true,
-  });
+  const cluster: KubeconfigCluster = {
+    server: url,
+    'certificate-authority-data': data,
+    ...(socket && { extensions: [{ extension: { path: socket }, name: SOCKET_EXTENSION }] }),
+  };
+  const there = config.clusters?.find(({ name }) => name === CONTEXT)?.cluster;
+  if (still && jsonEqual(there, cluster)) return;
+  await writeKubeconfig(file, { name: CONTEXT, cluster, user: { token }, current: true });
   log.info({ file, user: who.user }, still ? 'credential written' : 'credential made');
 }

@@ -20,6 +20,7 @@ import { createLogger, type LogLevel } from './kit/logger.ts';
 import { Metrics } from './kit/metrics.ts';
 import type { OptionValues } from './kit/options.ts';
 import { VERSION } from './kit/version.ts';
+import { listenOnSocket } from './local-socket.ts';
 import type { SERVER_OPTIONS } from './options.ts';
 import { createReconcilers } from './reconcilers/create-reconcilers.ts';
 import { createEventRecorder } from './runtime/event-recorder.ts';
@@ -79,8 +80,8 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       version: VERSION,
     });
     closers.unshift(() => server.close());
-    const announced = { url: '' };
-    const tell = () => announce(options, { server, url: announced.url, ca: tls.ca, log });
+    const announced: { url: string; socket?: string } = { url: '' };
+    const tell = () => announce(options, { server, ...announced, ca: tls.ca, log });
     await registerMaintenance(server.app, {
       store,
       authenticator: own.over(() => server.tokens),
@@ -124,6 +125,9 @@ export async function runController(options: ControllerOptions, signal: AbortSig
 
     const { url } = await server.listen(address);
     announced.url = url;
+    const local = await listenOnSocket(server.app, join(dir, 'api.sock'), log);
+    if (local) closers.unshift(local.close);
+    announced.socket = local?.path;
     await tell();
     const running = manager.run(signal);
     await Promise.race([Promise.all(informers.map(part => part.ready)), running]);
@@ -144,20 +148,15 @@ export async function runController(options: ControllerOptions, signal: AbortSig
 /** Writes who may reach the server, and as whom: the admin's kubeconfig, and a local agent's. */
 async function announce(
   options: ControllerOptions,
-  at: { server: ApiServer; url: string; ca: string; log: Logger },
+  at: { server: ApiServer; url: string; ca: string; socket?: string; log: Logger },
 ): Promise<void> {
-  const { server, ca, log } = at;
-  const url = reachable(at.url);
-  await ensureAdminCredential({
-    file: join(options.home, 'kubeconfig'),
-    url,
-    ca,
-    tokens: server.tokens,
-    log,
-  });
+  const { ca, socket, log } = at;
+  const { tokens } = at.server;
+  const common = { url: reachable(at.url), ca, socket, tokens, log };
+  await ensureAdminCredential({ ...common, file: join(options.home, 'kubeconfig') });
   if (!options.localNode) return;
   const file = join(options.home, 'agent', 'kubeconfig');
-  await ensureNodeCredential({ file, node: options.localNode, url, ca, tokens: server.tokens, log });
+  await ensureNodeCredential({ ...common, file, node: options.localNode });
 }
 
 /** A token of this process alone, for calls that never leave it. */

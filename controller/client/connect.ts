@@ -32,10 +32,18 @@ export async function connect(options: ConnectOptions): Promise<{ client: Client
   const connection = await resolveConnection(config, options);
   const clock = options.clock ?? systemClock;
   const { server, ca, insecure, serverName, clientCert } = connection;
-  const base = { server, ca, insecure, serverName, clientCert, clock, ...options.transport };
+  const socketPath = connection.socket && isOurSocket(connection.socket) ? connection.socket : undefined;
+  const base = { server, ca, insecure, serverName, clientCert, socketPath, clock, ...options.transport };
   const transport = httpsTransport({ ...base, ...(await authentication(connection, options, clock)) });
   const client = createClient({ transport, clock, userAgent: options.userAgent, metrics: options.metrics });
   return { client, connection };
+}
+
+/** A kubeconfig may have come from another machine; a token goes only to a socket that this user made. */
+function isOurSocket(path: string): boolean {
+  const { statSync } = process.getBuiltinModule('node:fs');
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found?.isSocket() === true && found.uid === process.getuid?.() && (found.mode & 0o077) === 0;
 }
 
 async function authentication(

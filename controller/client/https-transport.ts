@@ -13,6 +13,8 @@ const { Agent, request: httpsRequest } = process.getBuiltinModule('node:https');
 export interface HttpsTransportOptions {
   /** `https://host:port`, with a path before the API's where a proxy wants one. Plain `http://` works too. */
   server: string;
+  /** A Unix socket of the same server, used instead, without TLS. */
+  socketPath?: string;
   /** PEM. Absent: the system's authorities. */
   ca?: string;
   /** Bearer token, or where to get the present one before each request. */
@@ -39,7 +41,8 @@ const KEEP_ALIVE_PROBE_MS = 15_000;
 /** The Kubernetes API over HTTPS: kept-alive connections for requests, one of its own for each watch. */
 export function httpsTransport(options: HttpsTransportOptions): Transport {
   const url = new URL(options.server);
-  const secure = url.protocol !== 'http:';
+  const { socketPath } = options;
+  const secure = url.protocol !== 'http:' && socketPath === undefined;
   const clock = options.clock ?? systemClock;
   const tls = {
     ca: options.ca,
@@ -66,8 +69,9 @@ export function httpsTransport(options: HttpsTransportOptions): Transport {
     if (!request.stream) headers['accept-encoding'] = 'gzip';
     if (typeof request.body === 'string') headers['content-length'] = String(Buffer.byteLength(request.body));
     const init: RequestOptions = {
-      host: url.hostname.replace(/^\[|\]$/g, ''),
-      port: url.port || (secure ? 443 : 80),
+      ...(socketPath === undefined
+        ? { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port || (secure ? 443 : 80) }
+        : { socketPath }),
       method: request.method,
       path: prefix + request.path,
       headers,

@@ -24,7 +24,12 @@ export interface KubeconfigCluster {
   'insecure-skip-tls-verify'?: boolean;
   'tls-server-name'?: string;
   'proxy-url'?: string;
+  /** Other programs' own; ours is SOCKET_EXTENSION. */
+  extensions?: { name: string; extension: unknown }[];
 }
+
+/** A cluster's extension with the path of a Unix socket that serves the same API to the same user: `{path}`. */
+export const SOCKET_EXTENSION = 'nexus.dev/socket';
 
 export interface KubeconfigUser {
   token?: string;
@@ -66,6 +71,8 @@ export class KubeconfigError extends Error {
 export interface Connection {
   context: string;
   server: string;
+  /** Where the same server may be reached without TLS, if it is on this machine. */
+  socket?: string;
   /** The context's; absent: none is set. */
   namespace?: string;
   ca?: string;
@@ -165,8 +172,15 @@ export async function resolveConnection(
     ...(await credentials(cluster, user, file)),
     context: name,
     server: cluster.server,
+    ...socketOf(cluster),
     namespace: context.namespace,
   };
+}
+
+function socketOf({ extensions }: KubeconfigCluster): { socket?: string } {
+  const found = extensions?.find(({ name }) => name === SOCKET_EXTENSION)?.extension;
+  const path = (found as { path?: unknown } | undefined)?.path;
+  return typeof path === 'string' ? { socket: path } : {};
 }
 
 async function credentials(cluster: KubeconfigCluster, user: KubeconfigUser, file: string) {
