@@ -34,8 +34,10 @@ export function decodeObject(
 /** Checks that `value` is an object of the kind that is served here. Throws BadRequest. */
 export function asObject(value: unknown, served: ServedResource): KubeObject {
   if (!isObject(value)) throw badRequest('the body must be an object');
-  const { apiVersion, kind } = value;
   const { resource } = served;
+  // Typed clients leave both out for built-in kinds; the path says which one is meant.
+  const { apiVersion = served.custom ? undefined : served.apiVersion } = value;
+  const { kind = served.custom ? undefined : resource.kind } = value;
   if (typeof kind !== 'string' || kind === '')
     throw badRequest(`Object 'Kind' is missing in ${shorten(value)}`);
   if (typeof apiVersion !== 'string' || apiVersion === '')

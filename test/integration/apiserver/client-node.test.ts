@@ -35,7 +35,7 @@ t.test('typed and untyped calls', async t => {
   const core = config.makeApiClient(CoreV1Api);
   const made = await core.createNamespacedConfigMap({
     namespace: 'default',
-    body: { metadata: { name: 'c' }, data: { a: '1' }, apiVersion: 'v1', kind: 'ConfigMap' },
+    body: { metadata: { name: 'c' }, data: { a: '1' } },
   });
   t.ok(made.metadata?.creationTimestamp instanceof Date);
   const listed = await core.listNamespacedConfigMap({ namespace: 'default', limit: 1 });
