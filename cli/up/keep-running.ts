@@ -25,9 +25,10 @@ export interface Program {
   readonly pid: number | undefined;
 }
 
-const RESTART = { baseMs: 500, maxMs: 30_000 };
-/** One that ran this long starts with a short delay again. */
-const STABLE_MS = 60_000;
+/** People are waiting: even one that keeps dying is tried again soon. */
+const RESTART = { baseMs: 250, maxMs: 5000 };
+/** One that served this long starts with a short delay again. */
+const STABLE_MS = 1000;
 
 /** Keeps a process running until `signal` is aborted. It is told by a closed channel when this process dies. */
 export function keepRunning(options: ProgramOptions, signal: AbortSignal): Program {
@@ -36,6 +37,7 @@ export function keepRunning(options: ProgramOptions, signal: AbortSignal): Progr
   const ready = Promise.withResolvers<void>();
   let current: ChildProcess | undefined;
   let wasReady = false;
+  let readyAt = Number.POSITIVE_INFINITY;
 
   const once = () =>
     new Promise<string>(resolve => {
@@ -53,6 +55,7 @@ export function keepRunning(options: ProgramOptions, signal: AbortSignal): Progr
       child.on('message', message => {
         if (message !== 'ready') return;
         wasReady = true;
+        readyAt = clock.now();
         ready.resolve();
       });
       const finish = (how: string) => {
@@ -67,11 +70,11 @@ export function keepRunning(options: ProgramOptions, signal: AbortSignal): Progr
 
   const run = async () => {
     while (!signal.aborted) {
-      const started = clock.now();
+      readyAt = Number.POSITIVE_INFINITY;
       const how = await once();
       if (signal.aborted) return;
       if (!wasReady) throw new Error(`${name} ${how} before it was ready; the lines above say why`);
-      if (clock.now() - started >= STABLE_MS) backoff.reset();
+      if (clock.now() - readyAt >= STABLE_MS) backoff.reset();
       const delay = backoff.next();
       options.note(`${name} ${how}; starting it again in ${(delay / 1000).toFixed(1)} s`);
       await clock.sleep(delay, signal).catch(() => {});
