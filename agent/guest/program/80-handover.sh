@@ -21,7 +21,7 @@ handover_main() {
   esac
 }
 
-# What came another way makes it needless.
+# What came another way takes its place.
 handover_end() {
   if alive "$RUN/handover.pid"; then kill "$PID" 2>/dev/null; fi
   rm -f "$RUN/handover.pid"

@@ -152,7 +152,7 @@ if (lab) {
     const { state, repository } = await clone({ url });
     t.equal(state, 'Succeeded');
     t.equal(repository?.url, closed);
-    t.equal((await everywhere('needle')).stdout, '');
+    t.equal((await everywhere(server.password)).stdout, '');
   });
 
   t.test('a repository over ssh wants the key', async t => {
