@@ -1,6 +1,6 @@
 import type { ConfigMap, Event, KubeObject, Lease, Namespace, Secret } from '../../../crds/object.ts';
+import { ageOf } from './age.ts';
 import { AGE_COLUMN, type Column, column, NAME_COLUMN } from './column.ts';
-import { ageOf } from './human-duration.ts';
 
 /** A column of one kind. The registry hands a table only objects of its own kind. */
 function of<T extends KubeObject>(

@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../../crds/object.ts';
 import type { Milliseconds } from '../../kit/clock.ts';
 import { compileJsonPath } from '../../kit/jsonpath.ts';
-import { ageOf } from './human-duration.ts';
+import { ageOf } from './age.ts';
 
 /** As in meta.k8s.io/v1 TableColumnDefinition. */
 export interface ColumnDefinition {
