@@ -1,3 +1,4 @@
+import { LOG_OPTIONS } from '../controller/kit/log-options.ts';
 import type { OptionTable, OptionValues } from '../controller/kit/options.ts';
 
 /** Every option of the agent: flags of `nexus agent` and `nexus up`, NEXUS_* in the environment. */
@@ -72,20 +73,7 @@ export const AGENT_OPTIONS = {
     env: 'NEXUS_AGENT_METRICS',
     help: 'Loopback port (0: any), host:port or path of a Unix socket for /livez, /readyz and /metrics; agent.sock beside the checkpoint when nobody says',
   },
-  logLevel: {
-    type: 'string',
-    default: 'info',
-    choices: ['debug', 'info', 'warn', 'error', 'silent'],
-    env: 'NEXUS_LOG_LEVEL',
-    help: 'Least level that is logged',
-  },
-  logFormat: {
-    type: 'string',
-    default: 'json',
-    choices: ['json', 'pretty'],
-    env: 'NEXUS_LOG_FORMAT',
-    help: 'Lines of JSON, or lines for people',
-  },
+  ...LOG_OPTIONS,
 } as const satisfies OptionTable;
 
 export type AgentOptionValues = OptionValues<typeof AGENT_OPTIONS>;

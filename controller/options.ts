@@ -1,3 +1,4 @@
+import { LOG_OPTIONS } from './kit/log-options.ts';
 import type { OptionTable } from './kit/options.ts';
 
 /** Every option of the server: flags of `nexus controller` and `nexus up`, NEXUS_* in the environment, server.yaml. */
@@ -53,18 +54,5 @@ export const SERVER_OPTIONS = {
     env: 'NEXUS_WORKERS',
     help: 'Objects of a kind that are reconciled side by side',
   },
-  logLevel: {
-    type: 'string',
-    default: 'info',
-    choices: ['debug', 'info', 'warn', 'error', 'silent'],
-    env: 'NEXUS_LOG_LEVEL',
-    help: 'Least level that is logged',
-  },
-  logFormat: {
-    type: 'string',
-    default: 'json',
-    choices: ['json', 'pretty'],
-    env: 'NEXUS_LOG_FORMAT',
-    help: 'Lines of JSON, or lines for people',
-  },
+  ...LOG_OPTIONS,
 } as const satisfies OptionTable;
