@@ -14,6 +14,11 @@ import { tellParentReady } from '../up/parent.ts';
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 
+/** Those of the logs are both's, and are told with the server's. */
+const AGENT_ONLY = Object.fromEntries(
+  Object.entries(AGENT_OPTIONS).filter(([name]) => !(name in SERVER_OPTIONS)),
+);
+
 /** A host name made fit to name a Node: a DNS label of at most 50 characters. */
 export function nodeNameFrom(host: string): string {
   const label = host
@@ -30,7 +35,7 @@ export const up: Command = {
   describe:
     'Run a server and an agent on this machine, each kept running; Ctrl-C stops both and leaves workspaces as they are',
   examples: [['nexus up', 'everything on this machine, reachable from it alone']],
-  build: yargs => optionFlags(optionFlags(yargs, SERVER_OPTIONS, 'Server:'), AGENT_OPTIONS, 'Agent:'),
+  build: yargs => optionFlags(optionFlags(yargs, SERVER_OPTIONS, 'Server:'), AGENT_ONLY, 'Agent:'),
   async run(flags, context) {
     // Both are read here too, so that a bad one is told once and before anything is started.
     const { values: server } = resolveOptions(SERVER_OPTIONS, { flags, env: context.io.env });
