@@ -60,7 +60,7 @@ async function ensure(
   const cluster: KubeconfigCluster = {
     server: url,
     'certificate-authority-data': data,
-    ...(socket && { extensions: [{ extension: { path: socket }, name: SOCKET_EXTENSION }] }),
+    ...(socket && { extensions: [{ extension: { of: url, path: socket }, name: SOCKET_EXTENSION }] }),
   };
   const there = config.clusters?.find(({ name }) => name === CONTEXT)?.cluster;
   if (still && jsonEqual(there, cluster)) return;

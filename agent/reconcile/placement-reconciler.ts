@@ -95,7 +95,12 @@ export class PlacementReconciler implements Reconciler {
   async #unitOf(placement: Placement): Promise<Unit> {
     const { name } = placement.metadata;
     const there = this.units.get(name);
-    if (there && there.workspaceUid === placement.spec.workspace.uid) return there;
+    if (there && there.workspaceUid === placement.spec.workspace.uid) {
+      // Begun from the checkpoint, which holds no status: what the API says of the container is news.
+      if (!there.status && there.known === 'Missing')
+        there.known = placement.status?.container?.state ?? 'Missing';
+      return there;
+    }
     if (there) await this.#forget(name);
     const { clock, random } = this.#context;
     const fresh = createUnit(placement, clock, random);

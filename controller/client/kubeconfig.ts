@@ -28,7 +28,7 @@ export interface KubeconfigCluster {
   extensions?: { name: string; extension: unknown }[];
 }
 
-/** A cluster's extension with the path of a Unix socket that serves the same API to the same user: `{path}`. */
+/** A cluster's extension: `path` of a Unix socket that serves the API of the server `of` to the same user. */
 export const SOCKET_EXTENSION = 'nexus.dev/socket';
 
 export interface KubeconfigUser {
@@ -177,10 +177,11 @@ export async function resolveConnection(
   };
 }
 
-function socketOf({ extensions }: KubeconfigCluster): { socket?: string } {
+/** Of the server that the entry still names: an edited address means another one. */
+function socketOf({ extensions, server }: KubeconfigCluster): { socket?: string } {
   const found = extensions?.find(({ name }) => name === SOCKET_EXTENSION)?.extension;
-  const path = (found as { path?: unknown } | undefined)?.path;
-  return typeof path === 'string' ? { socket: path } : {};
+  const { path, of } = (found ?? {}) as { path?: unknown; of?: unknown };
+  return typeof path === 'string' && of === server ? { socket: path } : {};
 }
 
 async function credentials(cluster: KubeconfigCluster, user: KubeconfigUser, file: string) {

@@ -160,6 +160,8 @@ t.test('what is broken by hand is repaired unasked and told', { skip: await noTe
   await t.test('an agent and a server that were killed', async () => {
     const life = await lab.life('shop');
     const { server, agent } = up.pids();
+    const atWork = () => up.log().split('the agent is at work').length;
+    const before = atWork();
     process.kill(server ?? 0, 'SIGKILL');
     process.kill(agent ?? 0, 'SIGKILL');
     await until(
@@ -173,6 +175,10 @@ t.test('what is broken by hand is repaired unasked and told', { skip: await noTe
     await until(() => up.workspace('shop').catch(() => undefined), {
       timeoutMs: REPAIRED_MS,
       what: () => 'the server to answer',
+    });
+    await until(() => atWork() > before, {
+      timeoutMs: REPAIRED_MS,
+      what: () => 'the new agent to have looked at everything',
     });
     await heals('ContainerMissing', async () => docker.getContainer(id).remove({ force: true }));
   });

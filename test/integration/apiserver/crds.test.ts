@@ -117,7 +117,10 @@ t.test('a definition waits for finalizers of its objects, and takes no new ones 
     everyMs: 5,
     what: () => 'free gone',
   });
-  t.match((await call('GET', `${WIDGETS}/held`)).body, { metadata: { deletionTimestamp: String } });
+  await until(async () => (await call('GET', `${WIDGETS}/held`)).body.metadata?.deletionTimestamp, {
+    timeoutMs: 5000,
+    what: () => 'the held one to be told to go',
+  });
   refused(t, await call('POST', WIDGETS, widget('new')), 405, 'MethodNotAllowed');
   await call('PATCH', `${WIDGETS}/held`, { metadata: { finalizers: null } }, MERGE);
   await unserved(lab);

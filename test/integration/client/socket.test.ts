@@ -3,6 +3,7 @@ import { chmodSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { connect } from '../../../controller/client/connect.ts';
+import { SOCKET_EXTENSION } from '../../../controller/client/kubeconfig.ts';
 import { updateKubeconfig } from '../../../controller/client/write-kubeconfig.ts';
 import { NAMESPACE } from '../../../crds/kinds.ts';
 import { localServer } from '../../support/local-server.ts';
@@ -14,15 +15,20 @@ t.test('programs of the same user reach the server by its socket, and nobody els
   const socket = join(server.home, 'server', 'api.sock');
   t.equal(statSync(socket).mode & 0o777, 0o600);
 
-  // Nothing listens where the kubeconfig says, so only the socket can have answered.
   const [nobody] = await freePorts(1);
-  await updateKubeconfig(server.kubeconfig, config => ({
-    ...config,
-    clusters: config.clusters?.map(({ name, cluster }) => ({
-      name,
-      cluster: { ...cluster, server: `https://127.0.0.1:${nobody}` },
-    })),
-  }));
+  const url = `https://127.0.0.1:${nobody}`;
+  const rename = (of: string | undefined) =>
+    updateKubeconfig(server.kubeconfig, config => ({
+      ...config,
+      clusters: config.clusters?.map(({ name, cluster }) => ({
+        name,
+        cluster: {
+          ...cluster,
+          server: url,
+          ...(of && { extensions: [{ name: SOCKET_EXTENSION, extension: { of, path: socket } }] }),
+        },
+      })),
+    }));
   const names = async () => {
     const { client } = await connect({ file: server.kubeconfig });
     try {
@@ -31,6 +37,14 @@ t.test('programs of the same user reach the server by its socket, and nobody els
       await client.close();
     }
   };
+  await rename(undefined);
+  await t.rejects(
+    names(),
+    { name: 'ApiError', reason: 'Unreachable' },
+    'an edited address is another server',
+  );
+  // Nothing listens where the kubeconfig says, so only the socket can have answered.
+  await rename(url);
   t.ok((await names()).includes('default'));
 
   chmodSync(socket, 0o666);
