@@ -3,13 +3,14 @@
  * `node manifests/install/engine.ts` prints the socket of the engine that answers.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, openSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { ensurePackages, hasProgram } from './packages.ts';
 
 const START_TIMEOUT_MS = 60_000;
 const DOCKER_SOCKET = '/var/run/docker.sock';
+const DOCKER_PID = '/var/run/docker.pid';
 
 export interface Engine {
   socket: string;
@@ -69,11 +70,24 @@ export async function ensureEngine(say: (line: string) => void): Promise<Engine>
   return waitForDocker();
 }
 
+/** A daemon that was killed leaves its pid behind, and a new one does not start while any process has that number. */
+function clearStalePid(): void {
+  try {
+    const pid = readFileSync(DOCKER_PID, 'utf8').trim();
+    const name = existsSync(`/proc/${pid}/comm`) ? readFileSync(`/proc/${pid}/comm`, 'utf8').trim() : '';
+    const isZombie = name !== '' && /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    if (name !== 'dockerd' || isZombie) rmSync(DOCKER_PID, { force: true });
+  } catch {
+    // None is there, or it ended meanwhile.
+  }
+}
+
 function startDocker(): void {
   if (existsSync('/run/systemd/system')) {
     spawnSync('systemctl', ['start', 'docker'], { stdio: 'ignore' });
     return;
   }
+  clearStalePid();
   mkdirSync('/var/log', { recursive: true });
   const log = openSync('/var/log/dockerd.log', 'a', 0o600);
   const child = spawn('dockerd', [], { detached: true, stdio: ['ignore', log, log] });
