@@ -9,6 +9,7 @@ import Docker from 'dockerode';
 import { ensurePackages, hasProgram } from './packages.ts';
 
 const START_TIMEOUT_MS = 60_000;
+const START_AGAIN_MS = 18_000;
 const DOCKER_SOCKET = '/var/run/docker.sock';
 const DOCKER_PID = '/var/run/docker.pid';
 
@@ -97,9 +98,15 @@ function startDocker(): void {
 
 async function waitForDocker(): Promise<Engine> {
   const deadline = Date.now() + START_TIMEOUT_MS;
+  let again = Date.now() + START_AGAIN_MS;
   while (Date.now() < deadline) {
     const engine = await probe(DOCKER_SOCKET);
     if (engine) return engine;
+    // One that came up while the former's containerd was still going gives up after 15 s; a second one beside it just ends.
+    if (Date.now() > again) {
+      startDocker();
+      again = Date.now() + START_AGAIN_MS;
+    }
     await sleep(200);
   }
   throw new Error(
