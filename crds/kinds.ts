@@ -4,6 +4,9 @@ import type {
   Placement,
   PlacementSpec,
   PlacementStatus,
+  User,
+  UserSpec,
+  UserStatus,
   Workspace,
   WorkspaceSpec,
 } from './types.generated.ts';
@@ -37,6 +40,7 @@ export const PLACEMENT: Resource<Placement> = {
   namespaced: true,
 };
 export const NODE: Resource<Node> = { ...nexus, kind: 'Node', plural: 'nodes', namespaced: false };
+export const USER: Resource<User> = { ...nexus, kind: 'User', plural: 'users', namespaced: false };
 export const NAMESPACE: Resource<Namespace> = {
   ...core,
   kind: 'Namespace',
@@ -78,4 +82,6 @@ export type PlacementForward = NonNullable<PlacementSpec['forwards']>[number];
 export type PlacementEnv = NonNullable<PlacementSpec['env']>[number];
 export type PlacementServiceStatus = NonNullable<PlacementStatus['services']>[number];
 export type PlacementForwardStatus = NonNullable<PlacementStatus['forwards']>[number];
+export type UserKey = NonNullable<UserSpec['sshKeys']>[number];
+export type UserKeyStatus = NonNullable<UserStatus['sshKeys']>[number];
 export type HealthCheck = NonNullable<PlacementService['healthCheck']>;

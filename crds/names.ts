@@ -6,6 +6,9 @@ export const LABEL_NODE = 'nexus.dev/node';
 /** Digest of what cannot change in place, on everything an agent makes. */
 export const LABEL_SPEC_HASH = 'nexus.dev/spec-hash';
 
+/** On a Namespace: the User whose workspaces are there. Rights are given in no other. */
+export const LABEL_USER = 'nexus.dev/user';
+
 /** On a Workspace: held until its placement is gone. */
 export const FINALIZER_WORKSPACE = 'nexus.dev/workspace';
 /** On a Placement: held until the node's agent has removed what it made. */
@@ -22,6 +25,13 @@ export const NODE_NAMESPACE_PREFIX = 'nexus-node-';
 export function nodeNamespace(node: string): string {
   return `${NODE_NAMESPACE_PREFIX}${node}`;
 }
+
+/** Where the installation's own objects are; the gateway publishes its address and host keys in the ConfigMap. */
+export const SYSTEM_NAMESPACE = 'nexus-system';
+export const GATEWAY_CONFIG_MAP = 'nexus-gateway';
+
+/** The group of every User towards the API. */
+export const GROUP_USERS = 'nexus:users';
 
 /** Unique on a node, and a host name: neither part may hold a dot. */
 export function placementName(workspace: string, namespace: string): string {

@@ -1134,3 +1134,115 @@ export interface Node extends KubeObject {
   spec?: NodeSpec;
   status?: NodeStatus;
 }
+
+/**
+ * Who the person is and what they may do.
+ */
+export interface UserSpec {
+/**
+ * The person on GitHub.
+ */
+github?: {
+/**
+ * Login on GitHub.
+ */
+login: string
+/**
+ * Number of the account on GitHub, which stays when the login changes.
+ */
+id?: number
+}
+/**
+ * admin: everything of Nexus. member: workspaces in the user's own namespace. viewer: sees workspaces there, and neither secrets nor shells. Defaults to member.
+ */
+role?: ("admin" | "member" | "viewer")
+/**
+ * Whether the user is shut out: no rights, and no key logs in. Nothing of the user's is removed. Defaults to false.
+ */
+suspended?: boolean
+/**
+ * Public keys that log into the workspaces of the user, by way of the gateway too. A key belongs to one user. A change is live within seconds.
+ */
+sshKeys?: {
+/**
+ * Name of the key, such as that of the machine it is on.
+ */
+name: string
+/**
+ * Public key in OpenSSH's form: ed25519, ECDSA, RSA from 2048 bits, or one on a security key.
+ */
+key: string
+}[]
+}
+
+/**
+ * What the controller made of it.
+ */
+export interface UserStatus {
+/**
+ * The generation of the spec that this status is about.
+ */
+observedGeneration?: number
+/**
+ * Namespace of the user's workspaces.
+ */
+namespace?: string
+/**
+ * Number of keys that may log in.
+ */
+keys?: number
+/**
+ * The keys that may log in.
+ */
+sshKeys?: {
+/**
+ * Name of the key.
+ */
+name: string
+/**
+ * Type of the key, such as ssh-ed25519.
+ */
+type: string
+/**
+ * SHA-256 of the key as OpenSSH prints it, SHA256:…
+ */
+fingerprint: string
+}[]
+/**
+ * Ready: namespace, rights and keys are as declared.
+ */
+conditions?: {
+/**
+ * CamelCase name of the condition.
+ */
+type: string
+/**
+ * Whether it holds.
+ */
+status: ("True" | "False" | "Unknown")
+/**
+ * The generation of the spec it was computed from.
+ */
+observedGeneration?: number
+/**
+ * When the status last changed.
+ */
+lastTransitionTime: string
+/**
+ * CamelCase reason from a documented list.
+ */
+reason: string
+/**
+ * A sentence that says what to do next.
+ */
+message: string
+}[]
+}
+
+/** User is a person who may use Nexus. Towards the API it is the user of the object's name, in the group nexus:users. */
+export interface User extends KubeObject {
+  apiVersion: 'nexus.dev/v1alpha1';
+  kind: 'User';
+  spec: UserSpec;
+  status?: UserStatus;
+}

@@ -30,7 +30,7 @@ const shop = (change: (spec: Record<string, unknown>) => void = () => {}) => {
 };
 
 t.test('the CRDs of Nexus are structural and compile', async t => {
-  for (const kind of ['workspace', 'placement', 'node']) {
+  for (const kind of ['workspace', 'placement', 'node', 'user']) {
     const definition = read(kind);
     t.strictSame(checkStructural(definition), [], kind);
     t.doesNotThrow(() => compileSchema(definition.spec.versions[0].schema.openAPIV3Schema), kind);
