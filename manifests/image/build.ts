@@ -96,7 +96,7 @@ function follow(docker: Docker, stream: Readable): Promise<void> {
 }
 
 async function bootstrap(docker: Docker, tag: string): Promise<void> {
-  await ensurePackages(['mmdebstrap'], { mmdebstrap: 'mmdebstrap' });
+  await ensurePackages({ mmdebstrap: 'mmdebstrap' });
   const include = readFileSync(new URL('packages.txt', here), 'utf8').trim().split('\n').join(',');
   const hooks = [
     'rm -f "$1"/etc/ssh/ssh_host_*',

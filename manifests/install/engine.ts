@@ -64,7 +64,7 @@ export async function ensureEngine(say: (line: string) => void): Promise<Engine>
   }
   if (!hasProgram('dockerd')) {
     say("no container engine found: installing Debian's docker.io …");
-    await ensurePackages(['docker.io', 'iptables'], { dockerd: 'docker.io' });
+    await ensurePackages({ 'docker.io': 'dockerd', iptables: 'iptables' });
   }
   say('starting the Docker engine …');
   startDocker();

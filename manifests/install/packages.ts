@@ -2,11 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** Whether a program is on the PATH. */
+/** Debian package → a program of it that shows that it is there: a name on the PATH, or where it is. */
+export type Packages = Record<string, string>;
+
+/** Whether a program is on the PATH, or at its absolute path. */
 export function hasProgram(name: string): boolean {
   return [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'].some(dir => {
     try {
-      accessSync(join(dir, name), constants.X_OK);
+      accessSync(name.startsWith('/') ? name : join(dir, name), constants.X_OK);
       return true;
     } catch {
       return false;
@@ -15,24 +18,60 @@ export function hasProgram(name: string): boolean {
 }
 
 /**
- * Installs Debian packages when one of the `programs` (program → package) is missing. Throws with the exact command to
- * run when this process may not: it is not root, or the machine has no apt.
+ * Those whose program is missing, and no others: a program may have come from elsewhere, and its Debian package would
+ * conflict with where it came from.
  */
-export async function ensurePackages(packages: string[], programs: Record<string, string>): Promise<void> {
-  if (Object.keys(programs).every(hasProgram)) return;
-  const command = `apt-get install -y ${packages.join(' ')}`;
+export function missingPackages(packages: Packages, has: (program: string) => boolean): string[] {
+  return Object.keys(packages).filter(name => !has(packages[name] as string));
+}
+
+/**
+ * Installs all at once, else one by one, so that one that cannot be had keeps no other out. Returns what could not be
+ * installed, with why. `install` returns what went wrong, if anything.
+ */
+export function installWhatCanBe(
+  packages: string[],
+  install: (packages: string[]) => string | undefined,
+): Map<string, string> {
+  const problems = new Map<string, string>();
+  const together = install(packages);
+  if (together === undefined) return problems;
+  if (packages.length === 1) return problems.set(packages[0] as string, together);
+  for (const name of packages) {
+    const problem = install([name]);
+    if (problem !== undefined) problems.set(name, problem);
+  }
+  return problems;
+}
+
+/**
+ * Installs the Debian packages whose program is missing. Throws when some could not be installed, saying which and why,
+ * and with the exact command to run when this process may not: it is not root, or the machine has no apt.
+ */
+export async function ensurePackages(packages: Packages): Promise<void> {
+  const missing = missingPackages(packages, hasProgram);
+  if (missing.length === 0) return;
   if (!hasProgram('apt-get') || process.getuid?.() !== 0) {
-    throw new Error(`${Object.keys(programs).find(p => !hasProgram(p))} is missing; run as root: ${command}`);
+    const programs = missing.map(name => packages[name]).join(', ');
+    const verb = missing.length === 1 ? 'is' : 'are';
+    throw new Error(`${programs} ${verb} missing; run as root: apt-get install -y ${missing.join(' ')}`);
   }
+  // It may fail for one source and the install still work.
+  aptGet(['update', '-q']);
+  const problems = installWhatCanBe(missing, names =>
+    aptGet(['install', '-y', '-q', '--no-install-recommends', ...names]),
+  );
+  if (problems.size === 0) return;
+  const told = [...problems].map(([name, problem]) => `${name} (${problem})`);
+  throw new Error(`apt-get install failed for ${told.join(', ')}`);
+}
+
+/** What went wrong, in a line, if anything. */
+function aptGet(args: string[]): string | undefined {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  for (const args of [
-    ['update', '-q'],
-    ['install', '-y', '-q', '--no-install-recommends', ...packages],
-  ]) {
-    const result = spawnSync('apt-get', args, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-    // An update may fail for one source and the install still work.
-    if (result.status !== 0 && args[0] === 'install') {
-      throw new Error(`${command} failed: ${result.stderr.trim().split('\n').at(-1)}`);
-    }
-  }
+  const result = spawnSync('apt-get', args, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  if (result.status === 0) return undefined;
+  const told =
+    result.stderr?.split('\n').filter(line => /^(E|dpkg): |^ trying to overwrite/.test(line)) ?? [];
+  return told.map(line => line.trim()).join(' ') || result.error?.message || `exit code ${result.status}`;
 }

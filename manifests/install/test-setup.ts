@@ -2,21 +2,22 @@
 import Docker from 'dockerode';
 import { DEFAULT_WORKSPACE_IMAGE, ensureWorkspaceImage } from '../image/build.ts';
 import { ensureEngine } from './engine.ts';
-import { ensurePackages } from './packages.ts';
+import { ensurePackages, type Packages } from './packages.ts';
 
-/** Program → Debian package. */
-const TOOLS = {
+const TOOLS: Packages = {
   catatonit: 'catatonit',
   git: 'git',
-  ip: 'iproute2',
+  iproute2: 'ip',
   iptables: 'iptables',
-  kubectl: 'kubernetes-client',
+  'kubernetes-client': 'kubectl',
   mmdebstrap: 'mmdebstrap',
+  // Podman's, which is not on the PATH.
+  netavark: '/usr/lib/podman/netavark',
+  'openssh-client': 'ssh',
   podman: 'podman',
   rsync: 'rsync',
   shellcheck: 'shellcheck',
   sqlite3: 'sqlite3',
-  ssh: 'openssh-client',
   tmux: 'tmux',
 };
 
@@ -24,7 +25,7 @@ const say = (line: string) => console.error(line);
 
 /** A missing tool is said, not fatal: the tests that need it say that they were skipped, and why. */
 try {
-  await ensurePackages([...Object.values(TOOLS), 'netavark'], TOOLS);
+  await ensurePackages(TOOLS);
 } catch (error) {
   say(`tests that need them are skipped: ${(error as Error).message}`);
 }
