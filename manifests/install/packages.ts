@@ -71,7 +71,8 @@ function aptGet(args: string[]): string | undefined {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const result = spawnSync('apt-get', args, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   if (result.status === 0) return undefined;
-  const told =
-    result.stderr?.split('\n').filter(line => /^(E|dpkg): |^ trying to overwrite/.test(line)) ?? [];
-  return told.map(line => line.trim()).join(' ') || result.error?.message || `exit code ${result.status}`;
+  // dpkg tells on standard output what apt-get only says that there was.
+  const lines = `${result.stdout}\n${result.stderr}`.split('\n');
+  const told = lines.filter(line => /^(E|dpkg): |^ trying to overwrite/.test(line)).map(line => line.trim());
+  return told.join(' ') || result.error?.message || `exit code ${result.status}`;
 }
