@@ -39,7 +39,8 @@ export async function runCli(argv: string[], io: Io, signal: AbortSignal): Promi
   }
 }
 
-if (import.meta.main) {
+/** The process of the command line: its signals, streams and exit code. */
+export async function runProcess(): Promise<void> {
   const abort = new AbortController();
   // Once: a second Ctrl-C ends the process at once.
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => abort.abort(name));
@@ -50,8 +51,11 @@ if (import.meta.main) {
       if (error.code === 'EPIPE') process.exit(EXIT.done);
       throw error;
     });
+  let hasStdin = false;
   const io: Io = {
+    // Made when it is asked for: 3 ms.
     get stdin() {
+      hasStdin = true;
       return process.stdin;
     },
     stdout: process.stdout,
@@ -61,5 +65,7 @@ if (import.meta.main) {
   };
   process.exitCode = await runCli(process.argv.slice(2), io, abort.signal);
   // Standard input may be held open by a terminal; nothing is left to do.
-  if (process.exitCode !== undefined) process.stdin.unref?.();
+  if (hasStdin) process.stdin.unref?.();
 }
+
+if (import.meta.main) void runProcess();

@@ -7,8 +7,7 @@ import { ApiError } from '../kit/errors.ts';
 import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
 
 // Not imported: that would read every export of node:http, and with it load the whole of fetch, 15 ms for nothing.
-const { Agent: HttpAgent, request: httpRequest } = process.getBuiltinModule('node:http');
-const { Agent, request: httpsRequest } = process.getBuiltinModule('node:https');
+const http = process.getBuiltinModule('node:http');
 
 export interface HttpsTransportOptions {
   /** `https://host:port`, with a path before the API's where a proxy wants one. Plain `http://` works too. */
@@ -52,10 +51,14 @@ export function httpsTransport(options: HttpsTransportOptions): Transport {
     ...(options.serverName && { servername: options.serverName }),
   };
   const pool = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_PROBE_MS, maxSockets: options.maxSockets ?? 64 };
-  const agent = secure
-    ? new Agent({ ...pool, ...tls, timeout: FREE_SOCKET_MS })
-    : new HttpAgent({ ...pool, timeout: FREE_SOCKET_MS });
-  const watchAgent = secure ? new Agent({ keepAlive: false, ...tls }) : new HttpAgent({ keepAlive: false });
+  // Loaded for those who need it: 10 ms.
+  const https = secure ? process.getBuiltinModule('node:https') : undefined;
+  const agent = https
+    ? new https.Agent({ ...pool, ...tls, timeout: FREE_SOCKET_MS })
+    : new http.Agent({ ...pool, timeout: FREE_SOCKET_MS });
+  const watchAgent = https
+    ? new https.Agent({ keepAlive: false, ...tls })
+    : new http.Agent({ keepAlive: false });
   const prefix = url.pathname.replace(/\/+$/, '');
   const open = new Set<ClientRequest>();
   /** Failures of a kept connection that the server closed just when we wrote to it: nobody looked at the request. */
@@ -71,7 +74,8 @@ export function httpsTransport(options: HttpsTransportOptions): Transport {
     const init: RequestOptions = {
       ...(socketPath === undefined
         ? { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port || (secure ? 443 : 80) }
-        : { socketPath }),
+        : // A name that no TLS will ask for: to find one, Node would compile a pattern of all addresses, 5 ms.
+          { socketPath, servername: '' }),
       method: request.method,
       path: prefix + request.path,
       headers,
@@ -84,7 +88,7 @@ export function httpsTransport(options: HttpsTransportOptions): Transport {
     return new Promise((resolve, reject) => {
       const { signal } = request;
       if (signal?.aborted) return reject(signal.reason);
-      const req = secure ? httpsRequest(init) : httpRequest(init);
+      const req = (https ?? http).request(init);
       open.add(req);
       const onAbort = () => req.destroy();
       signal?.addEventListener('abort', onAbort, { once: true });
