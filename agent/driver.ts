@@ -11,6 +11,8 @@ export interface DriverInfo {
   isolation: { enforced: boolean; message: string };
   /** Whether this process reaches an instance's address directly. */
   directNetwork: boolean;
+  /** Images that are there, as ensureImage takes them, the largest first. Absent: not known. */
+  images?: string[];
 }
 
 /** Everything that cannot change in place is in `immutable`; its digest is the label nexus.dev/spec-hash. */

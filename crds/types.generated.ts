@@ -1105,6 +1105,10 @@ reason: string
 message: string
 }[]
 /**
+ * Images that are on the node, by name: at most 50, the largest. Workspaces that need one of them rather go there.
+ */
+images?: string[]
+/**
  * Versions of what runs on the node.
  */
 versions?: {

@@ -20,6 +20,7 @@ export interface NodeReport {
 }
 
 const MIB = 2 ** 20;
+const MAX_IMAGES = 50;
 
 /**
  * The agent's part of Node.status: a function of what the drivers say. `previous` are the conditions as last written,
@@ -41,6 +42,7 @@ export function nodeStatus(report: NodeReport, previous: readonly Condition[], n
     })),
     ...(capacity && { capacity: amounts(capacity), allocatable: amounts(minus(capacity, reserve)) }),
     conditions,
+    ...imagesOf(drivers),
     versions: report.versions,
   };
 }
@@ -51,6 +53,12 @@ function capacityOf(drivers: DriverReport[]): DriverInfo['capacity'] | undefined
   if (seen.length === 0) return undefined;
   const most = (key: keyof DriverInfo['capacity']) => Math.max(...seen.map(capacity => capacity[key]));
   return { cpuMillis: most('cpuMillis'), memoryBytes: most('memoryBytes'), diskBytes: most('diskBytes') };
+}
+
+/** By name, so that an image that grew is no news. */
+function imagesOf(drivers: DriverReport[]): Pick<NodeStatus, 'images'> {
+  const seen = new Set(drivers.flatMap(({ info }) => info?.images ?? []));
+  return seen.size > 0 ? { images: [...seen].slice(0, MAX_IMAGES).sort() } : {};
 }
 
 function minus(a: DriverInfo['capacity'], b: DriverInfo['capacity']): DriverInfo['capacity'] {

@@ -3,6 +3,7 @@ import { buffer, text } from 'node:stream/consumers';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Test } from 'tap';
 import type { Driver, EngineEvent, Instance, InstanceSpec } from '../../agent/driver.ts';
+import { familiarName } from '../../controller/kit/image-name.ts';
 import { LABEL_NODE, LABEL_PLACEMENT, LABEL_SPEC_HASH, LABEL_WORKSPACE_UID } from '../../crds/names.ts';
 
 export interface DriverUnderTest {
@@ -83,6 +84,8 @@ export function driverConformance(t: Test, make: () => Promise<DriverUnderTest>)
       t.ok(info.capacity.memoryBytes > 0);
       t.type(info.isolation.enforced, 'boolean');
       t.ok(info.isolation.message);
+      // A driver that does not know the images of its engine says nothing.
+      if (info.images) t.ok(info.images.includes(familiarName(image)), info.images.join(' '));
     });
 
     t.test('answers for a present image without changing anything', async t => {

@@ -22,6 +22,9 @@ export function makeNode(
     labels?: Record<string, string>;
     spec?: Node['spec'];
     drivers?: DriverName[];
+    /** Of the drivers, those whose engine does not answer. */
+    unready?: DriverName[];
+    images?: string[];
     ready?: 'True' | 'False' | 'Unknown';
     reason?: string;
     since?: string;
@@ -42,7 +45,11 @@ export function makeNode(
     ...(options.spec && { spec: options.spec }),
     status: {
       address: `${name}.test`,
-      drivers: (options.drivers ?? ['docker']).map(driver => ({ name: driver, ready: true })),
+      drivers: (options.drivers ?? ['docker']).map(driver => ({
+        name: driver,
+        ready: !options.unready?.includes(driver),
+      })),
+      ...(options.images && { images: options.images }),
       allocatable: options.allocatable ?? { cpu: '4', memory: '8Gi', disk: '100Gi' },
       conditions: [
         {

@@ -14,6 +14,7 @@ import { type EngineFacts, readFacts } from './engine-facts.ts';
 import { engineCall } from './errors.ts';
 import { execInContainer } from './exec.ts';
 import { createImages } from './images/ensure-image.ts';
+import { imageNames } from './images/image-names.ts';
 import { Leftovers } from './leftovers.ts';
 import { startInstance, stopInstance, updateLimits } from './lifecycle.ts';
 import { isOwnAddress } from './network/host-network.ts';
@@ -116,8 +117,17 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       }
       leftovers.sweep().catch(error => log.warn({ err: error }, 'half-made containers could not be removed'));
       return read('info', async () => {
-        const { version, capacity } = await context.facts();
-        return { version, capacity, isolation: await network.isolation(), directNetwork: await direct() };
+        const [{ version, capacity }, names] = await Promise.all([
+          context.facts(),
+          imageNames(docker).catch(() => undefined),
+        ]);
+        return {
+          version,
+          capacity,
+          isolation: await network.isolation(),
+          directNetwork: await direct(),
+          ...(names && { images: names }),
+        };
       });
     },
 

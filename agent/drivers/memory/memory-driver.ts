@@ -72,6 +72,7 @@ export function createMemoryDriver(options: MemoryDriverOptions): MemoryDriver {
         capacity,
         isolation: { enforced: true, message: 'nothing runs' },
         directNetwork: true,
+        images: [...engine.images.keys()],
       };
     },
 

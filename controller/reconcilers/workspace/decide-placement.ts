@@ -12,7 +12,7 @@ import {
   requestedAmounts,
   wantedForwards,
 } from './requests.ts';
-import { schedule } from './schedule.ts';
+import { describeUnfit, schedule } from './schedule.ts';
 
 /** Where a workspace runs and what it is given there. */
 export interface Decision {
@@ -33,25 +33,30 @@ export function decidePlacement(
   workspace: Workspace,
   placement: Placement | undefined,
   ledger: NodeLedger,
+  defaultImage?: string,
 ): Decision | { problem: Problem } {
-  return placement ? adjust(workspace, placement, ledger) : place(workspace, ledger);
+  return placement ? adjust(workspace, placement, ledger) : place(workspace, ledger, defaultImage);
 }
 
-function place(workspace: Workspace, ledger: NodeLedger): Decision | { problem: Problem } {
-  const scheduled = schedule(workspace.spec, ledger.candidates());
+function place(
+  workspace: Workspace,
+  ledger: NodeLedger,
+  defaultImage: string | undefined,
+): Decision | { problem: Problem } {
+  const { spec, metadata } = workspace;
+  const scheduled = schedule(spec, ledger.candidates(metadata.namespace), spec.image ?? defaultImage);
   if ('message' in scheduled)
     return {
       problem: {
         reason: scheduled.lacksPorts ? 'PortsExhausted' : 'NoNodeFits',
-        message: `${scheduled.message}. Make room, change the spec, or add a node; it is tried again by itself.`,
+        message: describeUnfit(scheduled),
       },
     };
   let problem: Problem | undefined;
   for (const { node, driver } of scheduled.fits) {
     const nodeName = node.metadata.name;
     const ports = allocate(workspace, undefined, nodeName, ledger);
-    if (!('exhausted' in ports))
-      return { nodeName, driver, amounts: requestedAmounts(workspace.spec), ...ports };
+    if (!('exhausted' in ports)) return { nodeName, driver, amounts: requestedAmounts(spec), ...ports };
     problem ??= exhausted(nodeName, ports);
   }
   return { problem: problem ?? { reason: 'NoNodeFits', message: 'No node fits.' } };

@@ -13,6 +13,8 @@ interface Claim extends Amounts {
 /** What one workspace has on one node: as the cache shows it, and as it was just decided but not seen yet. */
 interface Holding {
   node: string;
+  /** Of the workspace. */
+  namespace: string;
   /** When the placement was made; Infinity until it is seen. The older one keeps a port that two were given. */
   since: number;
   cached?: Written;
@@ -33,6 +35,8 @@ interface Books {
   ranges: { ssh: PortRange; services: PortRange };
   amounts: Amounts;
   workspaces: number;
+  /** How many of them are of each namespace. */
+  namespaces: Map<string, number>;
   /** Who has a port. More than one only after two controllers wrote at once. */
   ports: Map<number, Set<string>>;
   /** Ports of the ranges that somebody has. */
@@ -89,6 +93,7 @@ export class NodeLedger {
     const cached = writtenOf(now);
     this.#set(owner, {
       node: now.spec.nodeName,
+      namespace: now.spec.workspace.namespace,
       since: Date.parse(now.metadata.creationTimestamp ?? '') || 0,
       cached,
       confirmed: isOvertaken(held?.confirmed, cached) ? undefined : held?.confirmed,
@@ -109,6 +114,7 @@ export class NodeLedger {
       since: Number.POSITIVE_INFINITY,
       ...held,
       node: placement.spec.nodeName,
+      namespace: placement.spec.workspace.namespace,
       // An earlier write may have come true though its answer was lost.
       assumed: union([claimOf(placement), ...(held?.assumed ? [held.assumed] : [])]),
     });
@@ -130,10 +136,15 @@ export class NodeLedger {
     if (held?.assumed) this.#set(owner, { ...held, assumed: undefined });
   }
 
-  /** Nodes that are there, with what they have given out. */
-  *candidates(): Generator<Candidate> {
+  /** Nodes that are there, with what they have given out and how many workspaces of `namespace` they have. */
+  *candidates(namespace = ''): Generator<Candidate> {
     for (const books of this.#books.values())
-      if (books.node) yield { node: books.node, load: { ...this.#loadOf(books) } };
+      if (books.node)
+        yield {
+          node: books.node,
+          load: this.#loadOf(books),
+          neighbours: books.namespaces.get(namespace) ?? 0,
+        };
   }
 
   /** `excluding`: without what this workspace has there. */
@@ -213,6 +224,9 @@ export class NodeLedger {
     const books = this.#booksOf(holding.node);
     const claim = effective(holding);
     books.workspaces += sign;
+    const neighbours = (books.namespaces.get(holding.namespace) ?? 0) + sign;
+    if (neighbours > 0) books.namespaces.set(holding.namespace, neighbours);
+    else books.namespaces.delete(holding.namespace);
     books.amounts.cpuMillis += sign * claim.cpuMillis;
     books.amounts.memoryBytes += sign * claim.memoryBytes;
     books.amounts.diskBytes += sign * claim.diskBytes;
@@ -237,6 +251,7 @@ export class NodeLedger {
         ranges: portRanges(undefined),
         amounts: { cpuMillis: 0, memoryBytes: 0, diskBytes: 0 },
         workspaces: 0,
+        namespaces: new Map(),
         ports: new Map(),
         sshPorts: 0,
         servicePorts: 0,

@@ -10,6 +10,7 @@ import type { HostKey } from './host-key.ts';
 import { NodeLedger } from './node-ledger.ts';
 import type { Problem } from './requests.ts';
 import { referencedSecrets } from './resolve-secrets.ts';
+import { WaitingRoom } from './waiting-room.ts';
 
 /** Placements by `namespace/name` of their workspace. */
 const BY_WORKSPACE = 'workspace';
@@ -43,7 +44,7 @@ export interface WorkspaceEnvironment extends WorkspaceEnvironmentOptions {
   /** Placements whose creation was not answered, by workspace uid. */
   unanswered: Map<string, ObjectKey>;
   /** Workspaces that wait for a node, a port or room. */
-  starved: Map<string, ObjectKey>;
+  waiting: WaitingRoom;
 }
 
 /** One look at one workspace. */
@@ -80,7 +81,7 @@ export function createWorkspaceEnvironment(options: WorkspaceEnvironmentOptions)
     },
     homes: new Map(),
     unanswered: new Map(),
-    starved: new Map(),
+    waiting: new WaitingRoom(),
   };
 }
 

@@ -26,7 +26,7 @@ import { resolveSecrets } from './resolve-secrets.ts';
 export async function placeWorkspace(pass: Pass, env: WorkspaceEnvironment): Promise<Outcome | undefined> {
   const { workspace, context } = pass;
   const { name, namespace = '', uid = '' } = workspace.metadata;
-  env.starved.delete(formatKey({ name, namespace }));
+  env.waiting.leave({ name, namespace });
   await findUnanswered(pass, env);
   const { placement } = pass;
   const secrets = resolveSecrets(workspace.spec, secret => env.own.secrets.get({ name: secret, namespace }));
@@ -35,11 +35,12 @@ export async function placeWorkspace(pass: Pass, env: WorkspaceEnvironment): Pro
   if (!placement && workspace.spec.running === false) return undefined;
 
   const secretData = { [SECRET_HOST_KEY]: pass.hostKey.privateData, ...secrets.data };
-  const decision = decidePlacement(workspace, placement, env.ledger);
+  const decision = decidePlacement(workspace, placement, env.ledger, env.defaultImage);
   if ('problem' in decision && decision.problem) {
     pass.problem = decision.problem;
-    if (decision.problem.reason !== 'InvalidSpec')
-      env.starved.set(formatKey({ name, namespace }), { name, namespace });
+    const { reason, message } = decision.problem;
+    if (reason !== 'InvalidSpec')
+      env.waiting.enter(workspace, { message, isPlaced: placement !== undefined });
   }
   if (!('nodeName' in decision)) return carryOn(pass, env);
   const spec = resolvePlacement(

@@ -51,14 +51,21 @@ export function toResources(amounts: Amounts, pids: number | undefined): Placeme
   };
 }
 
+/** Parsed once for each version of a node: every workspace asks every node. */
+const allocatable = new WeakMap<Node, Amounts>();
+
 /** What a node can give; Infinity where it does not say. */
 export function allocatableAmounts(node: Node): Amounts {
+  const known = allocatable.get(node);
+  if (known) return known;
   const { cpu, memory, disk } = node.status?.allocatable ?? node.status?.capacity ?? {};
-  return {
+  const amounts = {
     cpuMillis: (cpu === undefined ? undefined : parseCpuMillis(cpu)) ?? Number.POSITIVE_INFINITY,
     memoryBytes: (memory === undefined ? undefined : parseBytes(memory)) ?? Number.POSITIVE_INFINITY,
     diskBytes: (disk === undefined ? undefined : parseBytes(disk)) ?? Number.POSITIVE_INFINITY,
   };
+  allocatable.set(node, amounts);
+  return amounts;
 }
 
 export function portRanges(node: Node | undefined): { ssh: PortRange; services: PortRange } {

@@ -1,4 +1,5 @@
 import type { Node, WorkspaceSpec } from '../../../crds/types.generated.ts';
+import { familiarName } from '../../kit/image-name.ts';
 import {
   type Amounts,
   allocatableAmounts,
@@ -19,6 +20,8 @@ export interface NodeLoad extends Amounts {
 export interface Candidate {
   node: Node;
   load: NodeLoad;
+  /** Workspaces of the same namespace that are there. Defaults to 0. */
+  neighbours?: number;
 }
 
 export type Schedule =
@@ -33,36 +36,60 @@ const NO_PORTS = 'have not enough free ports';
 /** Order in which a node's drivers are chosen when the workspace names none. */
 const DRIVER_PREFERENCE: readonly DriverName[] = ['docker', 'lxc', 'kubernetes', 'memory'];
 
+/** Most points of each part of the score. */
+const POINTS = { free: 100, spread: 50, image: 20 } as const;
+
 /**
- * The nodes that can take a workspace, least loaded first: fewest PreferNoSchedule taints that it does not tolerate,
- * then the lowest share of the scarcest resource once it is there (in steps of a hundredth), then the fewest
- * workspaces, then the name. Deterministic. A NoExecute taint keeps new workspaces off like NoSchedule does; it never
- * moves one that is there, for its data is there too.
+ * The nodes that can take a workspace, best first: fewest PreferNoSchedule taints that it does not tolerate, then most
+ * points, then fewest workspaces, then the name. Points: up to 100 for what is left of the scarcest of processor, memory,
+ * disk and SSH ports once it is there; up to 50 for few workspaces of the same namespace, 0 where most of them are; 20
+ * where `image` is. Deterministic. A NoExecute taint keeps new workspaces off like NoSchedule does.
  */
-export function schedule(spec: WorkspaceSpec, candidates: Iterable<Candidate>): Schedule {
+export function schedule(spec: WorkspaceSpec, candidates: Iterable<Candidate>, image = spec.image): Schedule {
   const request = { ...requestedAmounts(spec), forwards: wantedForwards(spec).length };
   const reasons = new Map<string, number>();
-  const fits: { node: Node; driver: DriverName; rank: [number, number, number] }[] = [];
+  const fitting: (Fit & { candidate: Candidate })[] = [];
   let total = 0;
   for (const candidate of candidates) {
     total++;
     const judged = judge(spec, request, candidate);
     if ('reason' in judged) reasons.set(judged.reason, (reasons.get(judged.reason) ?? 0) + 1);
-    else fits.push({ node: candidate.node, ...judged });
+    else fitting.push({ candidate, ...judged });
   }
-  if (fits.length === 0) {
+  if (fitting.length === 0) {
     const lacksPorts = total > 0 && [...reasons.keys()].every(why => why === NO_SSH_PORT || why === NO_PORTS);
     return { message: describe(total, reasons), lacksPorts };
   }
-  fits.sort((a, b) => compareRanks(a.rank, b.rank) || (a.node.metadata.name < b.node.metadata.name ? -1 : 1));
-  return { fits: fits.map(({ node, driver }) => ({ node, driver })) };
+  const names = image === undefined ? [] : [image, familiarName(image)];
+  const most = Math.max(...fitting.map(({ candidate }) => candidate.neighbours ?? 0));
+  const ranked = fitting.map(({ candidate: { node, load, neighbours = 0 }, driver, avoided, share }) => {
+    const spread = most > 0 ? 1 - neighbours / most : 1;
+    const hasImage = node.status?.images?.some(name => names.includes(name));
+    const points =
+      Math.round(POINTS.free * (1 - share)) +
+      Math.round(POINTS.spread * spread) +
+      (hasImage ? POINTS.image : 0);
+    return { node, driver, rank: [avoided, -points, load.workspaces] };
+  });
+  ranked.sort(
+    (a, b) => compareRanks(a.rank, b.rank) || (a.node.metadata.name < b.node.metadata.name ? -1 : 1),
+  );
+  return { fits: ranked.map(({ node, driver }) => ({ node, driver })) };
+}
+
+interface Fit {
+  driver: DriverName;
+  /** PreferNoSchedule taints that are not tolerated. */
+  avoided: number;
+  /** Of the scarcest resource, once the workspace is there; 0 to 1. */
+  share: number;
 }
 
 function judge(
   spec: WorkspaceSpec,
   request: Amounts & { forwards: number },
   { node, load }: Candidate,
-): { reason: string } | { driver: DriverName; rank: [number, number, number] } {
+): { reason: string } | Fit {
   if (node.metadata.deletionTimestamp) return { reason: 'be going' };
   if (node.spec?.unschedulable) return { reason: 'be unschedulable' };
   if (!isReady(node)) return { reason: 'be not ready' };
@@ -71,9 +98,8 @@ function judge(
   const untolerated = (node.spec?.taints ?? []).filter(taint => !isTolerated(taint, spec.tolerations ?? []));
   const hard = untolerated.find(taint => taint.effect !== 'PreferNoSchedule');
   if (hard) return { reason: `have taint ${hard.key} that is not tolerated` };
-  const ready = (node.status?.drivers ?? []).filter(driver => driver.ready).map(driver => driver.name);
-  const driver = DRIVER_PREFERENCE.find(name => ready.includes(name) && (spec.driver ?? name) === name);
-  if (!driver) return { reason: spec.driver ? `lack driver ${spec.driver}` : 'have no driver that is ready' };
+  const driver = driverOf(spec, node);
+  if ('reason' in driver) return driver;
 
   const free = allocatableAmounts(node);
   if (load.cpuMillis + request.cpuMillis > free.cpuMillis) return { reason: 'have not enough CPU' };
@@ -86,8 +112,20 @@ function judge(
     portion(load.cpuMillis + request.cpuMillis, free.cpuMillis),
     portion(load.memoryBytes + request.memoryBytes, free.memoryBytes),
     portion(load.diskBytes + request.diskBytes, free.diskBytes),
+    // A workspace that sets no limits aside weighs something too.
+    portion(load.sshPorts + 1, size(ranges.ssh)),
   );
-  return { driver, rank: [untolerated.length, Math.round(share * 100), load.workspaces] };
+  return { driver: driver.name, avoided: untolerated.length, share };
+}
+
+function driverOf(spec: WorkspaceSpec, { status }: Node): { reason: string } | { name: DriverName } {
+  const drivers = status?.drivers ?? [];
+  const ready = drivers.filter(driver => driver.ready).map(driver => driver.name);
+  const name = DRIVER_PREFERENCE.find(name => ready.includes(name) && (spec.driver ?? name) === name);
+  if (name) return { name };
+  if (!spec.driver) return { reason: 'have no driver that is ready' };
+  const isThere = drivers.some(driver => driver.name === spec.driver);
+  return { reason: `${isThere ? 'have an unready' : 'lack'} driver ${spec.driver}` };
 }
 
 const size = (range: { from: number; to: number }) => range.to - range.from + 1;
@@ -116,6 +154,11 @@ export function isTolerated(taint: Taint, tolerations: NonNullable<WorkspaceSpec
 function compareRanks(a: readonly number[], b: readonly number[]): number {
   for (const [i, left] of a.entries()) if (left !== b[i]) return left - (b[i] ?? 0);
   return 0;
+}
+
+/** For a status: why no node fits, and what to do. */
+export function describeUnfit({ message }: Extract<Schedule, { message: string }>): string {
+  return `${message}. Make room, change the spec, or add a node; it is tried again by itself.`;
 }
 
 /** Reasons are written for several nodes; the most frequent comes first. */

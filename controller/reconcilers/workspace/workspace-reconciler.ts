@@ -34,7 +34,7 @@ async function forget(
   key: ObjectKey,
   context: ReconcileContext,
 ): Promise<Outcome> {
-  env.starved.delete(formatKey(key));
+  env.waiting.leave(key);
   const placements = findPlacements(env, key);
   const removals = await Promise.all(
     placements.map(placement => removePlacement(env, placement, undefined, context.signal)),
@@ -49,7 +49,7 @@ async function finalize(env: WorkspaceEnvironment, pass: Pass): Promise<Outcome>
   const { workspace, context } = pass;
   const { name, namespace, uid = '' } = workspace.metadata;
   const key = { name, namespace };
-  env.starved.delete(formatKey(key));
+  env.waiting.leave(key);
   if (!hasFinalizer(workspace, FINALIZER_WORKSPACE)) return done;
   const placements = findPlacements(env, key);
   const [first] = await Promise.all(

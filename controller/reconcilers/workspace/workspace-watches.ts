@@ -10,6 +10,8 @@ import { BY_SECRET, type WorkspaceEnvironment, workspaceOfUid } from './pass.ts'
 
 /** How long news of room are gathered before all that wait for it are looked at. */
 const GATHER_MS: Milliseconds = 500;
+/** Workspaces that are woken at once; the next follow after GATHER_MS. */
+const WOKEN_AT_ONCE = 100;
 
 /** Everything that may change what a workspace should be, or what is known of it. */
 export function workspaceWatches(env: WorkspaceEnvironment): ControllerWatch[] {
@@ -78,17 +80,24 @@ function watchSharedPorts(env: WorkspaceEnvironment): ControllerWatch {
 }
 
 /** Whoever waits for a node or a port looks again when a node can take more, or a placement gave something back. */
-function watchRoom({ clock, placements, nodes, starved }: WorkspaceEnvironment): ControllerWatch {
+function watchRoom({ clock, placements, nodes, ledger, waiting }: WorkspaceEnvironment): ControllerWatch {
   return {
     synced: nodes.synced,
     subscribe(enqueue) {
       let cancel: (() => void) | undefined;
+      let due: ObjectKey[] = [];
+      let isOld = false;
+      const wake = () => {
+        cancel = undefined;
+        if (isOld) due = waiting.due([...ledger.candidates()]);
+        isOld = false;
+        for (const key of due.splice(0, WOKEN_AT_ONCE)) enqueue(key);
+        if (due.length > 0) cancel = clock.after(GATHER_MS, wake);
+      };
       const roomMade = () => {
-        if (starved.size === 0) return;
-        cancel ??= clock.after(GATHER_MS, () => {
-          cancel = undefined;
-          for (const key of [...starved.values()]) enqueue(key);
-        });
+        if (waiting.size === 0) return;
+        isOld = true;
+        cancel ??= clock.after(GATHER_MS, wake);
       };
       const off = [
         nodes.onChange(({ old, now }) => {

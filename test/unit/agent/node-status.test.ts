@@ -30,6 +30,15 @@ t.test('the same report is the same status, whenever it is made', async t => {
   t.ok(jsonEqual(nodeStatus(report, first.conditions as [], 60_000), first));
 });
 
+t.test('images are told by name, at most 50, and a driver that tells none says nothing', async t => {
+  const images = Array.from({ length: 60 }, (_, i) => `image:${String(60 - i).padStart(2, '0')}`);
+  const drivers = [{ name: 'docker' as const, info: { ...info, images } }];
+  const told = nodeStatus({ ...report, drivers }, [], 0).images;
+  t.equal(told?.length, 50);
+  t.same([told?.[0], told?.at(-1)], ['image:11', 'image:60'], 'the largest, by name');
+  t.notOk('images' in nodeStatus(report, [], 0));
+});
+
 const conditions = (drivers: Parameters<typeof nodeStatus>[0]['drivers']) =>
   nodeStatus({ ...report, drivers }, [], 0).conditions?.map(c => `${c.type}=${c.status}/${c.reason}`);
 

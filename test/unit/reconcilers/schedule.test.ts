@@ -1,8 +1,11 @@
 import t from 'tap';
+import { decidePlacement } from '../../../controller/reconcilers/workspace/decide-placement.ts';
+import { NodeLedger } from '../../../controller/reconcilers/workspace/node-ledger.ts';
 import type { NodeLoad } from '../../../controller/reconcilers/workspace/schedule.ts';
 import { isTolerated, schedule } from '../../../controller/reconcilers/workspace/schedule.ts';
 import type { WorkspaceSpec } from '../../../crds/types.generated.ts';
-import { makeNode } from '../../support/fixtures.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { makeNode, makePlacement, makeWorkspace } from '../../support/fixtures.ts';
 
 const idle: NodeLoad = {
   cpuMillis: 0,
@@ -12,12 +15,20 @@ const idle: NodeLoad = {
   sshPorts: 0,
   servicePorts: 0,
 };
-type Case = [name: string, node?: Parameters<typeof makeNode>[1], load?: Partial<NodeLoad>];
+type Case = [
+  name: string,
+  node?: Parameters<typeof makeNode>[1],
+  load?: Partial<NodeLoad & { neighbours: number }>,
+];
 
 const run = (spec: WorkspaceSpec, cases: Case[]) =>
   schedule(
     spec,
-    cases.map(([name, node, load]) => ({ node: makeNode(name, node), load: { ...idle, ...load } })),
+    cases.map(([name, node, { neighbours, ...load } = {}]) => ({
+      node: makeNode(name, node),
+      load: { ...idle, ...load },
+      ...(neighbours !== undefined && { neighbours }),
+    })),
   );
 const GiB = 2 ** 30;
 const taint = (effect: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute') => ({
@@ -42,6 +53,42 @@ const fits: { reason: string; spec: WorkspaceSpec; nodes: Case[]; names: string[
       ['a', {}, { memoryBytes: 6 * GiB }],
       ['b', {}, { workspaces: 5 }],
     ],
+    names: ['b', 'a'],
+  },
+  {
+    reason: 'where the namespace has fewer workspaces, though the node is somewhat fuller',
+    spec: {},
+    nodes: [
+      ['a', {}, { cpuMillis: 400, neighbours: 2 }],
+      ['b', {}, { cpuMillis: 1200, neighbours: 1 }],
+    ],
+    names: ['b', 'a'],
+  },
+  {
+    reason: 'not where the namespace has fewer, when that node is much fuller',
+    spec: {},
+    nodes: [
+      ['a', {}, { cpuMillis: 400, neighbours: 2 }],
+      ['b', {}, { cpuMillis: 3200, neighbours: 1 }],
+    ],
+    names: ['a', 'b'],
+  },
+  {
+    reason: 'where the image is',
+    spec: { image: 'debian' },
+    nodes: [['a', { images: ['debian:11'] }], ['b', { images: ['alpine:3', 'debian:latest'] }], ['c']],
+    names: ['b', 'a', 'c'],
+  },
+  {
+    reason: 'where the image is, by the name of a registry or an alias',
+    spec: { image: 'docker.io/library/debian:12' },
+    nodes: [['a'], ['b', { images: ['debian:12'] }], ['c', { images: ['docker.io/library/debian:12'] }]],
+    names: ['b', 'c', 'a'],
+  },
+  {
+    reason: 'not where the image is, when most of the namespace is there',
+    spec: { image: 'debian:12' },
+    nodes: [['a', { images: ['debian:12'] }, { neighbours: 1 }], ['b']],
     names: ['b', 'a'],
   },
   {
@@ -124,6 +171,12 @@ const refused: { reason: string; spec: WorkspaceSpec; nodes: Case[]; message: Re
   { reason: 'a taint', spec: {}, nodes: [['a', taint('NoSchedule')]], message: /taint gpu/ },
   { reason: 'NoExecute too', spec: {}, nodes: [['a', taint('NoExecute')]], message: /taint gpu/ },
   { reason: 'labels', spec: { nodeSelector: { a: 'b' } }, nodes: [['a']], message: /nodeSelector/ },
+  {
+    reason: 'an engine that does not answer',
+    spec: { driver: 'lxc' },
+    nodes: [['a', { drivers: ['docker', 'lxc'], unready: ['lxc'] }]],
+    message: /^0\/1 nodes: 1 has an unready driver lxc$/,
+  },
   { reason: 'no driver', spec: {}, nodes: [['a', { drivers: [] }]], message: /no driver that is ready/ },
   {
     reason: 'CPU that is set aside already',
@@ -161,4 +214,33 @@ t.test('tolerations match as in Kubernetes', async t => {
   t.notOk(isTolerated(noSchedule, [{ key: 'k', value: 'other' }]), 'another value');
   t.notOk(isTolerated(noSchedule, [{ key: 'other', operator: 'Exists' }]), 'another key');
   t.notOk(isTolerated(noSchedule, []), 'nothing');
+});
+
+const place30 = (imagesOf: (node: string) => string[]) => {
+  const ledger = new NodeLedger(new FakeClock());
+  const counts = new Map<string, number>();
+  for (const name of ['a', 'b', 'c']) {
+    ledger.setNode(name, makeNode(name, { images: imagesOf(name) }));
+    counts.set(name, 0);
+  }
+  for (let i = 0; i < 30; i++) {
+    const decision = decidePlacement(makeWorkspace(`w${i}`), undefined, ledger, 'debian:12');
+    if (!('nodeName' in decision)) throw new Error(decision.problem.message);
+    const { nodeName, ssh: port, forwards } = decision;
+    ledger.observe(undefined, makePlacement(`w${i}`, nodeName, { ssh: { user: 'dev', port }, forwards }));
+    counts.set(nodeName, (counts.get(nodeName) ?? 0) + 1);
+  }
+  return [...counts.values()];
+};
+
+t.test('workspaces of one person are spread evenly', async t => {
+  t.same(
+    place30(() => []),
+    [10, 10, 10],
+  );
+  t.same(
+    place30(name => (name === 'a' ? ['debian:12'] : [])),
+    [12, 9, 9],
+    'nearly so when one node alone ever has their image',
+  );
 });

@@ -20,6 +20,11 @@ export function derivedName(baseId: string): { repo: string; tag: string; name: 
   return { repo: REPOSITORY, tag, name: `${REPOSITORY}:${tag}` };
 }
 
+/** Whether a name is one of ours. */
+export function isDerived(name: string): boolean {
+  return name.startsWith(`${REPOSITORY}:`);
+}
+
 /** Adds what a workspace needs to an image. Throws ImageBuildFailed with the end of the output. */
 export async function buildDerived(
   { docker }: DockerContext,
