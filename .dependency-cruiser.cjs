@@ -27,6 +27,11 @@ module.exports = {
     layer('crds-stand-alone', '^crds/', '^(controller|agent|cli|test)/'),
     layer('kit-is-lowest', '^controller/kit/', '^(controller/(?!kit/)|agent|cli|test)/'),
     layer('store-below-apiserver', '^controller/store/', '^(controller/(?!kit/|store/)|agent|cli|test)/'),
+    layer(
+      'repo-config-above-kit',
+      '^controller/repo-config/',
+      '^(controller/(?!kit/|repo-config/)|agent|cli|test)/',
+    ),
     layer('client-knows-no-server', '^controller/client/', '^(controller/(?!kit/|client/)|agent|cli|test)/'),
     layer(
       'apiserver-knows-no-client',
@@ -41,14 +46,14 @@ module.exports = {
     layer(
       'reconcilers-below-main',
       '^controller/reconcilers/',
-      '^(controller/(?!kit/|client/|runtime/|reconcilers/)|agent|cli|test)/',
+      '^(controller/(?!kit/|client/|repo-config/|runtime/|reconcilers/)|agent|cli|test)/',
     ),
     layer('agent-uses-client-and-runtime', '^agent/', '^(controller/(?!kit/|client/|runtime/)|cli|test)/'),
     layer('drivers-know-no-agent', '^agent/drivers/', '^agent/(?!driver\\.ts|drivers/)'),
     layer(
       'cli-uses-mains',
       '^cli/',
-      '^(controller/(?!kit/|client/|main\\.ts|options\\.ts)|agent/(?!main\\.ts|options\\.ts|guest/guest\\.ts)|test/)',
+      '^(controller/(?!kit/|client/|repo-config/|main\\.ts|options\\.ts)|agent/(?!main\\.ts|options\\.ts|guest/guest\\.ts)|test/)',
     ),
     layer('nothing-imports-tests', '^(controller|agent|cli|crds)/', '^test/'),
   ],

@@ -101,6 +101,11 @@ const ACTIONS: Record<string, Action> = {
     return EXIT.done;
   },
 
+  async validate([path], _flags, context) {
+    const { validateRepoConfig } = await import('../validate-repo-config.ts');
+    return validateRepoConfig(path, context);
+  },
+
   async get([key], _flags, context) {
     const { data } = await openPreferences(context.home);
     const value = getPreference(data, known(key));
@@ -152,10 +157,11 @@ function redacted(config: Kubeconfig): Kubeconfig {
 export const config: Command = {
   usage: 'config <action> [args..]',
   describe:
-    'Servers, preferences and options: view, get-contexts, current-context, use-context, set-namespace, get, set, unset',
+    'Servers, preferences and options: view, get-contexts, current-context, use-context, set-namespace, get, set, unset; validate a .nexus/config.yaml',
   examples: [
     ['nexus config view', 'all that is set, and where each option came from'],
     ['nexus config use-context team', 'talk to another server'],
+    ['nexus config validate', "check this repository's .nexus/config.yaml"],
     ['nexus config set editor.preferred code', 'a preference'],
   ],
   build: yargs =>
