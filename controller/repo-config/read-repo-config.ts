@@ -87,7 +87,7 @@ function withoutBroken(value: unknown, problems: Finding[]): { given: Given; bro
   if (problems.length === 0) return { given: (value ?? {}) as Given, broken };
   const given = isMap(value) ? { ...value } : {};
   for (const { path } of problems) {
-    const [key = '', name] = path.split('.');
+    const [key = '', name] = path.map(String);
     const part = given[key];
     if (name === undefined || !isMap(part)) delete given[key];
     else {

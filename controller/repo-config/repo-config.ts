@@ -42,8 +42,8 @@ export interface RepoHealthCheck {
 export interface Finding {
   line: number;
   column: number;
-  /** As in `services.web.port`; empty for the whole file. */
-  path: string;
+  /** As in `['services', 'web', 'port']`; empty for the whole file. */
+  path: readonly (string | number)[];
   message: string;
 }
 

@@ -22,7 +22,7 @@ export function readSource(text: string): Source {
   const lines = new LineCounter();
   const finding = (offset: number, path: Path, message: string): Finding => {
     const { line, col } = lines.linePos(offset);
-    return { line: Math.max(line, 1), column: Math.max(col, 1), path: path.join('.'), message };
+    return { line: Math.max(line, 1), column: Math.max(col, 1), path, message };
   };
   if (Buffer.byteLength(text) > MAX_BYTES)
     return refused(finding(0, [], `the file is over ${MAX_BYTES / 1024} KiB; a configuration is a page`));
@@ -56,7 +56,7 @@ export function readSource(text: string): Source {
 const refused = (problem: Finding): Source => ({
   value: undefined,
   problems: [problem],
-  at: (path, message) => ({ ...problem, path: path.join('.'), message }),
+  at: (path, message) => ({ ...problem, path, message }),
 });
 
 function offsetOf(document: Document, path: Path, of: 'key' | 'value'): number {

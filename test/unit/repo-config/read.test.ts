@@ -152,7 +152,7 @@ providers:
 `);
   t.notOk(config);
   t.strictSame(
-    problems.map(({ line, column, path }) => `${line}:${column} ${path}`),
+    problems.map(({ line, column, path }) => `${line}:${column} ${path.join('.')}`),
     [
       '1:10 version',
       '2:11 provider',
@@ -221,29 +221,36 @@ const name = fc.stringMatching(/^[a-zA-Z][a-zA-Z0-9_-]{0,8}$/);
 const junk = fc.anything({ maxDepth: 3, withNullPrototype: false });
 
 t.test('any text is answered, and what is accepted is a Workspace that the API takes', async t => {
+  const mostly = <T>(arbitrary: fc.Arbitrary<T>) =>
+    fc.oneof<fc.MaybeWeightedArbitrary<unknown>[]>({ weight: 12, arbitrary }, { weight: 1, arbitrary: junk });
   const service = fc.record(
     {
-      command: fc.oneof(fc.constant('run'), junk),
-      port: fc.oneof(fc.integer({ min: 1, max: 70_000 }), junk),
-      depends_on: fc.array(fc.oneof(name, fc.constant('a'))),
-      env: fc.oneof(fc.dictionary(name, fc.oneof(fc.string(), fc.integer())), junk),
-      health_check: fc.oneof(
-        fc.constantFrom({ type: 'http' }, { type: 'tcp' }, { command: 'true' }, 'http://localhost:1/'),
-        junk,
+      command: mostly(fc.constant('run')),
+      port: mostly(fc.integer({ min: 1, max: 70_000 })),
+      depends_on: fc.array(fc.constantFrom('a', 'b'), { maxLength: 1 }),
+      env: mostly(fc.dictionary(name, fc.oneof(fc.string(), fc.integer()))),
+      health_check: mostly(
+        fc.constantFrom<object | string>(
+          { type: 'http' },
+          { type: 'tcp' },
+          { command: 'true' },
+          'http://localhost:1/',
+        ),
       ),
     },
     { requiredKeys: ['command'] },
   );
   const config = fc.record(
     {
-      version: fc.oneof(fc.constant('1.0'), junk),
-      provider: fc.oneof(fc.constantFrom('docker', 'lxc'), junk),
-      services: fc.oneof(fc.dictionary(fc.oneof(name, fc.constant('a')), service), junk),
-      providers: fc.oneof(
-        fc.record({ docker: fc.record({ cpu: fc.double(), memory: fc.constantFrom('4GB', '1.5gi') }) }),
-        junk,
+      version: mostly(fc.constant('1.0')),
+      provider: mostly(fc.constantFrom('docker', 'lxc')),
+      services: mostly(fc.dictionary(fc.oneof(fc.constantFrom('a', 'b'), name), service, { maxKeys: 3 })),
+      providers: mostly(
+        fc.record({
+          docker: fc.record({ cpu: fc.double({ min: 0 }), memory: fc.constantFrom('4GB', '1.5gi') }),
+        }),
       ),
-      lifecycle: fc.oneof(fc.constant({ pre_start: 'make' }), junk),
+      lifecycle: mostly(fc.constant({ pre_start: 'make' })),
     },
     { requiredKeys: [] },
   );
@@ -262,7 +269,7 @@ t.test('any text is answered, and what is accepted is a Workspace that the API t
       specOf(text);
       return true;
     }),
-    { numRuns: 1000 },
+    { numRuns: 500, examples: [[{ services: { '.': null } }]] },
   );
-  t.ok(accepted > 20, `${accepted} were accepted`);
+  t.ok(accepted > 30, `${accepted} were accepted`);
 });
