@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Argv } from 'yargs';
 import type { Client } from '../controller/client/client.ts';
+import type { Connection } from '../controller/client/kubeconfig.ts';
 import type { Clock } from '../controller/kit/clock.ts';
 
 /** What the process gives a command, so that tests can give something else. */
@@ -30,6 +31,8 @@ export interface CommandContext {
   home: string;
   /** Connects when first asked. Throws CliError when no server is known. */
   client(): Promise<Client>;
+  /** Which server client() talks to, and as whom. Throws as client() does. */
+  connection(): Promise<Connection>;
   /** `-n`, else the context's, else the preferred one, else `default`. */
   namespace(): Promise<string>;
   /** A line to standard output. */

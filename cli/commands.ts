@@ -23,6 +23,7 @@ export const COMMANDS: Record<string, LoadCommand> = {
   logs: async () => (await import('./commands/logs.ts')).logs,
   cp: async () => (await import('./commands/cp.ts')).cp,
   'port-forward': async () => (await import('./commands/port-forward.ts')).portForward,
+  'ssh-config': async () => (await import('./commands/ssh-config.ts')).sshConfig,
   backup: async () => (await import('./commands/backup.ts')).backup,
   restore: async () => (await import('./commands/backup.ts')).restore,
   config: async () => (await import('./commands/config.ts')).config,

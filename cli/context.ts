@@ -5,7 +5,7 @@ import type { Clock } from '../controller/kit/clock.ts';
 import { VERSION } from '../controller/kit/version.ts';
 import type { CommandContext, GlobalFlags, Io } from './command.ts';
 import { CliError, EXIT } from './errors.ts';
-import { preferredNamespace } from './preferred-namespace.ts';
+import { preferredNamespace } from './read-preferences.ts';
 
 export interface ContextOptions {
   io: Io;
@@ -44,6 +44,7 @@ export function createContext({
     signal,
     home,
     client: async (): Promise<Client> => (await connection()).client,
+    connection: async () => (await connection()).connection,
     namespace: async () =>
       flags.namespace ?? (await connection()).connection.namespace ?? preferredNamespace(home) ?? 'default',
     print,

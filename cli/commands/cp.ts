@@ -1,7 +1,8 @@
 import type { Command, Flags } from '../command.ts';
 import { usageError } from '../errors.ts';
-import { runProgram } from '../ssh/run.ts';
+import { runTowards } from '../ssh/run.ts';
 import { sshTarget } from '../ssh/target.ts';
+import { type Via, viaOption } from '../ssh/way.ts';
 
 interface Place {
   workspace?: string;
@@ -25,7 +26,7 @@ export const cp: Command = {
     ['nexus cp shop:workspace/dist ./dist', 'a folder out of it'],
   ],
   build: yargs =>
-    yargs
+    viaOption(yargs)
       .positional('paths', {
         type: 'string',
         array: true,
@@ -40,7 +41,7 @@ export const cp: Command = {
       })
       .option('preserve', { alias: 'p', type: 'boolean', default: false, describe: 'Keep times and modes' }),
   async run(raw, context) {
-    const flags = raw as Flags & { paths: string[]; recursive: boolean; preserve: boolean };
+    const flags = raw as Flags & { paths: string[]; recursive: boolean; preserve: boolean; via: Via };
     const all = flags.paths.map(parsePlace);
     if (all.length < 2) throw usageError('from where to where?', 'nexus cp FILE WORKSPACE:PATH');
     const isInside = all.map(({ workspace }) => workspace !== undefined);
@@ -50,7 +51,7 @@ export const cp: Command = {
     const [name] = names;
     if (name === undefined || names.size > 1)
       throw usageError('files of one workspace at a time', 'nexus cp FILE WORKSPACE:PATH');
-    const target = await sshTarget(name, context);
+    const target = await sshTarget(name, context, flags);
     const host = target.host.includes(':') ? `[${target.host}]` : target.host;
     const places = all.map(({ workspace, path }) =>
       workspace
@@ -60,10 +61,7 @@ export const cp: Command = {
           : path,
     );
     const options = [...(flags.recursive ? ['-r'] : []), ...(flags.preserve ? ['-p'] : [])];
-    return runProgram(
-      'scp',
-      [...target.options, '-P', String(target.port), ...options, '--', ...places],
-      context,
-    );
+    const port = ['-P', String(target.port)];
+    return runTowards(target, ['scp', ...target.options, ...port, ...options, '--', ...places], context);
   },
 };

@@ -9,6 +9,7 @@ import { readManifests } from '../manifest/read.ts';
 import { nameOf } from '../output/format.ts';
 import { createResolver } from '../resources.ts';
 import { selections } from '../selections.ts';
+import { refreshConfig } from '../ssh/config/update.ts';
 import { followObject } from '../wait/follow.ts';
 
 interface DeleteFlags extends Flags {
@@ -92,6 +93,7 @@ export const remove: Command = {
     const targets = await targetsOf(flags, context);
     if (targets.length === 0) context.note('nothing to delete');
     const gone: Promise<boolean>[] = [];
+    const deleted: Target[] = [];
     const expired = new AbortController();
     const cancel = context.clock.after(timeoutMs, () => expired.abort());
     const signal = AbortSignal.any([context.signal, expired.signal]);
@@ -120,6 +122,7 @@ export const remove: Command = {
           signal: context.signal,
         });
         context.print(`${label} deleted${flags.dryRun ? ' (dry run)' : ''}`);
+        if (!flags.dryRun) deleted.push({ resource, name, namespace });
         if (flags.wait && !flags.dryRun)
           gone.push(untilGone(resource, key, current.metadata.uid, signal, context));
       } catch (error) {
@@ -130,6 +133,7 @@ export const remove: Command = {
       }
     }
     const ended = await Promise.all(gone).finally(cancel);
+    await refreshConfig(context, { gone: deleted.filter(({ resource }) => resource === WORKSPACE) });
     if (ended.every(Boolean)) return exit;
     context.signal.throwIfAborted();
     context.note(`error: ${ended.filter(end => !end).length} not gone within ${flags.timeout}; it goes on`);

@@ -1,7 +1,8 @@
 import type { Command, Flags } from '../command.ts';
 import { usageError } from '../errors.ts';
-import { runProgram, shellQuote, sshArgs } from '../ssh/run.ts';
+import { runTowards, shellQuote, sshArgs } from '../ssh/run.ts';
 import { sshTarget } from '../ssh/target.ts';
+import { type Via, viaOption } from '../ssh/way.ts';
 
 export const exec: Command = {
   usage: 'exec <name>',
@@ -11,7 +12,7 @@ export const exec: Command = {
     ['nexus exec shop -t -- htop', 'with a terminal'],
   ],
   build: yargs =>
-    yargs
+    viaOption(yargs)
       .positional('name', { type: 'string', demandOption: true, describe: 'Workspace' })
       .option('tty', { alias: 't', type: 'boolean', describe: 'With a terminal' })
       .option('workdir', {
@@ -20,13 +21,13 @@ export const exec: Command = {
         describe: 'Folder; defaults to the repository, else home',
       }),
   async run(raw, context) {
-    const flags = raw as Flags & { name: string; tty?: boolean; workdir?: string };
+    const flags = raw as Flags & { name: string; tty?: boolean; workdir?: string; via: Via };
     const command = flags['--'] ?? [];
     if (command.length === 0) throw usageError('which command?', `nexus exec ${flags.name} -- COMMAND`);
-    const target = await sshTarget(flags.name, context);
+    const target = await sshTarget(flags.name, context, flags);
     const folder =
       flags.workdir === undefined ? 'cd ~/workspace 2>/dev/null || cd' : `cd ${shellQuote(flags.workdir)}`;
     const line = `${folder} && exec ${command.map(shellQuote).join(' ')}`;
-    return runProgram('ssh', [...sshArgs(target, [flags.tty ? '-tt' : '-T']), line], context);
+    return runTowards(target, ['ssh', ...sshArgs(target, [flags.tty ? '-tt' : '-T']), line], context);
   },
 };

@@ -1,8 +1,9 @@
 import { GUEST_LOG_DIR } from '../../agent/guest/guest.ts';
 import type { Command, Flags } from '../command.ts';
 import { CliError, EXIT, usageError } from '../errors.ts';
-import { runProgram, shellQuote, sshArgs } from '../ssh/run.ts';
+import { runTowards, shellQuote, sshArgs } from '../ssh/run.ts';
 import { sshTarget } from '../ssh/target.ts';
+import { type Via, viaOption } from '../ssh/way.ts';
 
 interface LogsFlags extends Flags {
   name: string;
@@ -11,6 +12,7 @@ interface LogsFlags extends Flags {
   clone: boolean;
   follow: boolean;
   tail: number;
+  via: Via;
 }
 
 export const logs: Command = {
@@ -22,7 +24,7 @@ export const logs: Command = {
     ['nexus logs shop --hook preStart', 'of a lifecycle hook'],
   ],
   build: yargs =>
-    yargs
+    viaOption(yargs)
       .positional('name', { type: 'string', demandOption: true, describe: 'Workspace' })
       .positional('service', { type: 'string', describe: 'Service; none: all' })
       .option('service', { alias: 's', type: 'string', describe: 'The same' })
@@ -43,7 +45,7 @@ export const logs: Command = {
     const flags = raw as LogsFlags;
     if (!Number.isInteger(flags.tail) || flags.tail < -1)
       throw usageError(`--tail takes a number of lines, not ${flags.tail}`);
-    const target = await sshTarget(flags.name, context);
+    const target = await sshTarget(flags.name, context, flags);
     const declared = target.workspace.spec.services?.map(service => service.name) ?? [];
     if (flags.service && !declared.includes(flags.service))
       throw new CliError(`workspace ${flags.name} has no service "${flags.service}"`, {
@@ -61,7 +63,7 @@ export const logs: Command = {
       throw new CliError(`workspace ${flags.name} declares no services`, {
         next: '--clone and --hook show other logs',
       });
-    return runProgram('ssh', [...sshArgs(target, ['-T']), logScript(names, flags)], context, {
+    return runTowards(target, ['ssh', ...sshArgs(target, ['-T']), logScript(names, flags)], context, {
       holdStdin: flags.follow,
     });
   },

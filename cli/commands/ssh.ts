@@ -1,7 +1,8 @@
 import type { Command, Flags } from '../command.ts';
 import { EXIT } from '../errors.ts';
-import { runProgram, shellQuote, sshArgs } from '../ssh/run.ts';
+import { runTowards, shellQuote, sshArgs } from '../ssh/run.ts';
 import { sshTarget } from '../ssh/target.ts';
+import { type Via, viaOption } from '../ssh/way.ts';
 
 export const ssh: Command = {
   usage: 'ssh <name> [command..]',
@@ -10,9 +11,10 @@ export const ssh: Command = {
     ['nexus ssh shop', 'a shell'],
     ['nexus ssh shop -- -L 8080:localhost:3000', 'options of ssh itself after --'],
     ['nexus ssh shop --print', 'the plain ssh command'],
+    ['nexus ssh shop -v', 'tell which way is taken'],
   ],
   build: yargs =>
-    yargs
+    viaOption(yargs)
       .positional('name', { type: 'string', demandOption: true, describe: 'Workspace' })
       .positional('command', { type: 'string', array: true, default: [], describe: 'Run by its shell' })
       .option('print', {
@@ -21,14 +23,14 @@ export const ssh: Command = {
         describe: 'Print the ssh command instead of running it',
       }),
   async run(raw, context) {
-    const flags = raw as Flags & { name: string; command: string[]; print: boolean };
-    const target = await sshTarget(flags.name, context);
+    const flags = raw as Flags & { name: string; command: string[]; print: boolean; via: Via };
+    const target = await sshTarget(flags.name, context, flags);
     const rest = flags['--'] ?? [];
     // Options of ssh come before the destination, a command after it.
     const args = rest[0]?.startsWith('-')
       ? [...sshArgs(target, rest), ...flags.command]
       : [...sshArgs(target), ...flags.command, ...rest];
-    if (!flags.print) return runProgram('ssh', args, context);
+    if (!flags.print) return runTowards(target, ['ssh', ...args], context);
     context.print(['ssh', ...args].map(shellQuote).join(' '));
     return EXIT.done;
   },

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { CommandContext } from '../command.ts';
 import { CliError } from '../errors.ts';
+import { forgetReach } from './reach.ts';
 import type { SshTarget } from './target.ts';
 
 /** Quotes for a POSIX shell. */
@@ -19,6 +20,25 @@ export interface RunOptions {
   holdStdin?: boolean;
   /** Takes its standard output instead of printing it. */
   onOutput?: (text: string) => void;
+}
+
+/** What ssh exits with when the connection failed or broke; a command there may end so too. */
+const CONNECTION_FAILED = 255;
+
+/** Runs ssh or scp towards a workspace. After a failed connection the way to it is looked for anew. */
+export async function runTowards(
+  target: SshTarget,
+  [program, ...args]: ['ssh' | 'scp', ...string[]],
+  context: CommandContext,
+  options: RunOptions = {},
+): Promise<number> {
+  const code = await runProgram(program, args, context, options);
+  if (code !== CONNECTION_FAILED || context.signal.aborted) return code;
+  const { published, way } = target;
+  await forgetReach(published, context.home);
+  if (way.kind === 'gateway') await forgetReach(way.gateway, context.home);
+  context.note(`note: ${program} ended with 255 (${target.told})`);
+  return code;
 }
 
 /**

@@ -1,14 +1,30 @@
-import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { WORKSPACE } from '../../crds/kinds.ts';
-import { placementName } from '../../crds/names.ts';
 import type { Workspace } from '../../crds/types.generated.ts';
 import type { CommandContext } from '../command.ts';
 import { CliError } from '../errors.ts';
+import { refreshConfig } from './config/update.ts';
+import { GATEWAY_ALIAS } from './gateway.ts';
+import { identityFiles } from './identities.ts';
+import { keepHostKeys } from './known-hosts.ts';
+import {
+  gatewayProxy,
+  identityOptions,
+  KEEP_ALIVE,
+  optionArgs,
+  type SshOption,
+  strictHostKey,
+} from './options.ts';
+import { hostAlias, type PublishedHost, publishedHost } from './published.ts';
+import { addressOf, chooseWay, type Via, type Way } from './way.ts';
 
 /** How to reach a workspace by ssh. */
 export interface SshTarget {
   workspace: Workspace;
+  published: PublishedHost;
+  way: Way;
+  /** The way in words. */
+  told: string;
+  /** What ssh is told to connect to: the node; by way of the gateway a mere name. */
   host: string;
   port: number;
   user: string;
@@ -16,68 +32,71 @@ export interface SshTarget {
   options: string[];
 }
 
-/** The file of the key that Nexus made for this installation. */
-export function ownKeyFile(home: string): string {
-  return join(home, 'ssh', 'id_ed25519');
+export interface TargetOptions {
+  via?: Via;
+  /** Looks again at which way works. */
+  isFresh?: boolean;
 }
 
-/**
- * A workspace that takes connections. Throws ApiError NotFound, and CliError with what to do when it is stopped or not
- * there yet.
- */
-export async function sshTarget(name: string, context: CommandContext): Promise<SshTarget> {
+/** A workspace that takes connections, as it is now. Throws ApiError NotFound, and CliError with what to do. */
+export async function sshTarget(
+  name: string,
+  context: CommandContext,
+  options: TargetOptions = {},
+): Promise<SshTarget> {
   const client = await context.client();
   const namespace = await context.namespace();
-  const workspace = await client.get(
-    WORKSPACE,
-    { name: name.replace(/^(ws|workspaces?)\//, ''), namespace },
-    context.signal,
-  );
-  const { spec, status } = workspace;
+  const key = { name: name.replace(/^(ws|workspaces?)\//, ''), namespace };
+  const workspace = await client.get(WORKSPACE, key, context.signal);
+  return targetOf(workspace, context, options);
+}
+
+/** The same for one that was read already. */
+export async function targetOf(
+  workspace: Workspace,
+  context: CommandContext,
+  options: TargetOptions = {},
+): Promise<SshTarget> {
+  const { spec, status, metadata } = workspace;
+  const { name } = metadata;
   if (spec.running === false)
     throw new CliError(`workspace ${name} is stopped`, { next: `nexus start ${name}` });
-  const { host, port, user, hostKeys } = status?.ssh ?? {};
-  if (!host || !port || !user || !hostKeys?.length) {
+  const published = publishedHost(workspace);
+  if (!published)
     throw new CliError(
       `workspace ${name} has no SSH server yet (${status?.phase ?? 'Pending'}${status?.message ? `: ${status.message}` : ''})`,
       { next: `nexus wait ws/${name} --for condition=SSHReady` },
     );
-  }
   if (status?.phase === 'Unknown')
     context.note(`warning: ${status.message ?? 'its node is silent; it may not answer'}`);
-  const alias = placementName(workspace.metadata.name, workspace.metadata.namespace ?? namespace);
-  const knownHosts = writeKnownHosts(context.home, alias, hostKeys);
-  const key = ownKeyFile(context.home);
-  const options = [
-    ['HostKeyAlias', alias],
-    ['UserKnownHostsFile', knownHosts],
-    ['GlobalKnownHostsFile', '/dev/null'],
-    ['StrictHostKeyChecking', 'yes'],
-    ['ServerAliveInterval', '15'],
-    ['ServerAliveCountMax', '4'],
+  const way = await chooseWay(published, context, options);
+  await refreshConfig(context, { seen: [workspace] });
+  const { home } = context;
+  const alias = hostAlias(published);
+  const where = { home, context: (await context.connection()).context };
+  const knownHostsFile = await keepHostKeys(where, alias, published.hostKeys);
+  const identities = identityFiles(home, context.io.env);
+  const common: SshOption[] = [
+    ...strictHostKey(alias, knownHostsFile),
+    ...KEEP_ALIVE,
+    ['ConnectTimeout', '10'],
     ['LogLevel', 'ERROR'],
-    // Named, it would take the place of the keys that ssh finds by itself, so those are named as well.
-    ...(existsSync(key)
-      ? [['IdentityFile', key], ...defaultIdentities(context).map(file => ['IdentityFile', file])]
-      : []),
-  ].flatMap(([option, value]) => ['-o', `${option}=${value?.includes(' ') ? `"${value}"` : value}`]);
-  context.verbose(`direct to ${user}@${host}:${port}, host key of ${alias} checked against ${knownHosts}`);
-  return { workspace, host, port, user, options };
-}
-
-function defaultIdentities(context: CommandContext): string[] {
-  const { HOME } = context.io.env;
-  if (!HOME) return [];
-  return ['id_ed25519', 'id_ecdsa', 'id_rsa'].map(name => join(HOME, '.ssh', name)).filter(existsSync);
-}
-
-/** A file of its own for each workspace, so that no two processes write one, and nobody's own file is touched. */
-function writeKnownHosts(home: string, alias: string, hostKeys: string[]): string {
-  const dir = join(home, 'ssh', 'known_hosts.d');
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const file = join(dir, alias);
-  const temporary = `${file}.${process.pid}`;
-  writeFileSync(temporary, hostKeys.map(key => `${alias} ${key}\n`).join(''), { mode: 0o600 });
-  renameSync(temporary, file);
-  return file;
+    ['ControlPath', 'none'],
+    ...identityOptions(identities),
+  ];
+  const { user } = published;
+  const reached = { workspace, published, way, user };
+  if (way.kind === 'direct') {
+    const { host, port } = published;
+    const told = `direct to ${user}@${addressOf(published)}`;
+    context.verbose(`${told}, host key of ${alias} checked`);
+    return { ...reached, told, host, port, options: optionArgs(common) };
+  }
+  const gatewayKeys = await keepHostKeys(where, GATEWAY_ALIAS, way.gateway.hostKeys);
+  const proxy = gatewayProxy(way.gateway, { alias, knownHostsFile: gatewayKeys, identities });
+  const told = `by way of the gateway ${addressOf(way.gateway)} to ${user}@${alias}; ${way.why}`;
+  context.verbose(`${told}; host keys of both checked`);
+  // A name of its own, so that no entry of `nexus ssh-config` for the workspace is looked up as well.
+  const host = `${alias}.by-gateway`;
+  return { ...reached, told, host, port: 22, options: optionArgs([...common, proxy]) };
 }

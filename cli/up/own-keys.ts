@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import { hostname, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { generateSshKey } from '../../controller/kit/ssh-key.ts';
-import { ownKeyFile } from '../ssh/target.ts';
+import { ownKeyFile } from '../ssh/places.ts';
 
 /**
  * Makes what lets the person who runs `nexus up` into every workspace: a key of the installation's own, and

@@ -6,6 +6,7 @@ import type { Workspace } from '../../crds/types.generated.ts';
 import type { CommandContext } from '../command.ts';
 import { EXIT } from '../errors.ts';
 import { createProgress, type Progress } from '../output/progress.ts';
+import { refreshConfig } from '../ssh/config/update.ts';
 import { followObject } from './follow.ts';
 
 type Verdict = { done: true; ok: boolean } | { done: false };
@@ -41,9 +42,11 @@ export async function waitUntilReady(
     objects.map(({ metadata }) => metadata.name),
   );
   try {
+    const seen: Workspace[] = [];
     const results = await Promise.all(
-      objects.map(({ metadata }) => waitForOne(client, metadata, { signal, clock, progress })),
+      objects.map(({ metadata }) => waitForOne(client, metadata, { signal, clock, progress, seen })),
     );
+    await refreshConfig(context, { seen });
     if (context.signal.aborted) {
       progress.end();
       context.note(
@@ -72,13 +75,15 @@ export async function waitUntilReady(
 async function waitForOne(
   client: Client,
   key: { name: string; namespace?: string },
-  options: { signal: AbortSignal; clock: CommandContext['clock']; progress: Progress },
+  options: { signal: AbortSignal; clock: CommandContext['clock']; progress: Progress; seen: Workspace[] },
 ): Promise<boolean | undefined> {
   for await (const workspace of followObject(client, WORKSPACE, key, options)) {
     if (!workspace) return false;
     options.progress.update(workspace);
     const state = verdict(workspace);
-    if (state.done) return state.ok;
+    if (!state.done) continue;
+    options.seen.push(workspace);
+    return state.ok;
   }
   return undefined;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type Docker from 'dockerode';
 import type { Test } from 'tap';
-import { ownKeyFile } from '../../cli/ssh/target.ts';
+import { ownKeyFile } from '../../cli/ssh/places.ts';
 import { EVENT, NODE } from '../../crds/kinds.ts';
 import { LABEL_NODE } from '../../crds/names.ts';
 import type { Event } from '../../crds/object.ts';
