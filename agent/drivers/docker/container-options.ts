@@ -1,8 +1,8 @@
 import type { ContainerCreateOptions } from 'dockerode';
 import type { InstanceSpec } from '../../driver.ts';
-import { NODE_HOST } from './context.ts';
+import { NODE_HOST } from '../network/node-host.ts';
 import type { EngineFacts } from './engine-facts.ts';
-import type { NetworkFacts } from './network/network.ts';
+import type { NetworkFacts } from './network.ts';
 import { hostLimits } from './to-instance.ts';
 
 /**

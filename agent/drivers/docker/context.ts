@@ -8,7 +8,7 @@ import type { EngineFacts } from './engine-facts.ts';
 export interface DockerContext {
   docker: Docker;
   node: string;
-  /** TCP ports of the node that instances may reach, at the name of NODE_HOST. */
+  /** TCP ports of the node that instances may reach, at the name node.nexus.internal. */
   allowHostPorts: readonly number[];
   clock: Clock;
   log: Logger;
@@ -17,9 +17,6 @@ export interface DockerContext {
   /** Read once and kept; read again after the engine was away. */
   facts(): Promise<EngineFacts>;
 }
-
-/** What instances call the node they run on. */
-export const NODE_HOST = 'node.nexus.internal';
 
 /** Label of containers that live for a moment to look into an image; value: the node. Never listed as instances. */
 export const LABEL_HELPER = 'nexus.dev/helper';

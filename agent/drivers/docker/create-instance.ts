@@ -1,12 +1,12 @@
 import { LABEL_NODE, LABEL_SPEC_HASH } from '../../../crds/names.ts';
 import { DriverError, type InstanceSpec } from '../../driver.ts';
+import type { NetworkKeeper } from '../network/network-keeper.ts';
 import { containerOptions } from './container-options.ts';
 import { inspect, removeContainer } from './containers.ts';
 import { type DockerContext, UNFINISHED_SUFFIX } from './context.ts';
 import { engineCall, engineMessage, statusOf } from './errors.ts';
-import type { NetworkFacts } from './network/network.ts';
-import type { NetworkKeeper } from './network/network-keeper.ts';
-import { putFilesBeforeStart } from './put-files.ts';
+import type { NetworkFacts } from './network.ts';
+import { putFilesBeforeStart } from './put-files-before-start.ts';
 
 const GOING = new Set(['removing', 'dead']);
 
@@ -17,7 +17,7 @@ const GOING = new Set(['removing', 'dead']);
 export async function createInstance(
   context: DockerContext,
   spec: InstanceSpec,
-  keeper: NetworkKeeper,
+  keeper: NetworkKeeper<NetworkFacts>,
 ): Promise<{ id: string; isNew: boolean }> {
   check(context, spec);
   // Side by side: people wait for it.

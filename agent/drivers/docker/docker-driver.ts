@@ -6,6 +6,10 @@ import { type Clock, systemClock } from '../../../controller/kit/clock.ts';
 import { type Logger, silentLogger } from '../../../controller/kit/log.ts';
 import { LABEL_PLACEMENT } from '../../../crds/names.ts';
 import { type Driver, DriverError, type Instance, type Limits } from '../../driver.ts';
+import { createImages } from '../images/create-images.ts';
+import { isOwnAddress } from '../network/host-network.ts';
+import { NetworkKeeper } from '../network/network-keeper.ts';
+import { putFiles } from '../put-files.ts';
 import { connect, type EngineAddress } from './address.ts';
 import { isThere, listEverything, removeContainer, removeVolume } from './containers.ts';
 import type { DockerContext } from './context.ts';
@@ -13,15 +17,12 @@ import { createInstance } from './create-instance.ts';
 import { type EngineFacts, readFacts } from './engine-facts.ts';
 import { engineCall } from './errors.ts';
 import { execInContainer } from './exec.ts';
-import { createImages } from './images/ensure-image.ts';
 import { imageNames } from './images/image-names.ts';
+import { dockerImages } from './images/image-store.ts';
 import { Leftovers } from './leftovers.ts';
 import { startInstance, stopInstance, updateLimits } from './lifecycle.ts';
-import { isOwnAddress } from './network/host-network.ts';
-import { inspectNetwork } from './network/network.ts';
-import { NetworkKeeper } from './network/network-keeper.ts';
+import { dockerNetwork, inspectNetwork } from './network.ts';
 import { asAskedFor, effectiveLimits } from './podman-limits.ts';
-import { putFiles } from './put-files.ts';
 import { toInstance } from './to-instance.ts';
 import { watchEngine } from './watch.ts';
 
@@ -60,8 +61,8 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       return facts;
     },
   };
-  const images = createImages(context, options.buildArgs ?? {});
-  const network = new NetworkKeeper(context);
+  const images = createImages(dockerImages(context, options.buildArgs ?? {}), clock);
+  const network = new NetworkKeeper(dockerNetwork(context), { clock, log });
   const leftovers = new Leftovers(context);
   /** Volumes of this node by name, as last seen: events of volumes come without labels. */
   const volumes = new BoundedMap<string, { placement?: string }>(10_000);
@@ -104,6 +105,9 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
   const read = <T>(what: string, call: () => Promise<T>) => within(READ_TIMEOUT_MS, what, call);
   const change = <T>(what: string, call: () => Promise<T>, extraMs = 0) =>
     within(CHANGE_TIMEOUT_MS + extraMs, what, call);
+
+  const exec: Driver['exec'] = (id, command, execOptions) =>
+    change('exec', () => execInContainer(context, id, command, execOptions));
 
   return {
     name: 'docker',
@@ -182,9 +186,8 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
         await removeVolume(context, name);
       }),
 
-    exec: (id, command, execOptions) =>
-      change('exec', () => execInContainer(context, id, command, execOptions)),
-    putFiles: (id, files) => change('putFiles', () => putFiles(context, id, files)),
+    exec,
+    putFiles: (id, files) => change('putFiles', () => putFiles(exec, id, files)),
 
     async close() {
       images.close();

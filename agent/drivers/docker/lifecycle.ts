@@ -1,11 +1,12 @@
 import type { ContainerInspectInfo } from 'dockerode';
 import { DriverError, type Limits } from '../../driver.ts';
+import type { NetworkKeeper } from '../network/network-keeper.ts';
 import { RESTART_POLICY } from './container-options.ts';
 import { inspectOurs } from './containers.ts';
 import type { DockerContext } from './context.ts';
 import { engineCall, engineMessage, statusOf } from './errors.ts';
 import { handOver } from './hand-over.ts';
-import type { NetworkKeeper } from './network/network-keeper.ts';
+import type { NetworkFacts } from './network.ts';
 import { updateByLibpod } from './podman-limits.ts';
 import { hostLimits, toInstance } from './to-instance.ts';
 
@@ -16,7 +17,7 @@ import { hostLimits, toInstance } from './to-instance.ts';
 export async function startInstance(
   context: DockerContext,
   id: string,
-  { network, input, isNew }: { network: NetworkKeeper; input?: string; isNew: boolean },
+  { network, input, isNew }: { network: NetworkKeeper<NetworkFacts>; input?: string; isNew: boolean },
 ): Promise<{ inputTaken: boolean }> {
   const found = isNew ? undefined : await inspectOurs(context, id);
   const container = context.docker.getContainer(id);

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { createDockerDriver } from '../../../agent/drivers/docker/docker-driver.ts';
-import { nodeNetwork } from '../../../agent/drivers/docker/network/network.ts';
+import { networkName } from '../../../agent/drivers/docker/network.ts';
 import { run, specs } from '../../conformance/driver.ts';
 import { dockerNode } from '../../support/docker-node.ts';
 import { noTestEngine } from '../../support/engine.ts';
@@ -124,7 +124,7 @@ ENV FROM_IMAGE=kept
     t.equal((await foreign.inspect()).State.Status, 'created');
 
     const taken = createDockerDriver({ socketPath, node: `${node}-taken` });
-    const network = await docker.createNetwork({ Name: nodeNetwork(`${node}-taken`).name });
+    const network = await docker.createNetwork({ Name: networkName(`${node}-taken`).name });
     t.teardown(async () => {
       await network.remove();
       await taken.close();
@@ -220,7 +220,7 @@ ENV FROM_IMAGE=kept
     const { id } = await driver.create(spec('pruned'));
     await driver.start(id);
     await driver.stop(id, 0);
-    await docker.getNetwork(nodeNetwork(node).name).remove();
+    await docker.getNetwork(networkName(node).name).remove();
     await driver.start(id);
     t.match(await find(id), { state: 'Running', address: /^\d+\./ });
     t.match((await driver.info()).isolation, { enforced: process.getuid?.() === 0 });

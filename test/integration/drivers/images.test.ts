@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
 import type { ImageProgress } from '../../../agent/driver.ts';
-import { tarOf } from '../../../agent/drivers/docker/tar.ts';
+import { tarOf } from '../../../agent/drivers/tar.ts';
 import { type DockerNode, dockerNode } from '../../support/docker-node.ts';
 import { noTestEngine } from '../../support/engine.ts';
 import { buildTestImage, ensureTestImage, importTestImage } from '../../support/images.ts';

@@ -7,10 +7,10 @@ import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { NetworkInspectInfo } from 'dockerode';
 import type { Test } from 'tap';
-import { NODE_HOST } from '../../../agent/drivers/docker/context.ts';
 import { createDockerDriver } from '../../../agent/drivers/docker/docker-driver.ts';
-import { findIptables } from '../../../agent/drivers/docker/network/iptables.ts';
-import { nodeNetwork } from '../../../agent/drivers/docker/network/network.ts';
+import { networkName } from '../../../agent/drivers/docker/network.ts';
+import { findIptables } from '../../../agent/drivers/network/iptables.ts';
+import { NODE_HOST } from '../../../agent/drivers/network/node-host.ts';
 import { removeEverything, run } from '../../conformance/driver.ts';
 import type { DockerNode } from '../../support/docker-node.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -48,7 +48,7 @@ export async function isolationSuite(t: Test, at: DockerNode): Promise<void> {
   const outside = Object.values(networkInterfaces())
     .flatMap(addresses => addresses ?? [])
     .find(({ family, internal, address }) => family === 'IPv4' && !internal && !address.startsWith('172.'))!;
-  const network: NetworkInspectInfo = await docker.getNetwork(nodeNetwork(node).name).inspect();
+  const network: NetworkInspectInfo = await docker.getNetwork(networkName(node).name).inspect();
   const gateway = network.IPAM?.Config?.[0]?.Gateway ?? '';
 
   /** Exit code 0 when a connection from the client's inside comes about within a second. */
@@ -92,7 +92,7 @@ export async function isolationSuite(t: Test, at: DockerNode): Promise<void> {
     const later = createDockerDriver({ socketPath, node, clock });
     t.teardown(() => later.close());
     const iptables = await findIptables();
-    const { bridge } = nodeNetwork(node);
+    const { bridge } = networkName(node);
     const ours = async () =>
       (await iptables.save(4)).split('\n').filter(line => line.startsWith('-A') && line.includes(bridge));
     await later.info();
@@ -124,7 +124,7 @@ export async function isolationSuite(t: Test, at: DockerNode): Promise<void> {
 
   await t.test('leave nothing in the packet filter when the last one is gone, or the network', async t => {
     const iptables = await findIptables();
-    const { bridge, name } = nodeNetwork(node);
+    const { bridge, name } = networkName(node);
     const rules = async () => (await Promise.all([iptables.save(4), iptables.save(6)])).join();
     t.match(await rules(), bridge);
     await removeEverything(driver);

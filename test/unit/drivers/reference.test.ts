@@ -1,6 +1,7 @@
 import t from 'tap';
-import { dockerfile, parseProbe } from '../../../agent/drivers/docker/images/recipe.ts';
+import { dockerfile } from '../../../agent/drivers/docker/images/dockerfile.ts';
 import { checkReference, isContentId, withTag } from '../../../agent/drivers/docker/images/reference.ts';
+import { parseProbe } from '../../../agent/drivers/images/recipe.ts';
 
 t.test('references are those of the engines, and nothing that could leave its place in a path', async t => {
   const good = [

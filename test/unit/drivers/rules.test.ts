@@ -1,5 +1,5 @@
 import t from 'tap';
-import { cannotEnforce } from '../../../agent/drivers/docker/network/firewall.ts';
+import { cannotEnforce } from '../../../agent/drivers/network/firewall.ts';
 import {
   isInForce,
   parseSaved,
@@ -8,13 +8,14 @@ import {
   restoreScript,
   rules4,
   rules6,
-} from '../../../agent/drivers/docker/network/rules.ts';
+} from '../../../agent/drivers/network/rules.ts';
 
 const input: RuleInput = {
   bridge: 'nexus12345678',
   chains: { forward: 'NEXUS-12345678-F', input: 'NEXUS-12345678-I' },
   nameServers: ['169.254.169.254'],
   hostPorts: [9418],
+  userChain: 'DOCKER-USER',
 };
 
 const DOCKER = `*filter
@@ -102,16 +103,23 @@ t.test('without an engine that keeps a place for us, the forward chain itself is
   t.equal(parseSaved(applied).get('FORWARD')?.length, 1);
 });
 
+t.test('an engine that lets packets pass in the forward chain itself is preceded there', async t => {
+  const lxc: RuleInput = { ...input, userChain: undefined, dhcp: true };
+  const rules = rules4(lxc);
+  t.ok(rules.input.includes('-A NEXUS-12345678-I -p udp --dport 67 -j ACCEPT'), 'addresses may be asked for');
+  const saved = DOCKER.replace(
+    '-A FORWARD -j DOCKER-USER',
+    '-A FORWARD -i nexus12345678 -j ACCEPT\n-A FORWARD -j DOCKER-USER',
+  );
+  const applied = apply(saved, restoreScript(lxc, rules, parseSaved(saved)));
+  t.match(parseSaved(applied).get('FORWARD')?.[0], /-i nexus12345678 -j NEXUS-12345678-F$/);
+  t.equal(isInForce(lxc, rules, parseSaved(applied)), true);
+});
+
 t.test('where the packet filter is out of reach, the reason is told', async t => {
-  const facts = {
-    kind: 'docker',
-    version: 'Docker 27.1.0',
-    rootless: false,
-    local: true,
-    capacity: { cpuMillis: 1, memoryBytes: 1, diskBytes: 1 },
-  } as const;
-  t.equal(cannotEnforce(facts, 0), undefined);
-  t.match(cannotEnforce(facts, 1000), /root/);
-  t.match(cannotEnforce({ ...facts, rootless: true }, 0), /without root/);
-  t.match(cannotEnforce({ ...facts, local: false }, 0), /another machine/);
+  const engine = { rootless: false, local: true };
+  t.equal(cannotEnforce(engine, 0), undefined);
+  t.match(cannotEnforce(engine, 1000), /root/);
+  t.match(cannotEnforce({ ...engine, rootless: true }, 0), /without root/);
+  t.match(cannotEnforce({ ...engine, local: false }, 0), /another machine/);
 });

@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { ImageProgress } from '../../../agent/driver.ts';
-import { SharedTasks } from '../../../agent/drivers/docker/images/shared-tasks.ts';
-import { Slots } from '../../../agent/drivers/docker/images/slots.ts';
+import { SharedTasks } from '../../../agent/drivers/images/shared-tasks.ts';
+import { Slots } from '../../../agent/drivers/images/slots.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 
 t.test('work is done once for all who ask, and anew for who asks later', async t => {

@@ -1,12 +1,12 @@
 import type { Readable } from 'node:stream';
-import { sha256 } from '../../../../controller/kit/hash.ts';
 import { DriverError } from '../../../driver.ts';
+import { derivedTag } from '../../images/recipe.ts';
+import type { Report } from '../../images/shared-tasks.ts';
+import { tarOf } from '../../tar.ts';
 import type { DockerContext } from '../context.ts';
 import { engineMessage, statusOf, toDriverError } from '../errors.ts';
-import { tarOf } from '../tar.ts';
+import { dockerfile } from './dockerfile.ts';
 import { followLines } from './follow.ts';
-import { dockerfile, RECIPE_VERSION } from './recipe.ts';
-import type { Report } from './shared-tasks.ts';
 
 const TAIL_CHARS = 1500;
 const REPOSITORY = 'nexus-derived';
@@ -14,9 +14,9 @@ const REPOSITORY = 'nexus-derived';
 /** On derived images: the content id that they were made from. */
 export const LABEL_DERIVED_FROM = 'nexus.dev/derived-from';
 
-/** The name under which the complete form of an image is kept: the image itself when it lacks nothing. */
+/** The name of the complete form of an image. */
 export function derivedName(baseId: string): { repo: string; tag: string; name: string } {
-  const tag = sha256(`${baseId}\n${RECIPE_VERSION}`).slice(0, 32);
+  const tag = derivedTag(baseId);
   return { repo: REPOSITORY, tag, name: `${REPOSITORY}:${tag}` };
 }
 

@@ -3,11 +3,11 @@ import { text } from 'node:stream/consumers';
 import { untilAborted, withTimeout } from '../../../../controller/kit/abort.ts';
 import { LABEL_NODE } from '../../../../crds/names.ts';
 import { DriverError } from '../../../driver.ts';
+import { PROBE, type ProbeResult, parseProbe } from '../../images/recipe.ts';
 import { removeContainer } from '../containers.ts';
 import { type DockerContext, LABEL_HELPER } from '../context.ts';
 import { Demultiplexer } from '../demultiplexer.ts';
 import { engineCall, engineMessage, toDriverError } from '../errors.ts';
-import { PROBE, type ProbeResult, parseProbe } from './recipe.ts';
 
 const PROBE_TIMEOUT_MS = 60_000;
 

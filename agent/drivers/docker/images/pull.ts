@@ -1,11 +1,11 @@
 import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { DriverError, type DriverErrorCode } from '../../../driver.ts';
+import type { Report } from '../../images/shared-tasks.ts';
 import { engineMessage, statusOf, toDriverError } from '../errors.ts';
 import { followLines } from './follow.ts';
 import { type PullLine, PullProgress } from './pull-progress.ts';
 import { isContentId, withTag } from './reference.ts';
-import type { Report } from './shared-tasks.ts';
 
 /** Fetches an image from its registry. Throws ImageNotFound, ImagePullFailed, Invalid or EngineUnavailable. */
 export async function pullImage(

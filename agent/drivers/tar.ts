@@ -1,5 +1,5 @@
 import { pack } from 'tar-stream';
-import type { GuestFile } from '../../driver.ts';
+import type { GuestFile } from '../driver.ts';
 
 export type TarEntry = Pick<GuestFile, 'content' | 'mode' | 'uid' | 'gid'> & { name: string };
 

@@ -1,5 +1,8 @@
+import { sha256 } from '../../../controller/kit/hash.ts';
+import { DriverError } from '../../driver.ts';
+
 /** Part of the cache key: raise it when what is added changes. */
-export const RECIPE_VERSION = '1';
+const RECIPE_VERSION = '1';
 
 /** Programs that a workspace cannot do without: its own and those that the guest program calls. */
 const PROGRAMS = 'sshd ssh ssh-keygen git sudo tar ps flock setsid setpriv timeout stat sha256sum';
@@ -44,10 +47,10 @@ const RPM =
   'openssh-server openssh-clients git-core sudo tar procps-ng util-linux shadow-utils ca-certificates';
 
 /**
- * Run as root while the derived image is built. Host keys that packages make are taken away: each workspace has its own.
+ * Run as root in what becomes the derived image. Host keys that packages make are taken away: each workspace has its own.
  * No daemon is started: Debian's packages ask policy-rc.d.
  */
-const INSTALL = `set -e
+export const INSTALL = `set -e
 ${FIND}
 case $manager in
   apt-get)
@@ -76,15 +79,15 @@ rm -f /etc/ssh/ssh_host_*
 ${FIND}
 [ -z "$missing" ] || { echo "still missing:$missing" >&2; exit 1; }`;
 
-/** By content id, because a tag can move meanwhile. The instruction is in JSON, so that the image's SHELL does not matter. */
-export function dockerfile(baseId: string, labels: Record<string, string>): string {
-  return [
-    `FROM ${baseId}`,
-    'USER 0',
-    `RUN ${JSON.stringify(['/bin/sh', '-c', INSTALL])}`,
-    ...Object.entries(labels).map(
-      ([name, value]) => `LABEL ${JSON.stringify(name)}=${JSON.stringify(value)}`,
-    ),
-    '',
-  ].join('\n');
+/** The name under which the complete form of an image is kept: the image itself when it lacks nothing. */
+export function derivedTag(baseId: string): string {
+  return sha256(`${baseId}\n${RECIPE_VERSION}`).slice(0, 32);
+}
+
+/** What is said of an image that lacks something and has no package manager that we know. */
+export function noManager(reference: string, missing: string[]): DriverError {
+  return new DriverError(
+    'ImageUnsupported',
+    `${reference} lacks ${missing.join(', ')} and has no package manager that Nexus knows (apt, apk, dnf, yum); use an image that has them.`,
+  );
 }

@@ -1,4 +1,4 @@
-import { untilAborted } from '../../../../controller/kit/abort.ts';
+import { untilAborted } from '../../../controller/kit/abort.ts';
 
 /** At most `count` tasks at once; the others wait in order. */
 export class Slots {

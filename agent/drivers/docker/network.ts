@@ -1,17 +1,13 @@
 import { createHash } from 'node:crypto';
 import type Docker from 'dockerode';
-import { LABEL_NODE } from '../../../../crds/names.ts';
-import { DriverError } from '../../../driver.ts';
-import type { DockerContext } from '../context.ts';
-import { engineCall, statusOf } from '../errors.ts';
-import { smallestMtu } from './host-network.ts';
-
-/** The network of a node's workspaces, and the bridge below it. */
-export interface NodeNetwork {
-  name: string;
-  /** At most 15 characters, as the kernel wants it. */
-  bridge: string;
-}
+import { LABEL_NODE } from '../../../crds/names.ts';
+import { DriverError } from '../../driver.ts';
+import { cannotEnforce } from '../network/firewall.ts';
+import { smallestMtu } from '../network/host-network.ts';
+import type { NodeNetwork } from '../network/network-keeper.ts';
+import { listOurs } from './containers.ts';
+import type { DockerContext } from './context.ts';
+import { engineCall, statusOf } from './errors.ts';
 
 export interface NetworkFacts {
   name: string;
@@ -20,14 +16,40 @@ export interface NetworkFacts {
   gateways: string[];
 }
 
-export function nodeNetwork(node: string): NodeNetwork {
+/** The network of a node's workspaces, and the bridge below it. */
+export function networkName(node: string): { name: string; bridge: string } {
   const digest = createHash('sha256').update(node).digest('hex').slice(0, 8);
   return { name: `nexus-${node}`, bridge: `nexus${digest}` };
 }
 
+/** For the keeper of the network and its rules. */
+export function dockerNetwork(context: DockerContext): NodeNetwork<NetworkFacts> {
+  return {
+    bridge: networkName(context.node).bridge,
+    inspect: () => inspectNetwork(context),
+    ensure: () => ensureNetwork(context),
+    remove: () => removeNetwork(context),
+    isUsed: async () => (await listOurs(context)).length > 0,
+    obstacle: async () => cannotEnforce(await context.facts(), process.getuid?.()),
+    async firewall({ bridge, gateways }) {
+      const { kind } = await context.facts();
+      return {
+        bridge,
+        hostPorts: context.allowHostPorts,
+        userChain: 'DOCKER-USER',
+        ...(kind === 'podman'
+          ? // Its name server for containers listens on the bridge, which comes with the first of them; they keep their link-local addresses.
+            { nameServers: gateways, comesLater: true, hasIpv6: true }
+          : // Its name server is inside each container; IPv6 is switched off on a network without it.
+            { nameServers: [], hasIpv6: false }),
+      };
+    },
+  };
+}
+
 /** Undefined when there is none. Throws Invalid when it is somebody else's. */
 export function inspectNetwork({ docker, node }: DockerContext): Promise<NetworkFacts | undefined> {
-  const { name, bridge } = nodeNetwork(node);
+  const { name, bridge } = networkName(node);
   return engineCall(`look at network ${name}`, async () => {
     const found = await find(docker, name);
     if (!found) return undefined;
@@ -50,7 +72,7 @@ export async function ensureNetwork(context: DockerContext): Promise<NetworkFact
   if (there) return there;
   const { kind } = await context.facts();
   const { docker, node } = context;
-  const { name, bridge } = nodeNetwork(node);
+  const { name, bridge } = networkName(node);
   const mtu = await smallestMtu();
   await engineCall(`make network ${name}`, async () => {
     try {
@@ -80,7 +102,7 @@ export async function ensureNetwork(context: DockerContext): Promise<NetworkFact
 
 /** Gone is success; so is one that is in use, which then stays. True when it is gone. */
 export function removeNetwork({ docker, node }: DockerContext): Promise<boolean> {
-  const { name } = nodeNetwork(node);
+  const { name } = networkName(node);
   return engineCall(`remove network ${name}`, async () => {
     const found = await find(docker, name);
     if (!found || found.Labels?.[LABEL_NODE] !== node) return !found;

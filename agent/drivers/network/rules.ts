@@ -6,6 +6,10 @@ export interface RuleInput {
   nameServers: string[];
   /** TCP ports of the node that instances may reach. */
   hostPorts: readonly number[];
+  /** Whether instances ask the node for their addresses. Defaults to false. */
+  dhcp?: boolean;
+  /** A chain that the engine calls before its own and keeps for others. Absent, or not there: FORWARD. */
+  userChain?: string;
 }
 
 /** Bodies of our two chains, in the form of iptables-restore. Both see only what comes from the bridge. */
@@ -21,7 +25,9 @@ const ANSWERS = '-m conntrack --ctstate RELATED,ESTABLISHED';
  * or served by a process of the engine on the node, hence INPUT). To link-local addresses, where clouds keep credentials:
  * never. To the node: answers and names alone. Everywhere else: as the engine sees fit.
  */
-export function rules4({ bridge, chains: { forward, input }, nameServers, hostPorts }: RuleInput): Rules {
+export function rules4(rules: RuleInput): Rules {
+  const { bridge, chains, nameServers, hostPorts, dhcp } = rules;
+  const { forward, input } = chains;
   const names = (chain: string, verdict: string) =>
     nameServers.flatMap(server =>
       ['udp', 'tcp'].map(protocol => `-A ${chain} -d ${server}/32 -p ${protocol} --dport 53 -j ${verdict}`),
@@ -37,6 +43,7 @@ export function rules4({ bridge, chains: { forward, input }, nameServers, hostPo
     input: [
       `-A ${input} ${ANSWERS} -j ACCEPT`,
       ...names(input, 'ACCEPT'),
+      ...(dhcp ? [`-A ${input} -p udp --dport 67 -j ACCEPT`] : []),
       ...hostPorts.map(port => `-A ${input} -p tcp --dport ${port} -j ACCEPT`),
       `-A ${input} -j DROP`,
     ],
@@ -65,9 +72,9 @@ export interface Jump {
   rule: string;
 }
 
-/** Where our chains are called from. Engines keep DOCKER-USER for this and never touch what is in it. */
-export function jumps({ bridge, chains }: RuleInput, there: Map<string, string[]>): Jump[] {
-  const parent = there.has('DOCKER-USER') ? 'DOCKER-USER' : 'FORWARD';
+/** Where our chains are called from. */
+export function jumps({ bridge, chains, userChain }: RuleInput, there: Map<string, string[]>): Jump[] {
+  const parent = userChain !== undefined && there.has(userChain) ? userChain : 'FORWARD';
   return [
     { parent, rule: `-i ${bridge} -j ${chains.forward}` },
     { parent: 'INPUT', rule: `-i ${bridge} -j ${chains.input}` },

@@ -1,6 +1,6 @@
-import { untilAborted } from '../../../../controller/kit/abort.ts';
-import type { Clock } from '../../../../controller/kit/clock.ts';
-import type { ImageProgress } from '../../../driver.ts';
+import { untilAborted } from '../../../controller/kit/abort.ts';
+import type { Clock } from '../../../controller/kit/clock.ts';
+import type { ImageProgress } from '../../driver.ts';
 
 /** Between two reports of one phase. */
 const REPORT_EVERY_MS = 500;

@@ -2,11 +2,9 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import type { DriverInfo } from '../../../driver.ts';
-import type { EngineFacts } from '../engine-facts.ts';
+import type { DriverInfo } from '../../driver.ts';
 import { nameServers } from './host-network.ts';
 import { type Family, findIptables, type Iptables } from './iptables.ts';
-import type { NetworkFacts } from './network.ts';
 import {
   isInForce,
   parseSaved,
@@ -20,16 +18,27 @@ import {
 
 export type Isolation = DriverInfo['isolation'];
 
+/** What is to be filtered: everything that comes from one bridge. */
+export interface FirewallTarget extends Omit<RuleInput, 'chains'> {
+  /** Whether the bridge may be missing as yet. */
+  comesLater?: boolean;
+  /** Whether instances have IPv6 addresses, be they link-local, so that it is no success unless those are filtered too. */
+  hasIpv6: boolean;
+}
+
 const ENFORCED: Isolation = {
   enforced: true,
   message: 'Workspaces cannot reach each other or the node.',
 };
 
 /** Why nothing can be enforced from here; undefined when it can be tried. */
-export function cannotEnforce(facts: EngineFacts, uid: number | undefined): string | undefined {
-  if (!facts.local)
+export function cannotEnforce(
+  engine: { local: boolean; rootless: boolean },
+  uid: number | undefined,
+): string | undefined {
+  if (!engine.local)
     return 'The engine runs on another machine or in a virtual machine: run the agent beside it.';
-  if (facts.rootless) return 'The engine runs without root, so the agent cannot set its packet filter.';
+  if (engine.rootless) return 'The engine runs without root, so the agent cannot set its packet filter.';
   if (uid !== 0) return 'The agent does not run as root, so it cannot set the packet filter.';
   return undefined;
 }
@@ -44,27 +53,23 @@ export async function canEnforce(): Promise<Isolation> {
   }
 }
 
-/** Puts the rules of a network in force; changes nothing when they are. Never throws. */
-export async function enforce(
-  network: NetworkFacts,
-  facts: EngineFacts,
-  hostPorts: readonly number[],
-): Promise<Isolation> {
-  if (facts.kind === 'docker' && !existsSync(`/sys/class/net/${network.bridge}`))
+/** Puts the rules in force; changes nothing when they are. Never throws. */
+export async function enforce(target: FirewallTarget): Promise<Isolation> {
+  if (!target.comesLater && !existsSync(`/sys/class/net/${target.bridge}`))
     return {
       enforced: false,
-      message: `The bridge ${network.bridge} is not in the agent's network namespace: run the agent on the node itself, not in a container.`,
+      message: `The bridge ${target.bridge} is not in the agent's network namespace: run the agent on the node itself, not in a container.`,
     };
   try {
     const iptables = await findIptables();
     await filterBridgedPackets();
-    const input = { ...(await ruleInput(network, facts)), hostPorts };
+    const servers = [...(await nameServers()), ...target.nameServers];
+    const input = { ...target, chains: chainsOf(target.bridge), nameServers: [...new Set(servers)] };
     await apply(iptables, 4, input, rules4(input));
     try {
       await apply(iptables, 6, input, rules6(input));
     } catch (error) {
-      // Docker switches IPv6 off in containers of a network without it; Podman leaves them their link-local addresses.
-      if (facts.kind === 'podman' && existsSync('/proc/net/if_inet6')) throw error;
+      if (target.hasIpv6 && existsSync('/proc/net/if_inet6')) throw error;
     }
     return ENFORCED;
   } catch (error) {
@@ -72,7 +77,7 @@ export async function enforce(
   }
 }
 
-/** Takes the rules of a network away. */
+/** Takes the rules of a bridge away. */
 export async function stopEnforcing(bridge: string): Promise<void> {
   const iptables = await findIptables();
   const input: RuleInput = { bridge, chains: chainsOf(bridge), nameServers: [], hostPorts: [] };
@@ -86,15 +91,6 @@ export async function stopEnforcing(bridge: string): Promise<void> {
 async function apply(iptables: Iptables, family: Family, input: RuleInput, rules: Rules): Promise<void> {
   const there = parseSaved(await iptables.save(family));
   if (!isInForce(input, rules, there)) await iptables.restore(family, restoreScript(input, rules, there));
-}
-
-async function ruleInput(
-  { bridge, gateways }: NetworkFacts,
-  { kind }: EngineFacts,
-): Promise<Omit<RuleInput, 'hostPorts'>> {
-  // Podman's name server for containers listens on the bridge; Docker's is inside each container.
-  const servers = [...(await nameServers()), ...(kind === 'podman' ? gateways : [])];
-  return { bridge, chains: chainsOf(bridge), nameServers: [...new Set(servers)] };
 }
 
 function chainsOf(bridge: string): RuleInput['chains'] {

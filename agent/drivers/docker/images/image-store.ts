@@ -1,0 +1,53 @@
+import { DriverError } from '../../../driver.ts';
+import type { ImageStore } from '../../images/create-images.ts';
+import { noManager } from '../../images/recipe.ts';
+import { Slots } from '../../images/slots.ts';
+import type { DockerContext } from '../context.ts';
+import { engineCall, statusOf } from '../errors.ts';
+import { contentId } from '../to-instance.ts';
+import { buildDerived, derivedName } from './derive.ts';
+import { probeImage } from './probe.ts';
+import { pullImage } from './pull.ts';
+import { checkReference } from './reference.ts';
+
+/** Package managers are heavy on disk and processor. */
+const PARALLEL_BUILDS = 1;
+
+/** The images of a Docker or Podman engine. The complete form of each has a tag. */
+export function dockerImages(context: DockerContext, buildArgs: Record<string, string>): ImageStore {
+  const { docker } = context;
+  const builds = new Slots(PARALLEL_BUILDS);
+
+  const find = (reference: string): Promise<string | undefined> =>
+    engineCall(`look at image ${reference}`, async () => {
+      try {
+        return contentId((await docker.getImage(reference).inspect()).Id);
+      } catch (error) {
+        if (statusOf(error) === 404) return undefined;
+        throw error;
+      }
+    });
+  const findComplete = (baseId: string) => find(derivedName(baseId).name);
+
+  return {
+    check: checkReference,
+    find,
+    findComplete,
+    pull: (reference, report, signal) => pullImage(docker, reference, report, signal),
+
+    async complete(base, report, signal) {
+      const { missing, manager } = await probeImage(context, base, signal);
+      if (missing.length === 0) {
+        const { repo, tag } = derivedName(base.id);
+        await engineCall(`name ${base.reference}`, () => docker.getImage(base.id).tag({ repo, tag }));
+        return base.id;
+      }
+      if (!manager) throw noManager(base.reference, missing);
+      await builds.run(() => buildDerived(context, { ...base, buildArgs }, report, signal), signal);
+      const built = await findComplete(base.id);
+      if (!built)
+        throw new DriverError('ImageBuildFailed', `the image built from ${base.reference} went away`);
+      return built;
+    },
+  };
+}
