@@ -48,6 +48,11 @@ module.exports = {
       '^controller/reconcilers/',
       '^(controller/(?!kit/|client/|repo-config/|runtime/|reconcilers/)|agent|cli|test)/',
     ),
+    layer(
+      'gateway-uses-client-and-runtime',
+      '^controller/gateway/',
+      '^(controller/(?!kit/|client/|runtime/|gateway/)|agent|cli|test)/',
+    ),
     layer('agent-uses-client-and-runtime', '^agent/', '^(controller/(?!kit/|client/|runtime/)|cli|test)/'),
     layer('drivers-know-no-agent', '^agent/drivers/', '^agent/(?!driver\\.ts|drivers/)'),
     layer(

@@ -4,6 +4,7 @@ import type { Client } from '../controller/client/client.ts';
 import { connect } from '../controller/client/connect.ts';
 import { aborted, slept } from '../controller/kit/abort.ts';
 import { systemClock } from '../controller/kit/clock.ts';
+import { readGatewayFile } from '../controller/kit/gateway-file.ts';
 import { createLogger } from '../controller/kit/logger.ts';
 import { Metrics } from '../controller/kit/metrics.ts';
 import { VERSION } from '../controller/kit/version.ts';
@@ -20,9 +21,6 @@ import { agentWatches } from './agent-watches.ts';
 import { type BackendDeps, createBackend } from './backends.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import type { DriverName } from './driver.ts';
-import { Fence } from './fence/fence.ts';
-import { openFence } from './fence/open-fence.ts';
-import { renewGuests } from './fence/renew-guests.ts';
 import { openHttpEndpoint } from './http-endpoint.ts';
 import { keepNodeLease } from './node/node-lease.ts';
 import { createNodeReporter } from './node/node-reporter.ts';
@@ -32,6 +30,8 @@ import type { Unit } from './reconcile/unit.ts';
 import { loadAgentKey, newAgentKey } from './ssh/agent-key.ts';
 import { createStatusWriter } from './status/status-writer.ts';
 import { runSweepLoop } from './sweep-loop.ts';
+import { dialPlacement } from './uplink/dial-placement.ts';
+import { createUplink } from './uplink/uplink.ts';
 
 export type { AgentOptions } from './agent-settings.ts';
 export type { GivenDriver } from './backends.ts';
@@ -71,6 +71,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   if (endpoint) options.onListen?.(endpoint.url);
   const key = folder === undefined ? newAgentKey() : await loadAgentKey(folder);
   const client = options.client ?? (await connectTo(options, settings, metrics));
+  const gateway = folder === undefined ? undefined : await readGatewayFile(folder);
   const path = folder === undefined ? undefined : join(folder, 'checkpoint.json');
   const checkpoint = await openCheckpoint({ path, clock, log });
   const common = { client, nodeName, namespace, clock, log, random, metrics };
@@ -108,21 +109,8 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const events = createEventRecorder({ ...common, component: 'nexus-agent', signal: silence.signal });
   const onWrite = agentMetrics.statusWrite;
   const statuses = createStatusWriter({ ...common, signal: silence.signal, onWrite });
-  const fence = new Fence({
-    clock,
-    fenceMs: settings.fenceMs,
-    onExpiry() {
-      log.warn(
-        { fenceMs: settings.fenceMs },
-        'no server was reached for too long: what may be moved is stopped',
-      );
-      wakeAll();
-    },
-  });
   const context: AgentContext = {
     ...common,
-    fence,
-    keepMovedVolumesMs: settings.keepMovedVolumesMs,
     backends,
     events,
     checkpoint,
@@ -132,6 +120,16 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   };
   const drivers = new Map([...backends].map(([name, { view }]) => [name, view.driver]));
   const reporter = createNodeReporter({ ...common, ...settings, hostname: hostname(), drivers });
+  const uplink =
+    gateway &&
+    createUplink({
+      gateway: async () => (await readGatewayFile(folder ?? '')) ?? gateway,
+      privateKey: key.privateKey,
+      dial: dialPlacement(units, clock),
+      clock,
+      log,
+      random,
+    });
   const reconciler = new PlacementReconciler(context, source, units);
   const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
   const controller = createController({
@@ -146,15 +144,6 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   placements.onChange(({ now }) => {
     if (!now) sweep.wake();
   });
-
-  const onRenewed = async (sentAt: number, signal: AbortSignal) => {
-    fence.renewed(sentAt);
-    if (!fence.isOpen) {
-      await openFence(context, signal);
-      wakeAll();
-    }
-    renewGuests(context, units.values());
-  };
 
   /** From the checkpoint while the server is away, then from the API; orphans only after that. */
   const start = async () => {
@@ -174,7 +163,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   };
 
   /** A part that dies takes the others down. */
-  const guard = async (part: Promise<unknown>) => {
+  const guard = async (part: Promise<unknown> | undefined) => {
     try {
       await part;
     } catch (error) {
@@ -191,7 +180,8 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
         secrets.run(stop),
         ...[...backends.values()].map(({ view }) => view.run(stop)),
         reporter.run(stop),
-        keepNodeLease({ ...common, ...settings, onRenewed }, stop),
+        keepNodeLease(common, stop),
+        uplink?.run(stop),
         controller.run(stop),
         sweep.ended,
       ].map(guard),
@@ -203,7 +193,6 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     await Promise.race([told, aborted(silence.signal)]);
     cancel();
     silence.abort();
-    fence.stop();
     await reconciler.stop();
     for (const { forwarder, view } of backends.values()) {
       await forwarder.stop();

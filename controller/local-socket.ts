@@ -6,6 +6,8 @@ import type { Logger } from './kit/log.ts';
 /** What `sockaddr_un` holds on Linux, its end included. */
 const MAX_PATH_BYTES = 107;
 
+export const fitsSocketPath = (path: string): boolean => Buffer.byteLength(path) <= MAX_PATH_BYTES;
+
 /**
  * Serves the API on a Unix socket as well, for the programs of the same user: no TLS, which is most of what a short
  * command costs, and the same tokens. Undefined where the path is too long for one.
@@ -15,7 +17,7 @@ export async function listenOnSocket(
   path: string,
   log: Logger,
 ): Promise<{ path: string; close(): Promise<void> } | undefined> {
-  if (Buffer.byteLength(path) > MAX_PATH_BYTES) {
+  if (!fitsSocketPath(path)) {
     log.info({ path }, 'the path is too long for a socket; local programs use HTTPS');
     return undefined;
   }

@@ -20,11 +20,13 @@ import { createLogger, type LogLevel } from './kit/logger.ts';
 import { Metrics } from './kit/metrics.ts';
 import type { OptionValues } from './kit/options.ts';
 import { VERSION } from './kit/version.ts';
+import { parseListen } from './listen-address.ts';
 import { listenOnSocket } from './local-socket.ts';
 import type { SERVER_OPTIONS } from './options.ts';
 import { createReconcilers } from './reconcilers/create-reconcilers.ts';
 import { createEventRecorder } from './runtime/event-recorder.ts';
 import { createManager } from './runtime/manager.ts';
+import { startGateway } from './start-gateway.ts';
 import { openSqliteStore } from './store/sqlite.ts';
 
 export interface ControllerOptions extends OptionValues<typeof SERVER_OPTIONS> {
@@ -119,7 +121,10 @@ export async function runController(options: ControllerOptions, signal: AbortSig
         workers: options.workers,
       },
     );
+    const gateway = await startGateway(options, { home: options.home, client, clock, log, metrics });
+    closers.unshift(() => gateway.close());
     const manager = createManager({ clock, log });
+    informers.push(...gateway.informers);
     manager.add(...informers);
     manager.addLeading(...controllers);
 
@@ -132,6 +137,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     const running = manager.run(signal);
     await Promise.race([Promise.all(informers.map(part => part.ready)), running]);
     if (!signal.aborted) {
+      await gateway.open();
       log.info({ url }, 'ready');
       options.onReady?.();
     }
@@ -168,14 +174,6 @@ function ownCredential(): { token: string; over(tokens: () => Tokens): Authentic
       authenticate: request => (bearerToken(request) === token ? CONTROLLER : tokens().authenticate(request)),
     }),
   };
-}
-
-/** Reads `host:port`, `[::1]:port` and `:port`. Throws with what is wrong. */
-export function parseListen(text: string): { host: string; port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  if (!match || port > 65535) throw new Error(`--listen takes ADDRESS:PORT, not "${text}"`);
-  return { host: match[1] ?? (match[2] || '0.0.0.0'), port };
 }
 
 /** A server that listens everywhere is reached on loopback from here. */

@@ -1,3 +1,4 @@
+import { DEFAULT_GATEWAY_LIMITS } from './gateway/limits.ts';
 import { LOG_OPTIONS } from './kit/log-options.ts';
 import type { OptionTable } from './kit/options.ts';
 
@@ -53,6 +54,58 @@ export const SERVER_OPTIONS = {
     max: 64,
     env: 'NEXUS_WORKERS',
     help: 'Objects of a kind that are reconciled side by side',
+  },
+  gatewayListen: {
+    type: 'string',
+    env: 'NEXUS_GATEWAY_LISTEN',
+    help: "Address and port of the SSH gateway; `off` for none; port 3022 on the API's address when nobody says",
+  },
+  gatewayAddress: {
+    type: 'string',
+    env: 'NEXUS_GATEWAY_ADDRESS',
+    help: 'host:port at which people and nodes reach the gateway; derived from --advertise when nobody says',
+  },
+  gatewayMaxConnections: {
+    type: 'number',
+    default: DEFAULT_GATEWAY_LIMITS.maxConnections,
+    min: 1,
+    env: 'NEXUS_GATEWAY_MAX_CONNECTIONS',
+    help: 'Connections to the gateway at once',
+  },
+  gatewayMaxPerAddress: {
+    type: 'number',
+    default: DEFAULT_GATEWAY_LIMITS.maxPerAddress,
+    min: 1,
+    env: 'NEXUS_GATEWAY_MAX_PER_ADDRESS',
+    help: 'Of them, from one address',
+  },
+  gatewayMaxPending: {
+    type: 'number',
+    default: DEFAULT_GATEWAY_LIMITS.maxPending,
+    min: 1,
+    env: 'NEXUS_GATEWAY_MAX_PENDING',
+    help: 'Connections that have not logged in yet; more push out the oldest, and one address has half of them',
+  },
+  gatewayLoginGrace: {
+    type: 'duration',
+    default: '10s',
+    min: 1_000,
+    env: 'NEXUS_GATEWAY_LOGIN_GRACE',
+    help: 'Time for a login at the gateway',
+  },
+  gatewayMaxFailures: {
+    type: 'number',
+    default: DEFAULT_GATEWAY_LIMITS.maxFailures,
+    min: 0,
+    env: 'NEXUS_GATEWAY_MAX_FAILURES',
+    help: 'Failed logins from one address before it has to wait between attempts; 0: any number',
+  },
+  gatewayMaxChannels: {
+    type: 'number',
+    default: DEFAULT_GATEWAY_LIMITS.maxChannels,
+    min: 1,
+    env: 'NEXUS_GATEWAY_MAX_CHANNELS',
+    help: "Channels of one user's connection at once",
   },
   ...LOG_OPTIONS,
 } as const satisfies OptionTable;

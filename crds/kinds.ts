@@ -1,4 +1,12 @@
-import type { ConfigMap, Event, KubeObject, Lease, Namespace, Secret } from './object.ts';
+import type {
+  ConfigMap,
+  Event,
+  KubeObject,
+  Lease,
+  Namespace,
+  Secret,
+  SubjectAccessReview,
+} from './object.ts';
 import type {
   Node,
   Placement,
@@ -67,6 +75,15 @@ export const CRD: Resource = {
   version: 'v1',
   kind: 'CustomResourceDefinition',
   plural: 'customresourcedefinitions',
+  namespaced: false,
+};
+
+/** Answered and never stored. */
+export const SUBJECT_ACCESS_REVIEW: Resource<SubjectAccessReview> = {
+  group: 'authorization.k8s.io',
+  version: 'v1',
+  kind: 'SubjectAccessReview',
+  plural: 'subjectaccessreviews',
   namespaced: false,
 };
 

@@ -3,6 +3,10 @@
 export const LABEL_WORKSPACE_UID = 'nexus.dev/workspace-uid';
 export const LABEL_PLACEMENT = 'nexus.dev/placement';
 export const LABEL_NODE = 'nexus.dev/node';
+/** On a Node, of its machine. */
+export const LABEL_HOSTNAME = 'nexus.dev/hostname';
+export const LABEL_ARCH = 'nexus.dev/arch';
+export const LABEL_OS = 'nexus.dev/os';
 /** Digest of what cannot change in place, on everything an agent makes. */
 export const LABEL_SPEC_HASH = 'nexus.dev/spec-hash';
 

@@ -101,6 +101,23 @@ export interface ObjectReference {
   fieldPath?: string;
 }
 
+/** Asks whether somebody may do something; the answer is in its status. */
+export interface SubjectAccessReview extends KubeObject {
+  spec: {
+    user?: string;
+    groups?: string[];
+    resourceAttributes?: {
+      group?: string;
+      resource?: string;
+      subresource?: string;
+      verb?: string;
+      namespace?: string;
+      name?: string;
+    };
+  };
+  status?: { allowed: boolean; reason?: string };
+}
+
 /** core/v1 Event. */
 export interface Event extends KubeObject {
   involvedObject: ObjectReference;

@@ -1,8 +1,8 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { splice } from '../../controller/kit/splice.ts';
 import type { PlacementForward } from '../../crds/kinds.ts';
 import type { ObservedForward } from '../model/observed.ts';
-import { splice } from '../ssh/splice.ts';
 import type { Forwarder } from './forwarder.ts';
 
 export interface TcpForwarderOptions {

@@ -1,5 +1,6 @@
 import { digest, sha256 } from '../../controller/kit/hash.ts';
 import { secretHash } from '../../controller/kit/secret-hash.ts';
+import { publicKeyOf } from '../../controller/kit/ssh-key-file.ts';
 import type { PlacementEnv, PlacementService } from '../../crds/kinds.ts';
 import {
   DEFAULT_PIDS,
@@ -16,7 +17,6 @@ import type { Secret } from '../../crds/object.ts';
 import type { Placement, PlacementSpec } from '../../crds/types.generated.ts';
 import type { DriverName, InstanceSpec } from '../driver.ts';
 import { type CloneRequest, GUEST_SSH_PORT, type Guest, type GuestDesired } from '../guest/guest.ts';
-import { publicKeyOf } from '../ssh/host-key.ts';
 import type { Desired, DesiredService, Immutable, Inside, ResolvedCheck } from './desired.ts';
 import { specHash } from './spec-hash.ts';
 
@@ -54,8 +54,6 @@ export function resolve(placement: Placement, secret: Secret | undefined, facts:
     deleting: metadata.deletionTimestamp !== undefined,
     running: spec.running,
     retainVolume: spec.retainVolume === true,
-    mayMove: spec.onNodeLoss === 'Reschedule',
-    isMoving: spec.onNodeLoss === 'Reschedule' && spec.evictedBy !== undefined,
     image: spec.image,
     instance: {
       ...instance,
@@ -193,8 +191,6 @@ function instanceOf(
       ...(spec.resources?.memoryBytes !== undefined && { memoryBytes: spec.resources.memoryBytes }),
       pids: spec.resources?.pids ?? DEFAULT_PIDS,
     },
-    // What may run elsewhere by then is started by an agent that has asked, and by nothing else.
-    autoStart: spec.onNodeLoss !== 'Reschedule',
     ...facts.boot,
   };
 }

@@ -6,6 +6,7 @@ import type { Clock, Milliseconds } from '../../controller/kit/clock.ts';
 import { isApiError } from '../../controller/kit/errors.ts';
 import { jsonEqual } from '../../controller/kit/json.ts';
 import type { Logger } from '../../controller/kit/log.ts';
+import { machineLabels } from '../../controller/kit/machine-labels.ts';
 import { VERSION } from '../../controller/kit/version.ts';
 import { NAMESPACE, NODE } from '../../crds/kinds.ts';
 import type { Condition, Namespace } from '../../crds/object.ts';
@@ -14,9 +15,6 @@ import type { Driver, DriverName } from '../driver.ts';
 import { type DriverReport, nodeStatus } from './node-status.ts';
 
 export const AGENT_FIELD_MANAGER = 'nexus-agent';
-export const LABEL_HOSTNAME = 'nexus.dev/hostname';
-export const LABEL_ARCH = 'nexus.dev/arch';
-export const LABEL_OS = 'nexus.dev/os';
 
 export interface NodeReporterOptions {
   client: Client;
@@ -157,11 +155,7 @@ async function ensureNamespace(
 /** Labels that are missing are added; those that somebody changed are left. */
 async function ensureNode(options: NodeReporterOptions, signal: AbortSignal): Promise<Node | undefined> {
   const { client, nodeName, hostname, log } = options;
-  const labels = {
-    [LABEL_HOSTNAME]: labelValue(hostname),
-    [LABEL_ARCH]: arch(),
-    [LABEL_OS]: osType().toLowerCase(),
-  };
+  const labels = machineLabels(hostname);
   try {
     const node = await client.get(NODE, { name: nodeName }, signal);
     const missing = Object.entries(labels).filter(([key]) => node.metadata.labels?.[key] === undefined);
@@ -190,12 +184,4 @@ async function ensureNode(options: NodeReporterOptions, signal: AbortSignal): Pr
       log.warn({ node: nodeName }, 'the Node is missing and the agent may not make it; ask an admin to');
     throw error;
   }
-}
-
-/** Label values are at most 63 letters, digits, `-`, `_` and `.`, with letters or digits at both ends. */
-function labelValue(text: string): string {
-  return text
-    .replace(/[^A-Za-z0-9._-]/g, '-')
-    .slice(0, 63)
-    .replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, '');
 }

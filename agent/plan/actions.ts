@@ -13,9 +13,7 @@ export type Action =
   | { type: 'start'; reason: StartReason; restartMark?: string }
   | { type: 'configure'; reason: 'Start' | 'Changed'; keysChanged: boolean }
   | { type: 'update'; limits: Limits }
-  | { type: 'setAutoStart'; autoStart: boolean }
-  | { type: 'fence'; fenced: boolean }
-  | { type: 'stop'; reason: 'Declared' | 'Recreate' | 'Restart' | 'Delete' | 'Fenced' }
+  | { type: 'stop'; reason: 'Declared' | 'Recreate' | 'Restart' | 'Delete' }
   | { type: 'remove' }
   | { type: 'removeStray'; driver: DriverName; id: string }
   | { type: 'removeVolume' }
@@ -45,8 +43,6 @@ export function laneOf(action: Action): string {
     case 'openForward':
     case 'closeForward':
       return 'forwards';
-    case 'fence':
-      return 'fence';
     default:
       return 'instance';
   }

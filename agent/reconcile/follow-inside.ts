@@ -119,6 +119,7 @@ async function followTunnel(
     ? {
         identity,
         instanceId: target.instanceId,
+        addresses,
         tunnel: backend.tunnel(target, () => context.wake(desired.name)),
       }
     : undefined;

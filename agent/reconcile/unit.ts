@@ -5,7 +5,7 @@ import type { GuestState } from '../guest/guest.ts';
 import type { HealthMonitor } from '../health/health-monitor.ts';
 import type { Desired } from '../model/desired.ts';
 import type { KnownContainer, ServiceHealth } from '../model/observed.ts';
-import type { Tunnel } from '../ssh/tunnel.ts';
+import type { Tunnel, TunnelTarget } from '../ssh/tunnel.ts';
 import { Attempts } from './attempts.ts';
 import type { ImageJob } from './image-jobs.ts';
 
@@ -13,26 +13,19 @@ import type { ImageJob } from './image-jobs.ts';
 export interface Unit {
   readonly name: string;
   readonly workspaceUid: string;
-  /** Of the placement as it was last looked at. */
-  placementUid: string;
   readonly attempts: Attempts;
   /** The placement carries this agent's finalizer, whatever the cache shows yet. */
   hasFinalizer?: boolean;
   resolved?: { placement: string; secret: string; desired: Desired };
   imageJob?: ImageJob;
   guest?: GuestWatch;
-  tunnel?: { identity: string; instanceId: string; tunnel: Tunnel };
+  /** `addresses`: where the node reaches its sshd, in order. */
+  tunnel?: { identity: string; instanceId: string; addresses: TunnelTarget['addresses']; tunnel: Tunnel };
   health?: HealthMonitor;
   /** The container as this agent, or the status it wrote before it was restarted, last knew it. */
   known: KnownContainer;
   /** Start of the container that is known. */
   startedAt?: string;
-  /** Its instance is being told how long it may go on. */
-  isRenewing?: boolean;
-  /** The fenced instance that this agent has told so. */
-  renewedInstance?: string;
-  /** This agent has removed what it made, or left it as it was told to. */
-  isReleased?: boolean;
   /** What was last seen, for telling what changed. */
   seen?: { instanceId: string; guest: GuestState; health: Record<string, ServiceHealth> };
   /** Restarts asked for by this agent that the guest has not counted yet, by service. */
@@ -58,7 +51,6 @@ export function createUnit(placement: Placement, clock: Clock, random: () => num
   return {
     name: metadata.name,
     workspaceUid: spec.workspace.uid,
-    placementUid: metadata.uid ?? '',
     attempts: new Attempts(clock, random),
     known: status?.container?.state ?? 'Missing',
     ownRestarts: new Map(),

@@ -21,7 +21,7 @@ export async function dialPort(reach: Reach, port: number, clock: Clock): Promis
   let reason: unknown = new Error('the workspace is not reached yet');
   if (reach.address) {
     try {
-      return await direct(reach.address, port, clock);
+      return await dialAddress({ host: reach.address, port }, clock);
     } catch (error) {
       reason = error;
     }
@@ -30,7 +30,8 @@ export async function dialPort(reach: Reach, port: number, clock: Clock): Promis
   return reach.tunnel(port);
 }
 
-function direct(host: string, port: number, clock: Clock): Promise<Socket> {
+/** A socket to an address; rejects when nobody answers there within a second. */
+export function dialAddress({ host, port }: { host: string; port: number }, clock: Clock): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
     const cancel = clock.after(DIRECT_TIMEOUT_MS, () =>

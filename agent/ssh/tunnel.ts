@@ -1,11 +1,12 @@
-import { connect as connectSocket, type Socket } from 'node:net';
+import { connect as connectSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import ssh2, { type Client as SshClient } from 'ssh2';
+import type { Client as SshClient } from 'ssh2';
 import { slept } from '../../controller/kit/abort.ts';
 import { fullJitterMs } from '../../controller/kit/backoff.ts';
 import type { Clock } from '../../controller/kit/clock.ts';
 import type { Logger } from '../../controller/kit/log.ts';
 import type { TunnelState } from '../model/observed.ts';
+import { connectSsh, type SshConnection } from './connect-ssh.ts';
 
 /** Where an instance's sshd is and who it must be. Another value of any of these is another tunnel. */
 export interface TunnelTarget {
@@ -40,7 +41,6 @@ export interface TunnelOptions {
 
 export type TunnelFactory = (target: TunnelTarget, onChange: () => void) => Tunnel;
 
-const READY_TIMEOUT_MS = 10_000;
 const KEEPALIVE_MS = 15_000;
 const BACKOFF = { baseMs: 200, maxMs: 15_000 };
 /** The first dials come at short notice: sshd is about to listen. */
@@ -113,63 +113,24 @@ export function createTunnel(options: TunnelOptions): Tunnel {
   };
 }
 
-interface Connection {
-  client: SshClient;
-  closed: Promise<void>;
-}
-
-async function dial(options: TunnelOptions, signal: AbortSignal): Promise<Connection> {
+async function dial(options: TunnelOptions, signal: AbortSignal): Promise<SshConnection> {
+  const { target, privateKey } = options;
   let last: unknown = new Error('no address');
-  for (const address of options.target.addresses) {
+  for (const { host, port } of target.addresses) {
     try {
-      return await handshake(options, address, signal);
+      return await connectSsh({
+        socket: connectSocket({ host, port, noDelay: true }),
+        username: target.user,
+        privateKey,
+        isHostKey: key => key === target.hostPublicKey,
+        name: `${host}:${port}`,
+        keepalive: { everyMs: KEEPALIVE_MS, missed: 3 },
+        signal,
+      });
     } catch (error) {
       if (signal.aborted) throw error;
       last = error;
     }
   }
   throw last;
-}
-
-function handshake(
-  { target, privateKey }: TunnelOptions,
-  { host, port }: { host: string; port: number },
-  signal: AbortSignal,
-): Promise<Connection> {
-  return new Promise((resolve, reject) => {
-    const client = new ssh2.Client();
-    const socket: Socket = connectSocket({ host, port, noDelay: true });
-    let hostKeyWrong = false;
-    const closed = new Promise<void>(done => client.once('close', () => done()));
-    const onAbort = () => client.destroy();
-    signal.addEventListener('abort', onAbort, { once: true });
-    const fail = (error: Error) => {
-      signal.removeEventListener('abort', onAbort);
-      client.destroy();
-      socket.destroy();
-      reject(hostKeyWrong ? new Error(`${host}:${port} answers with another host key`) : error);
-    };
-    // Errors after the handshake end in `close`; without a listener they would end the process.
-    client.on('error', fail);
-    socket.on('error', fail);
-    client.once('close', () => fail(new Error(`${host}:${port} closed the connection`)));
-    client.once('ready', () => {
-      signal.removeEventListener('abort', onAbort);
-      socket.setTimeout(0);
-      resolve({ client, closed });
-    });
-    client.connect({
-      sock: socket,
-      username: target.user,
-      privateKey,
-      readyTimeout: READY_TIMEOUT_MS,
-      keepaliveInterval: KEEPALIVE_MS,
-      keepaliveCountMax: 3,
-      algorithms: { serverHostKey: ['ssh-ed25519'] },
-      hostVerifier: (key: Buffer) => {
-        hostKeyWrong = `ssh-ed25519 ${key.toString('base64')}` !== target.hostPublicKey;
-        return !hostKeyWrong;
-      },
-    });
-  });
 }

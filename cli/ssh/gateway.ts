@@ -1,11 +1,12 @@
 import { isApiError } from '../../controller/kit/errors.ts';
 import { CONFIG_MAP } from '../../crds/kinds.ts';
+import { GATEWAY_CONFIG_MAP, SYSTEM_NAMESPACE } from '../../crds/names.ts';
 import type { CommandContext } from '../command.ts';
 import { CliError } from '../errors.ts';
 import { checkedServer, type SshServer } from './published.ts';
 
 /** Where the gateway publishes its address and host keys. */
-const PUBLISHED = { namespace: 'nexus-system', name: 'nexus-gateway' };
+const PUBLISHED = { namespace: SYSTEM_NAMESPACE, name: GATEWAY_CONFIG_MAP };
 
 /** Who logs in there: the key alone tells who it is. */
 export const GATEWAY_USER = 'nexus';

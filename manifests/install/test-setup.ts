@@ -14,6 +14,7 @@ const TOOLS: Packages = {
   // Podman's, which is not on the PATH.
   netavark: '/usr/lib/podman/netavark',
   'openssh-client': 'ssh',
+  'openssh-server': '/usr/sbin/sshd',
   podman: 'podman',
   rsync: 'rsync',
   shellcheck: 'shellcheck',

@@ -69,7 +69,12 @@ async function measure(workspaces: number): Promise<Round> {
     ]);
     return child;
   };
-  const server = await start(MAIN, ['controller', `--listen=127.0.0.1:${port}`, '--log-level=warn']);
+  const server = await start(MAIN, [
+    'controller',
+    `--listen=127.0.0.1:${port}`,
+    '--gateway-listen=off',
+    '--log-level=warn',
+  ]);
   const file = join(home, 'kubeconfig');
   const agents = await start(AGENTS, [file, String(NODES)]);
   const { client } = await connect({ file });

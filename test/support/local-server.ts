@@ -41,7 +41,12 @@ export async function localServer(options: LocalServerOptions = {}): Promise<Loc
   let stopServer = async () => {};
   let stopAgent = async () => {};
   const startServer = async () => {
-    const flags = { listen: `127.0.0.1:${port}`, localNode: node, logLevel: 'silent' };
+    const flags = {
+      listen: `127.0.0.1:${port}`,
+      gatewayListen: '127.0.0.1:0',
+      localNode: node,
+      logLevel: 'silent',
+    };
     const { values } = resolveOptions(SERVER_OPTIONS, { flags });
     stopServer = await started((signal, onReady) => runController({ ...values, home, onReady }, signal));
   };

@@ -73,6 +73,7 @@ export async function nexusUp(options: NexusUpOptions = {}): Promise<NexusUp> {
     const args = [
       'up',
       `--listen=${listen}`,
+      '--gateway-listen=127.0.0.1:0',
       `--local-node=${node}`,
       `--docker-socket=${socketPath}`,
       '--log-level=debug',

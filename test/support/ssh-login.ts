@@ -2,7 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { publicKeyOf } from '../../agent/ssh/host-key.ts';
+import { publicKeyOf } from '../../controller/kit/ssh-key-file.ts';
 import { until } from './until.ts';
 
 const run = promisify(execFile);

@@ -25,10 +25,8 @@ const CAPABILITIES = [
   'SYS_CHROOT',
 ];
 
-/** Back after its own end or a restart of the engine, without the agent; not after a stop that was asked for. */
-export function restartPolicy(autoStart: boolean): { Name: 'unless-stopped' | 'no' } {
-  return { Name: autoStart ? 'unless-stopped' : 'no' };
-}
+/** Back after a restart of the engine or the machine, without the agent; not after a stop that was asked for. */
+export const RESTART_POLICY = { Name: 'unless-stopped' } as const;
 
 /**
  * The container of an instance. Whatever the image says of entry point, user, health check, stop signal and working folder
@@ -71,7 +69,7 @@ export function containerOptions(
       ),
       CapDrop: ['ALL'],
       CapAdd: CAPABILITIES,
-      RestartPolicy: restartPolicy(spec.autoStart),
+      RestartPolicy: RESTART_POLICY,
       LogConfig: {
         Type: 'json-file',
         Config: kind === 'podman' ? { 'max-size': '10m' } : { 'max-size': '10m', 'max-file': '2' },

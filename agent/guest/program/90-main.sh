@@ -77,8 +77,7 @@ state() {
   printf '%s' "$SNAPSHOT"
 }
 
-# Prints the state at once and after each change, until stdin ends: so it does not outlive who asked. A line of stdin may
-# renew the fence.
+# Prints the state at once and after each change, until stdin ends: so it does not outlive who asked.
 watch() {
   local reader
   wait_boot
@@ -95,9 +94,7 @@ watch() {
     kill $$
   } </dev/null &
   reader=$!
-  while IFS= read -r LINE; do
-    case $LINE in 'fence '*) fence "${LINE#* }" ;; esac
-  done
+  cat >/dev/null
   kill "$reader" 2>/dev/null
   rm -f "$RUN/watchers/$$" "$RUN/$$.watcher" "$RUN/$$.told"
 }
@@ -157,7 +154,6 @@ main() {
     down) unit_down "$@" ;;
     restart) unit_restart "$@" ;;
     remove) unit_remove "$@" ;;
-    fence) fence "$@" ;;
     job) job_start "$@" ;;
     check) check_main "$@" ;;
     unit-run) unit_run "$@" ;;

@@ -92,7 +92,6 @@ export async function openLab(
     command: guestCommand(),
     tmpfs: guestTmpfs(),
     files: [...config.boot, ...(options.files ?? [])],
-    autoStart: false,
   });
   await node.driver.start(id);
   const hostKey = (await key('host.pub')).split(' ').slice(0, 2).join(' ');

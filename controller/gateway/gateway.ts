@@ -1,0 +1,164 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import ssh2, { type Connection } from 'ssh2';
+import { NODE, USER } from '../../crds/kinds.ts';
+import type { Node, User } from '../../crds/types.generated.ts';
+import type { Client } from '../client/client.ts';
+import type { Clock } from '../kit/clock.ts';
+import type { Logger } from '../kit/log.ts';
+import { Metrics } from '../kit/metrics.ts';
+import { SSH_ALGORITHMS } from '../kit/ssh-algorithms.ts';
+import type { SshKey } from '../kit/ssh-key-file.ts';
+import { createInformer } from '../runtime/informer.ts';
+import type { Part } from '../runtime/manager.ts';
+import { type Arrival, Arrivals } from './arrivals.ts';
+import { gatewayMetrics } from './gateway-metrics.ts';
+import { createIdentities, type Peer } from './identities.ts';
+import { serveUser, type UserChannel } from './jump-host.ts';
+import { DEFAULT_GATEWAY_LIMITS, type GatewayLimits, Limiter } from './limits.ts';
+import { type Joiner, login } from './login.ts';
+import { watchRights } from './rights.ts';
+import { socketOf } from './ssh2-internals.ts';
+import { Uplinks } from './uplinks.ts';
+
+export interface GatewayOptions {
+  /** The API, with the rights to read Users, Nodes and Workspaces and to ask what users may. */
+  client: Client;
+  hostKey: SshKey;
+  clock: Clock;
+  log: Logger;
+  random?: () => number;
+  metrics?: Metrics;
+  limits?: Partial<GatewayLimits>;
+}
+
+/** The SSH server: jump host of users, uplink of agents. */
+export interface Gateway {
+  /** Must run, and be ready before anybody is let in. */
+  readonly informers: Part[];
+  /** Port 0 lets the system choose. */
+  listen(at: { host: string; port: number } | { path: string }): Promise<{ port: number }>;
+  /** Lets nobody in any more, ends users' connections, then agents', and frees the ports. */
+  close(): Promise<void>;
+}
+
+/** ssh2's own pings, for people: a laptop that sleeps or loses its network for a minute keeps its sessions. */
+const USER_KEEPALIVE = { keepaliveInterval: 30_000, keepaliveCountMax: 4 };
+/** For connections that were told to end. */
+const CLOSE_GRACE_MS = 1_000;
+
+interface Session {
+  who: Peer | Joiner;
+  connection: Connection;
+  arrival: Arrival;
+  channels: Set<UserChannel>;
+}
+
+export function createGateway(options: GatewayOptions): Gateway {
+  const { client, clock, hostKey } = options;
+  const log = options.log.child({ part: 'gateway' });
+  const random = options.random ?? Math.random;
+  const common = { client, clock, log, random, metrics: options.metrics };
+  const users = createInformer<User>({ ...common, resource: USER });
+  const nodes = createInformer<Node>({ ...common, resource: NODE, transform: keysAlone });
+  const identities = createIdentities({ users, nodes });
+  const limits = { ...DEFAULT_GATEWAY_LIMITS, ...options.limits };
+  const limiter = new Limiter(limits, clock);
+  const metrics = gatewayMetrics(options.metrics ?? new Metrics(), () => limiter.pending);
+  const arrivals = new Arrivals({ limiter, limits, clock, log, metrics });
+  const uplinks = new Uplinks(clock);
+  const sessions = new Set<Session>();
+  const servers: Server[] = [];
+
+  const ssh = new ssh2.Server({
+    hostKeys: [hostKey.privateKey],
+    algorithms: SSH_ALGORITHMS,
+    ident: 'Nexus',
+    ...USER_KEEPALIVE,
+  });
+  ssh.on('connection', connection => {
+    const arrival = arrivals.of(socketOf(connection));
+    if (arrival) void serve(connection, arrival);
+  });
+
+  async function serve(connection: Connection, arrival: Arrival): Promise<void> {
+    const { address, socket } = arrival;
+    connection.on('error', error => {
+      log.debug({ address, why: error.message }, 'a connection broke');
+      // What ssh2 has to say of it is on its way.
+      socket.destroySoon();
+      clock.after(CLOSE_GRACE_MS, () => socket.destroy());
+    });
+    const who = await login(connection, {
+      identities,
+      onRefused(attempt) {
+        metrics.refused(attempt.why);
+        log.info({ address, ...attempt }, 'a login was refused');
+      },
+    });
+    arrival.admit();
+    const session: Session = { who, connection, arrival, channels: new Set() };
+    sessions.add(session);
+    metrics.loggedIn(who.kind);
+    metrics.opened(who.kind);
+    const name = who.kind === 'join' ? who.tokenId : who.name;
+    log.info({ kind: who.kind, name, address }, 'logged in');
+    connection.once('close', () => {
+      sessions.delete(session);
+      metrics.closed(who.kind);
+      log.info({ kind: who.kind, name, address }, 'a connection was closed');
+    });
+    if (who.kind === 'user')
+      serveUser(
+        connection,
+        { peer: who, arrival, channels: session.channels },
+        { client, identities, uplinks, maxChannels: limits.maxChannels, clock, log, metrics },
+      );
+    else if (who.kind === 'node') uplinks.add(who.name, connection, arrival);
+  }
+
+  identities.onLoss(({ kind, name }) => {
+    for (const { who, arrival } of sessions) {
+      if (who.kind !== kind || who.name !== name || identities.holds(who)) continue;
+      metrics.refused('Revoked');
+      log.warn({ kind, name, address: arrival.address }, 'the key was revoked; its connection is cut');
+      arrival.socket.destroy();
+    }
+  });
+  const rights = watchRights({ client, clock, log }, () => [...sessions].flatMap(one => [...one.channels]));
+
+  const accept = (socket: Socket) => {
+    if (arrivals.enter(socket)) ssh.injectSocket(socket);
+  };
+
+  return {
+    informers: [
+      { name: 'gateway users', run: users.run, ready: users.synced },
+      { name: 'gateway nodes', run: nodes.run, ready: nodes.synced },
+    ],
+    async listen(at) {
+      const server = createServer(accept);
+      servers.push(server);
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(at, resolve);
+      });
+      const bound = server.address();
+      return { port: typeof bound === 'object' && bound ? bound.port : 0 };
+    },
+    async close() {
+      rights.stop();
+      const closed = servers.map(server => new Promise<void>(resolve => server.close(() => resolve())));
+      for (const { who, connection } of sessions) if (who.kind !== 'node') connection.end();
+      uplinks.close();
+      const cancel = clock.after(CLOSE_GRACE_MS, () => arrivals.destroyAll());
+      await Promise.all(closed);
+      cancel();
+    },
+  };
+}
+
+/** All that the gateway wants of a Node. */
+function keysAlone({ apiVersion, kind, metadata, spec }: Node): Node {
+  const { name, uid, resourceVersion } = metadata;
+  return { apiVersion, kind, metadata: { name, uid, resourceVersion }, spec: { agentKeys: spec?.agentKeys } };
+}

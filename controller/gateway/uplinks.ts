@@ -1,0 +1,132 @@
+import type { Duplex } from 'node:stream';
+import type { Connection, ServerChannel } from 'ssh2';
+import type { Clock } from '../kit/clock.ts';
+import { SocketBacklog } from '../kit/socket-backlog.ts';
+import { readLine, SILENCE_MS, STREAMS, type StreamAnswer } from '../kit/uplink-protocol.ts';
+import type { Arrival } from './arrivals.ts';
+
+/** A stream to a workspace's sshd, and what queues in front of it. */
+export interface WorkspaceStream {
+  stream: Duplex;
+  backlog: SocketBacklog;
+}
+
+interface Link {
+  node: string;
+  connection: Connection;
+  arrival: Arrival;
+  backlog: SocketBacklog;
+  /** It takes streams. */
+  isOpen: boolean;
+  bytesRead: number;
+  /** When it was heard last. */
+  heardAt: number;
+}
+
+const ANSWER_TIMEOUT_MS = 10_000;
+const LOOK_MS = 1_000;
+
+/** The nodes whose agents are connected, and the way to their workspaces. */
+export class Uplinks {
+  /** By node, the newest last: one whose end was not noticed yet may still be there. */
+  readonly #links = new Map<string, Link[]>();
+  readonly #clock: Clock;
+  #cancel = () => {};
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#look();
+  }
+
+  has(node: string): boolean {
+    return this.#newest(node) !== undefined;
+  }
+
+  /** Takes an agent's connection. It may ask to be sent streams, once. */
+  add(node: string, connection: Connection, arrival: Arrival): void {
+    const { socket } = arrival;
+    const backlog = new SocketBacklog(socket);
+    const link: Link = {
+      node,
+      connection,
+      arrival,
+      backlog,
+      isOpen: false,
+      bytesRead: socket.bytesRead,
+      heardAt: this.#clock.now(),
+    };
+    connection.on('request', (accept, reject, name, info) => {
+      const isOurs =
+        name === 'tcpip-forward' && 'bindAddr' in info && info.bindAddr === STREAMS.host && !link.isOpen;
+      if (!isOurs || info.bindPort !== STREAMS.port) return reject?.();
+      link.isOpen = true;
+      this.#links.set(node, [...(this.#links.get(node) ?? []), link]);
+      accept?.();
+    });
+    connection.once('close', () => this.#remove(link));
+  }
+
+  /** A stream to the sshd of a placement. Rejects with a reason for people. */
+  async open(node: string, placement: string): Promise<WorkspaceStream> {
+    const link = this.#newest(node);
+    if (!link) throw new Error(`its node ${node} is not connected to the gateway`);
+    const channel = await this.#channel(link, placement);
+    // Closed under a reader, it must not take the process down.
+    channel.on('error', () => channel.destroy());
+    const cancel = this.#clock.after(ANSWER_TIMEOUT_MS, () => channel.destroy());
+    let answer: StreamAnswer;
+    try {
+      answer = await readLine<StreamAnswer>(channel);
+    } catch (cause) {
+      channel.destroy();
+      throw new Error(`its node ${node} did not answer`, { cause });
+    } finally {
+      cancel();
+    }
+    if ('ok' in answer) return { stream: channel, backlog: link.backlog };
+    channel.destroy();
+    throw new Error(`its node ${node} cannot reach it: ${answer.error}`);
+  }
+
+  close(): void {
+    this.#cancel();
+    for (const links of this.#links.values()) for (const { connection } of links) connection.end();
+  }
+
+  #channel(link: Link, placement: string): Promise<ServerChannel> {
+    return new Promise((resolve, reject) => {
+      const gone = () => reject(new Error(`the connection of its node ${link.node} was lost`));
+      link.connection.once('close', gone);
+      link.connection.forwardOut(STREAMS.host, STREAMS.port, placement, 0, (error, channel) => {
+        link.connection.off('close', gone);
+        if (error) reject(new Error(`its node ${link.node} took no stream`, { cause: error }));
+        else resolve(channel);
+      });
+    });
+  }
+
+  #newest(node: string): Link | undefined {
+    return this.#links.get(node)?.at(-1);
+  }
+
+  #remove(link: Link): void {
+    const left = (this.#links.get(link.node) ?? []).filter(one => one !== link);
+    if (left.length > 0) this.#links.set(link.node, left);
+    else this.#links.delete(link.node);
+  }
+
+  /** Agents send something every few seconds: a connection that is silent for longer has nobody at its other end. */
+  #look(): void {
+    const now = this.#clock.now();
+    for (const link of [...this.#links.values()].flat()) {
+      const { bytesRead } = link.arrival.socket;
+      if (bytesRead !== link.bytesRead) {
+        link.bytesRead = bytesRead;
+        link.heardAt = now;
+      } else if (now - link.heardAt > SILENCE_MS) {
+        link.arrival.socket.destroy();
+      }
+    }
+    this.#cancel = this.#clock.after(LOOK_MS, () => this.#look());
+  }
+}
