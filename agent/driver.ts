@@ -185,6 +185,8 @@ export interface Driver {
   ): Promise<{ id: string } | undefined>;
   /** Makes volume and instance, does not start it. One of the same name that is there with the same spec-hash is success; with another hash: Invalid. A half-made one is removed. */
   create(spec: InstanceSpec): Promise<{ id: string }>;
+  /** Whether `start` can hand input over. Absent: it cannot. */
+  takesInput?(): Promise<boolean>;
   /**
    * Running is success. PortInUse when a published port is taken. `input`, which may be secret, is what the command can
    * read on stdin at this start; an engine that restarts the instance gives none. `inputTaken`: it was handed to the

@@ -119,10 +119,11 @@ export interface Guest {
   /** Now and after each change, over one long-lived process in the instance; ends when the instance does. */
   watch(id: string, signal: AbortSignal): AsyncIterable<GuestState>;
   /**
-   * Pure. What Driver.start may hand over in place of a `configure` of an instance that starts. Whether it was taken is
-   * seen by GuestState.configured. Absent: the guest takes none.
+   * Pure. What Driver.start may hand over in place of a `configure` of an instance that starts; `isFirst`: for the first
+   * time, so that it may have been made without the boot files. Whether it was taken is seen by GuestState.configured.
+   * Absent: the guest takes none.
    */
-  handover?(config: GuestConfig): string;
+  handover?(config: GuestConfig, isFirst: boolean): string;
   /** Writes what differs, makes the user, starts sshd and supervisor when they do not run. Never restarts sshd or a service. */
   configure(id: string, config: GuestConfig): Promise<void>;
   /** Writes the definition and keeps the service up; one that runs from another digest is restarted, from the same is left alone. */

@@ -35,9 +35,11 @@ export const GUEST_PROGRAM = source.replace('@VERSION@', GUEST_VERSION);
 /** Login shell of the user. */
 export const GUEST_SHELL = readFileSync(new URL('shell.sh', folder), 'utf8');
 
-/** For InstanceSpec.command, under the engine's init. */
+const bootScript = readFileSync(new URL('boot.sh', folder), 'utf8').replaceAll(/^\s*#.*\n/gm, '');
+
+/** For InstanceSpec.command, under the engine's init. Takes the program from what is handed over when it is not there. */
 export function guestCommand(): string[] {
-  return ['/bin/sh', GUEST_PROGRAM_PATH, 'init'];
+  return ['/bin/sh', '-c', bootScript];
 }
 
 /** For InstanceSpec.tmpfs: where secrets and the state of the guest live. */

@@ -53,8 +53,10 @@ export function createScriptGuest(options: ScriptGuestOptions): Guest {
 
     watch: (id, signal) => watchStates(driver, id, signal),
 
-    handover(config) {
-      const input = putPayload([...config.runtime, ...config.keys]);
+    handover(config, isFirst) {
+      const files = [...config.keys, ...config.runtime, ...(isFirst ? config.boot : [])];
+      // Read by the command of a new instance too, which takes a part for nothing.
+      const input = `${putPayload(files)}whole=yes\n`;
       return `nexus-handover ${Buffer.byteLength(input)}\n${input}`;
     },
 

@@ -181,10 +181,12 @@ async function performOnEngine(
       fetchImage(acting, driver);
       return normal('PullingImage', `getting the image ${action.image}`);
     case 'create': {
+      // Files of their own cost as much as the rest: what will be handed over with the start need not be there before.
+      const takesAll = desired.inside && guest.handover && (await driver.takesInput?.());
       const { id } = await driver.create({
         ...desired.instance,
         imageId: action.imageId,
-        files: desired.bootFiles,
+        files: takesAll ? [] : desired.bootFiles,
       });
       acting.instanceId = id;
       unit.known = 'Created';
@@ -200,7 +202,10 @@ async function performOnEngine(
         await context.checkpoint.setRestartMark(desired.name, desired.workspaceUid, action.restartMark);
       acting.isHandedOver = (
         await driver.start(idOf(acting), {
-          ...(desired.inside && guest.handover && { input: guest.handover(desired.inside.config) }),
+          ...(desired.inside &&
+            guest.handover && {
+              input: guest.handover(desired.inside.config, action.reason === 'Created'),
+            }),
         })
       ).inputTaken;
       unit.known = 'Running';

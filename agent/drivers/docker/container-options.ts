@@ -34,7 +34,7 @@ export const RESTART_POLICY = { Name: 'unless-stopped' } as const;
  */
 export function containerOptions(
   spec: InstanceSpec,
-  network: NetworkFacts,
+  network: Pick<NetworkFacts, 'name' | 'gateways'>,
   kind: EngineFacts['kind'],
 ): ContainerCreateOptions {
   const [program, ...args] = spec.command;
@@ -79,7 +79,7 @@ export function containerOptions(
 }
 
 /** Docker's own word for the node, an address that is there before our network is; Podman has none in every version. */
-function nodeHost({ gateways }: NetworkFacts, kind: EngineFacts['kind']): string[] {
+function nodeHost({ gateways }: Pick<NetworkFacts, 'gateways'>, kind: EngineFacts['kind']): string[] {
   const address = kind === 'docker' ? 'host-gateway' : gateways[0];
   return address ? [`${NODE_HOST}:${address}`] : [];
 }

@@ -5,13 +5,13 @@ import { containerOptions } from './container-options.ts';
 import { inspect, removeContainer } from './containers.ts';
 import { type DockerContext, UNFINISHED_SUFFIX } from './context.ts';
 import { engineCall, engineMessage, statusOf } from './errors.ts';
-import type { NetworkFacts } from './network.ts';
+import { type NetworkFacts, networkName } from './network.ts';
 import { putFilesBeforeStart } from './put-files-before-start.ts';
 
 const GOING = new Set(['removing', 'dead']);
 
 /**
- * Makes volume and container. The container has another name until its files are in it: a crash at any point leaves
+ * Makes volume and container. One that is given files has another name until they are in it: a crash at any point leaves
  * nothing that could be taken for an instance, and the next create (or sweep) removes it.
  */
 export async function createInstance(
@@ -21,10 +21,8 @@ export async function createInstance(
 ): Promise<{ id: string; isNew: boolean }> {
   check(context, spec);
   // Side by side: people wait for it.
-  const there = Promise.all([inspect(context.docker, spec.name), ensureVolume(context, spec)]);
-  there.catch(() => {});
   return keeper.use(async network => {
-    const [found] = await there;
+    const [found] = await Promise.all([inspect(context.docker, spec.name), ensureVolume(context, spec)]);
     if (found) {
       const id = sameAs(context, spec, found.Id, found.Config.Labels);
       if (!GOING.has(found.State.Status)) return { id, isNew: false };
@@ -35,24 +33,38 @@ export async function createInstance(
   });
 }
 
-async function createNew(context: DockerContext, spec: InstanceSpec, network: NetworkFacts): Promise<string> {
-  const { kind } = await context.facts();
-  const options = { name: spec.name + UNFINISHED_SUFFIX, ...containerOptions(spec, network, kind) };
+async function createNew(
+  context: DockerContext,
+  spec: InstanceSpec,
+  network: Promise<NetworkFacts>,
+): Promise<string> {
+  const { docker, facts, node } = context;
+  const { kind } = await facts();
+  const isWhole = spec.files.length === 0;
+  // Docker looks for the network at the start alone.
+  const facing = kind === 'docker' ? { ...networkName(node), gateways: [] } : await network;
+  const options = {
+    name: isWhole ? spec.name : spec.name + UNFINISHED_SUFFIX,
+    ...containerOptions(spec, facing, kind),
+  };
   const container = await engineCall(`create ${spec.name}`, async () => {
     try {
-      return await context.docker.createContainer(options);
+      return await docker.createContainer(options);
     } catch (error) {
       if (statusOf(error) === 404 && /image/i.test(engineMessage(error)))
         throw new DriverError('ImageNotFound', `create ${spec.name}: ${engineMessage(error)}`, {
           cause: error,
         });
-      if (!(await removeLeftover(context, options.name))) throw error;
-      return context.docker.createContainer(options);
+      if (isWhole || !(await removeLeftover(context, options.name))) throw error;
+      return docker.createContainer(options);
     }
   });
   try {
-    await putFilesBeforeStart(context, container, spec);
-    await engineCall(`name ${spec.name}`, () => container.rename({ name: spec.name }));
+    if (!isWhole) {
+      await putFilesBeforeStart(context, container, spec);
+      await engineCall(`name ${spec.name}`, () => container.rename({ name: spec.name }));
+    }
+    await network;
     return container.id;
   } catch (error) {
     await removeContainer(context.docker, container.id).catch(problem =>

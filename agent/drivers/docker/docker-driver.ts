@@ -160,6 +160,9 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       return { id };
     },
 
+    // Podman attaches to what runs.
+    takesInput: async () => (await context.facts()).kind === 'docker',
+
     start: (id, { input } = {}) => {
       const isNew = fresh.delete(id);
       return change('start', () => startInstance(context, id, { network, input, isNew }));

@@ -3,15 +3,13 @@ import type { DockerContext } from './context.ts';
 
 /**
  * Puts `input` where a container that is about to start finds it on stdin: in memory of the engine alone. `end` closes
- * it after the start. Undefined where that cannot be done; the start goes on without.
+ * it after the start. Undefined when that fails; the start goes on without.
  */
 export async function handOver(
-  { docker, facts, log }: DockerContext,
+  { docker, log }: DockerContext,
   id: string,
   input: string,
 ): Promise<{ end(): void } | undefined> {
-  // Podman attaches to what runs.
-  if ((await facts()).kind !== 'docker') return undefined;
   try {
     const socket = (await docker
       .getContainer(id)

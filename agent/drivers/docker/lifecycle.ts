@@ -29,14 +29,16 @@ export async function startInstance(
       return { inputTaken: false };
     }
     if (Restarting) await ignoring(304, () => container.stop({ t: 0 }));
-    const takesInput = input !== undefined && (isNew || found?.Config.OpenStdin);
+    const { kind } = await context.facts();
+    const takesInput = input !== undefined && kind === 'docker' && (isNew || found?.Config.OpenStdin);
     const handed = takesInput ? await handOver(context, id, input) : undefined;
     try {
       await ignoring(304, () => container.start());
     } catch (error) {
       if (!/network \S+ not found/i.test(engineMessage(error)))
         throw portInUse(found ?? (await inspectOurs(context, id)), error) ?? error;
-      await network.use(async ({ name }) => {
+      await network.use(async held => {
+        const { name } = await held;
         await context.docker.getNetwork(name).disconnect({ Container: id, Force: true });
         await context.docker.getNetwork(name).connect({ Container: id });
       });

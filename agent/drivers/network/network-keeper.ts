@@ -42,15 +42,19 @@ export class NetworkKeeper<N> {
     this.#log = log;
   }
 
-  /** Runs `task` while the network is held: it is there, its rules are in force where they can be, and it stays. */
-  async use<T>(task: (network: N) => Promise<T>): Promise<T> {
+  /**
+   * Runs `task` while the network is held: once `network` resolves it is there, its rules are in force where they can be,
+   * and it stays.
+   */
+  async use<T>(task: (network: Promise<N>) => Promise<T>): Promise<T> {
     this.#users += 1;
+    const network = this.#alone(async () => {
+      const network = await this.#node.ensure();
+      await this.#enforce(network);
+      return network;
+    });
+    network.catch(() => {});
     try {
-      const network = await this.#alone(async () => {
-        const network = await this.#node.ensure();
-        await this.#enforce(network);
-        return network;
-      });
       return await task(network);
     } finally {
       this.#users -= 1;

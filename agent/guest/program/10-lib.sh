@@ -27,12 +27,14 @@ IMAGE_PATH=$PATH
 PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin:$PATH
 export PATH
 
-# Waits for init, which empties $RUN first: up to 10 s.
+# Waits for init, which empties $RUN first: up to 10 s. What waits for the program on stdin, in vain after a second, is told
+# that it came another way.
 wait_boot() {
   local n=0
   until [ -r "$RUN/boot-id" ]; do
     n=$((n + 1))
     [ "$n" -le 200 ] || fail 'the instance was started without its init'
+    if [ "$n" -gt 20 ] && first_line "$RUN/boot.pid" && [ -n "$LINE" ]; then kill "$LINE" 2>/dev/null; fi
     sleep 0.05
   done
 }
@@ -60,16 +62,20 @@ write_line() {
   printf '%s\n' "$2" >"$1.new" && mv -f "$1.new" "$1"
 }
 
-# START: when the process was started, in ticks since the machine was; with a pid it names a process for good.
+# START: when the process was started, in ticks since the machine was; with a pid it names a process for good. ID: its pid,
+# for `self` that of this very process, which $$ is not in a subshell.
 process_start() {
   local text='' line=''
-  START=
+  START='' ID=''
   [ -r "/proc/$1/stat" ] || return 1
   # The name of a program may hold newlines.
   while IFS= read -r line || [ -n "$line" ]; do
     text="$text $line"
     line=
   done 2>/dev/null <"/proc/$1/stat"
+  ID=${text%%(*}
+  ID=${ID% }
+  ID=${ID# }
   # shellcheck disable=SC2086 # split into fields, from the third on
   set -- ${text##*) }
   [ $# -ge 20 ] || return 1
@@ -95,10 +101,10 @@ alive() {
   fi
 }
 
-# Names this very process in a file. $$ is the shell's own pid even in a subshell, so only for main programs.
+# Names this very process in a file. A new one is not whole at once, but names nobody until it is.
 claim() {
-  process_start $$
-  write_line "$1" "$$ $START"
+  process_start self
+  if [ -e "$1" ]; then write_line "$1" "$ID $START"; else printf '%s\n' "$ID $START" >"$1"; fi
 }
 
 # Takes the lock of file $1, open as $2, for as long as anything has it open; fails when another has it. Without flock(1)
@@ -109,18 +115,18 @@ take_lock() {
     flock -n "$2"
     return
   fi
-  process_start $$
-  mine=$$:$START
+  process_start self
+  mine=$ID:$START
   if ln -s "$mine" "$1.held" 2>/dev/null; then return 0; fi
   holder=$(readlink "$1.held") || return 1
   if process_start "${holder%%:*}" && [ "$START" = "${holder##*:}" ]; then return 1; fi
   # Of several that see it dead one moves it; that one looks again at what it moved.
-  mv "$1.held" "$1.$$" 2>/dev/null || return 1
-  if [ "$(readlink "$1.$$")" != "$holder" ]; then
-    mv "$1.$$" "$1.held"
+  mv "$1.held" "$1.${mine%:*}" 2>/dev/null || return 1
+  if [ "$(readlink "$1.${mine%:*}")" != "$holder" ]; then
+    mv "$1.${mine%:*}" "$1.held"
     return 1
   fi
-  rm -f "$1.$$"
+  rm -f "$1.${mine%:*}"
   ln -s "$mine" "$1.held" 2>/dev/null
 }
 

@@ -6,7 +6,7 @@ load_account() {
   first_line "$RUN/account" || return 1
   # shellcheck disable=SC2086
   set -- $LINE
-  ACCOUNT_USER=$1 ACCOUNT_GID=$2 BECOME=$3
+  ACCOUNT_USER=$1 ACCOUNT_GID=$2
   ACCOUNT_HOME=/home/$1
   REPOSITORY=$ACCOUNT_HOME/workspace
 }
@@ -16,8 +16,9 @@ load_account() {
 as_user() {
   set -- env -i "HOME=$ACCOUNT_HOME" "USER=$ACCOUNT_USER" "LOGNAME=$ACCOUNT_USER" "SHELL=$(user_shell)" \
     "PATH=$IMAGE_PATH" "$@"
+  first_line "$RUN/become" || LINE=$(how_to_become "$ACCOUNT_GID")
   # shellcheck disable=SC2016 # expanded by the shell that su starts
-  case $BECOME in
+  case $LINE in
     setpriv) exec setpriv "--reuid=$ACCOUNT_UID" "--regid=$ACCOUNT_GID" --init-groups "$@" ;;
     chroot) exec chroot "--userspec=$ACCOUNT_UID:$ACCOUNT_GID" / "$@" ;;
     *) exec su -s /bin/sh "$ACCOUNT_USER" -- -c 'exec "$@"' sh "$@" ;;
@@ -59,25 +60,39 @@ make_group() {
 # Replaces the lines of user $2 in file $1 by line $3: before the first one of uid 1000, so that the user's name is the
 # one that the uid is shown as, else at the end. Nothing is written when it is there already.
 put_account_line() {
-  local line uid out='' done='' newline='
+  local line uid out='' done='' changed='' open='' newline='
 '
-  while IFS= read -r line || [ -n "$line" ]; do
+  while IFS= read -r line || { [ -n "$line" ] && open=yes; }; do
     case $line in
-      "$3") [ -n "$done" ] || { done=yes; out=$out$line$newline; } ;;
-      "$2":*) ;;
+      "$3") if [ -z "$done" ]; then done=yes out=$out$line$newline; else changed=yes; fi ;;
+      "$2":*) changed=yes ;;
       *)
         uid=${line#*:*:}
         if [ -z "$done" ] && [ "$1" = /etc/passwd ] && [ "${uid%%:*}" = "$ACCOUNT_UID" ]; then
-          done=yes
+          done=yes changed=yes
           out=$out$3$newline
         fi
         out=$out$line$newline
         ;;
     esac
   done <"$1"
+  if [ -z "$done$changed" ]; then
+    # In an image as most are: without a process.
+    printf '%s%s\n' "${open:+$newline}" "$3" >>"$1"
+    return
+  fi
   [ -n "$done" ] || out=$out$3$newline
-  [ "$(cat "$1")$newline" != "$out" ] || return 0
+  [ -n "$changed" ] || return 0
   cp -p "$1" "$1.nexus" && printf '%s' "$out" >"$1.nexus" && mv -f "$1.nexus" "$1"
+}
+
+has_line() {
+  local line
+  [ -r "$1" ] || return 1
+  while IFS= read -r line || [ -n "$line" ]; do
+    [ "$line" != "$2" ] || return 0
+  done <"$1"
+  return 1
 }
 
 # What the image or chsh gave as the shell of the account is what our wrapper runs.
@@ -94,7 +109,7 @@ keep_shell() {
 }
 
 make_account() {
-  local user home owner
+  local user home
   first_line "$RUN/user" || fail 'no user was named'
   user=$LINE
   home=/home/$user
@@ -103,34 +118,52 @@ make_account() {
   put_account_line /etc/passwd "$user" "$user:x:$ACCOUNT_UID:$GID::$home:$WRAPPER"
   # `*` is no password and not locked either, which sshd would refuse.
   if [ -f /etc/shadow ]; then put_account_line /etc/shadow "$user" "$user:*:19000:0:99999:7:::"; fi
-  case "
-$(cat /etc/shells 2>/dev/null)
-" in
-    *"
-$WRAPPER
-"*) ;;
-    *) printf '%s\n' "$WRAPPER" >>/etc/shells ;;
-  esac
-  if [ ! -f /etc/sudoers.d/nexus ]; then
-    mkdir -p /etc/sudoers.d
-    (umask 0337 && printf '%s ALL=(ALL:ALL) NOPASSWD: ALL\n' "$user" >/etc/sudoers.d/.nexus) &&
-      mv -f /etc/sudoers.d/.nexus /etc/sudoers.d/nexus
+  has_line /etc/shells "$WRAPPER" || printf '%s\n' "$WRAPPER" >>/etc/shells
+  if [ ! -s /etc/sudoers.d/nexus ]; then
+    [ -d /etc/sudoers.d ] || mkdir -p /etc/sudoers.d
+    umask 0337
+    printf '%s ALL=(ALL:ALL) NOPASSWD: ALL\n' "$user" >/etc/sudoers.d/nexus
+    umask 022
   fi
-  mkdir -p "$home"
-  # A home that is not the user's yet is new: seeded once. Its owner is changed last, so that a crash starts over.
-  owner=$(stat -c %u "$home")
-  if [ "$owner" != "$ACCOUNT_UID" ]; then
-    if [ -d /etc/skel ]; then
-      (cd /etc/skel && for f in . .[!.]* ..?* *; do
-        if [ "$f" != . ] && [ -e "$f" ] && [ ! -e "$home/$f" ]; then cp -R -p "$f" "$home/"; fi
-      done)
-    fi
-    chmod 0755 "$home"
-    find "$home" -xdev -mindepth 1 -exec chown -h "$ACCOUNT_UID:$GID" {} +
-    chown "$ACCOUNT_UID:$GID" "$home"
+  [ -d "$home" ] || mkdir -p "$home"
+  # A home that is not the user's yet is new, and root's where the engine made it.
+  if [ -O "$home" ] || [ "$(stat -c %u "$home")" != "$ACCOUNT_UID" ]; then seed_home "$home"; fi
+  has_line /etc/passwd "$user:x:$ACCOUNT_UID:$GID::$home:$WRAPPER" || fail "the user $user cannot be made"
+  write_line "$RUN/account" "$user $GID"
+}
+
+# What a login does not need, once sshd is on its way.
+settle_account() {
+  load_account || return 1
+  [ -e "$RUN/become" ] || write_line "$RUN/become" "$(how_to_become "$ACCOUNT_GID")"
+  if [ -e "$REPOSITORY/.git" ] && [ ! -e "$RUN/repository" ]; then look_main quick; fi
+  : >"$RUN/configured"
+}
+
+# Once. The owner is changed last, so that a crash starts over; what is there already is kept.
+seed_home() {
+  local name
+  if is_empty "$1"; then
+    [ ! -d /etc/skel ] || cp -R -p /etc/skel/. "$1/"
+    chmod 0755 "$1"
+    chown -h -R "$ACCOUNT_UID:$GID" "$1"
+    return
   fi
-  [ "$(id -u "$user" 2>/dev/null)" = "$ACCOUNT_UID" ] || fail "the user $user cannot be made"
-  write_line "$RUN/account" "$user $GID $(how_to_become "$GID")"
+  if [ -d /etc/skel ]; then
+    (cd /etc/skel && for name in . .[!.]* ..?* *; do
+      if [ "$name" != . ] && [ -e "$name" ] && [ ! -e "$1/$name" ]; then cp -R -p "$name" "$1/"; fi
+    done)
+  fi
+  chmod 0755 "$1"
+  find "$1" -xdev -mindepth 1 -exec chown -h "$ACCOUNT_UID:$GID" {} +
+  chown "$ACCOUNT_UID:$GID" "$1"
+}
+
+is_empty() {
+  local name
+  for name in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+    if [ -e "$name" ] || [ -L "$name" ]; then return 1; fi
+  done
 }
 
 # A shell chosen with chsh is kept, behind the wrapper that gives sessions their environment.

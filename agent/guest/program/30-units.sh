@@ -48,23 +48,25 @@ unit_stop() {
 }
 
 unit_start() {
-  rm -f "$U/pid"
-  DIGEST=-
+  [ ! -e "$U/pid" ] || rm -f "$U/pid"
+  if first_line "$U/restart"; then HANDLED=$LINE; fi
+  # The log is open for reading too: then a logger that died cannot break its pipe.
   if [ "$NAME" = _sshd ]; then
     DIGEST=sshd
+    # First of all, and in this shell's own copy: people wait for it. Its connections make sessions of their own.
+    (unit_exec _sshd) </dev/null >&7 2>&1 7>&- &
   else
     (umask 0377 && cat "$U/def" >"$U/def.new") && chown "$ACCOUNT_UID" "$U/def.new" && mv -f "$U/def.new" "$U/def.run"
     DIGEST=$(sha256sum <"$U/def.run")
     DIGEST=${DIGEST%% *}
+    unit_save Starting
+    setsid sh "$PROGRAM" unit-exec "$NAME" </dev/null >&7 2>&1 7>&- &
   fi
-  if first_line "$U/restart"; then HANDLED=$LINE; fi
-  unit_save Starting
-  STARTED=$SINCE
-  # The log is open for reading too: then a logger that died cannot break its pipe.
-  setsid sh "$PROGRAM" unit-exec "$NAME" </dev/null >&7 2>&1 7>&- &
   CHILD=$!
+  unit_logger
   until [ -e "$U/pid" ] || ! process_start "$CHILD"; do sleep 0.01; done
   unit_save Running
+  STARTED=$SINCE
 }
 
 # Ended by itself: what is left of its group goes too, as it may hold the port.
@@ -114,15 +116,13 @@ unit_run() {
   take_lock "$U/lock" 9 || exit 0
   trap 'SIGNALLED=yes' USR1 TERM INT HUP
   claim "$U/runner"
-  load_account || exit 1
-  [ -p "$U/log" ] || { mkfifo -m 0600 "$U/log" && chown "$ACCOUNT_UID" "$U/log"; }
-  exec 7<>"$U/log"
-  if ! alive "$U/logger"; then
-    # Open before it is started: what is written until then waits in it even when the writers end first.
-    exec 5<"$U/log"
-    setsid sh "$PROGRAM" unit-log "$NAME" <&5 >/dev/null 2>&1 5<&- 7>&- 9>&- &
-    exec 5<&-
+  if [ "$NAME" != _sshd ]; then load_account || exit 1; fi
+  if [ ! -p "$U/log" ]; then
+    mkfifo -m 0600 "$U/log"
+    [ "$NAME" = _sshd ] || chown "$ACCOUNT_UID" "$U/log"
   fi
+  exec 7<>"$U/log"
+  if alive "$U/pid"; then unit_logger; fi
   unit_load "$U"
   while :; do
     if alive "$U/pid"; then
@@ -158,6 +158,15 @@ unit_run() {
     # It may have ended before it could be looked at.
     if ! alive "$U/pid"; then unit_wait; unit_ended; unit_backoff; fi
   done
+}
+
+# Starts the logger when there is none.
+unit_logger() {
+  if alive "$U/logger"; then return 0; fi
+  # Open before it is started: what is written until then waits in it even when the writers end first.
+  exec 5<"$U/log"
+  setsid sh "$PROGRAM" unit-log "$NAME" <&5 >/dev/null 2>&1 5<&- 7>&- 9>&- &
+  exec 5<&-
 }
 
 # Waits to be started again; a changed definition, a restart and Down cut it short.
@@ -206,6 +215,12 @@ unit_user() {
     }
   fi
   exec "$nexus_shell" -c "$nexus_command"
+}
+
+# Starts sshd, from a shell that is no command of the agent's: its copy becomes the runner.
+sshd_begin() {
+  [ -e "$UNITS/_sshd/wanted" ] || printf 'Up\n' >"$UNITS/_sshd/wanted"
+  (unit_run _sshd) </dev/null >/dev/null 2>&1 8>&- &
 }
 
 unit_runner_ensure() {

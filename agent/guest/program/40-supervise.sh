@@ -3,15 +3,24 @@
 
 # The command of the instance. Ends on SIGTERM when the services have ended.
 init_main() {
+  local handed=no
   cd / || exit 1
-  rm -rf "${RUN:?}"/*
-  mkdir -p "$UNITS" "$JOBS" "$RUN/watchers" "$LOGS" "$ETC"
+  if [ -e "$RUN/handed" ]; then handed=yes; elif ! is_empty "$RUN"; then rm -rf "${RUN:?}"/*; fi
+  # sshd wants it to be nobody else's to write to.
+  if [ -d /run/sshd ]; then chmod 0755 /run/sshd; fi
+  mkdir -p "$UNITS/_sshd" "$JOBS" "$RUN/watchers" "$LOGS" "$ETC" /run/sshd
   printf '%s\n' "$BASE_ENVIRONMENT" >"$RUN/base-env"
-  sshd_options
-  write_line "$RUN/supervisor.restarts" 0
-  cat /proc/sys/kernel/random/uuid >"$RUN/boot-id.new"
-  mv -f "$RUN/boot-id.new" "$RUN/boot-id"
-  handover_begin
+  printf '0\n' >"$RUN/supervisor.restarts"
+  # sshd comes before everything else.
+  if [ "$handed" = yes ]; then (make_account && sshd_begin && settle_account); fi
+  first_line /proc/sys/kernel/random/uuid
+  write_line "$RUN/boot-id" "$LINE"
+  if [ "$handed" = yes ]; then
+    exec </dev/null
+    rm -f "$RUN/handed" "$RUN/boot" "$RUN/boot.pid"
+  else
+    handover_begin
+  fi
   init_loop
 }
 
@@ -76,30 +85,16 @@ end_unit() {
   if alive "$1/pid"; then end_group "$PID" 100; fi
 }
 
-# Connections through the engine or a jump host share one address: one person's failures must not lock out the others.
-# Versions before 9.8 do not know the option and would not start with it.
-sshd_options() {
-  local version major minor
-  version=$(sshd -V 2>&1) || :
-  version=${version#*OpenSSH_}
-  major=${version%%.*}
-  minor=${version#*.}
-  minor=${minor%%[!0-9]*}
-  case $major$minor in *[!0-9]* | '') return 0 ;; esac
-  if [ "$major" -gt 9 ] || { [ "$major" -eq 9 ] && [ "$minor" -ge 8 ]; }; then
-    write_line "$RUN/sshd-options" '-oPerSourcePenalties=no'
-  fi
-}
-
 sshd_exec() {
-  local program
-  mkdir -p /run/sshd
-  chmod 0755 /run/sshd
-  rm -f "$RUN/sshd.pid"
+  local program penalties=''
+  [ -d /run/sshd ] || mkdir -m 0755 /run/sshd
+  [ ! -e "$RUN/sshd.pid" ] || rm -f "$RUN/sshd.pid"
   program=$(command -v sshd) || { echo 'nexus: the image has no sshd'; exit 127; }
-  first_line "$RUN/sshd-options" || :
+  # Connections through the engine or a jump host share one address: one person's failures must not lock out the others.
+  # Versions before 9.8 do not know the option and would not start with it; asking one costs as much as a start.
+  if LC_ALL=C grep -q persourcepenalties "$program"; then penalties=-oPerSourcePenalties=no; fi
   # shellcheck disable=SC2086 # none or one option
-  exec env -i "PATH=$IMAGE_PATH" "$program" -D -e -f "$ETC/sshd_config" $LINE
+  exec env -i "PATH=$IMAGE_PATH" "$program" -D -e -f "$ETC/sshd_config" $penalties
 }
 
 # One look every two seconds, at once when something pokes it. Shell built-ins do, but for the sleep.

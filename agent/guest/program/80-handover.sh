@@ -5,7 +5,7 @@
 # Called by init, of whose stdin it reads.
 handover_begin() {
   exec 9<&0 </dev/null
-  sh "$PROGRAM" handover <&9 9<&- &
+  (handover_main) <&9 9<&- &
   exec 9<&-
 }
 

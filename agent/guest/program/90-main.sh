@@ -38,13 +38,14 @@ configure() {
   rm -f "$INPUT"
   handover_end
   make_account
-  load_account
-  mkdir -p "$UNITS/_sshd"
-  [ -e "$UNITS/_sshd/wanted" ] || write_line "$UNITS/_sshd/wanted" Up
   U=$UNITS/_sshd
-  unit_runner_ensure _sshd
-  if [ -e "$REPOSITORY/.git" ] && [ ! -e "$RUN/repository" ]; then look_main quick; fi
-  : >"$RUN/configured"
+  if [ "$3" = wait ]; then
+    [ -e "$U/wanted" ] || write_line "$U/wanted" Up
+    unit_runner_ensure _sshd
+  elif ! alive "$U/runner"; then
+    sshd_begin
+  fi
+  settle_account
   if [ "$UPDATED" = yes ] && alive "$RUN/supervisor.pid"; then
     : >"$RUN/supervisor.planned"
     kill -TERM "$PID"
@@ -149,7 +150,6 @@ main() {
     state) state ;;
     watch) watch ;;
     configure) configure "$@" wait ;;
-    handover) handover_main ;;
     up) unit_up "$@" ;;
     down) unit_down "$@" ;;
     restart) unit_restart "$@" ;;

@@ -56,6 +56,11 @@ export async function openLab(
     desired?: Partial<GuestDesired>;
     guest?: Partial<ScriptGuestOptions>;
     files?: { path: string; content: string; mode: number }[];
+    /**
+     * How the program gets in. Defaults to files that are there before the start; `handover`: with the start, in place of
+     * `configure` too; `none`: not at all.
+     */
+    program?: 'files' | 'handover' | 'none';
     /** Instead of the image with everything in it. */
     image?: (node: DockerNode) => Promise<string>;
   } = {},
@@ -91,9 +96,10 @@ export async function openLab(
     publish: [{ containerPort: 22, hostPort: port, hostAddress: '127.0.0.1' }],
     command: guestCommand(),
     tmpfs: guestTmpfs(),
-    files: [...config.boot, ...(options.files ?? [])],
+    files: [...((options.program ?? 'files') === 'files' ? config.boot : []), ...(options.files ?? [])],
   });
-  await node.driver.start(id);
+  const input = options.program === 'handover' ? guest.handover?.(config, true) : undefined;
+  await node.driver.start(id, { ...(input !== undefined && { input }) });
   const hostKey = (await key('host.pub')).split(' ').slice(0, 2).join(' ');
   await writeFile(join(dir, 'known_hosts'), `[127.0.0.1]:${port} ${hostKey}\n`);
 

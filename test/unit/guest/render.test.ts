@@ -2,11 +2,18 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import type { GuestDesired } from '../../../agent/guest/guest.ts';
 import { clonePayload, putPayload } from '../../../agent/guest/payload.ts';
-import { GUEST_PROGRAM, GUEST_SHELL, GUEST_VERSION, MANAGED_PATHS } from '../../../agent/guest/program.ts';
+import {
+  GUEST_PROGRAM,
+  GUEST_SHELL,
+  GUEST_VERSION,
+  guestCommand,
+  MANAGED_PATHS,
+} from '../../../agent/guest/program.ts';
 import { renderGuest } from '../../../agent/guest/render.ts';
 import { shellExports, shellQuote } from '../../../agent/guest/shell-quote.ts';
 
@@ -90,6 +97,8 @@ t.test('the program names its version and is clean for shells and shellcheck', a
     t.match(GUEST_PROGRAM + GUEST_SHELL, path.replace('/opt/nexus/etc', ''));
   const path = inDir(t, 'guest', GUEST_PROGRAM);
   const shell = inDir(t, 'shell', GUEST_SHELL);
+  const boot = fileURLToPath(new URL('../../../agent/guest/program/boot.sh', import.meta.url));
+  t.notMatch(guestCommand().at(-1), /^\s*#/m, 'everybody sees it: without its comments');
   const has = (name: string) => {
     try {
       execFileSync('sh', ['-c', `command -v ${name}`]);
@@ -106,7 +115,7 @@ t.test('the program names its version and is clean for shells and shellcheck', a
     ['shellcheck', []],
   ];
   for (const [name, args] of checks)
-    for (const file of [path, shell])
+    for (const file of [path, shell, boot])
       if (has(name))
         t.doesNotThrow(() => execFileSync(name, [...args, file], { stdio: 'pipe' }), `${name} ${file}`);
 });
