@@ -1,11 +1,12 @@
 import type { Client } from '../controller/client/client.ts';
-import type { Clock } from '../controller/kit/clock.ts';
+import type { Clock, Milliseconds } from '../controller/kit/clock.ts';
 import type { Logger } from '../controller/kit/log.ts';
 import type { EventRecorder } from '../controller/runtime/reconciler.ts';
 import type { AgentMetrics } from './agent-metrics.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { DriverName } from './driver.ts';
 import type { EngineView } from './engine/engine-view.ts';
+import type { Fence } from './fence/fence.ts';
 import type { Forwarder } from './forwards/forwarder.ts';
 import type { Guest } from './guest/guest.ts';
 import type { Probe } from './health/probe.ts';
@@ -38,6 +39,10 @@ export interface AgentContext {
   readonly checkpoint: Checkpoint;
   readonly statuses: StatusWriter;
   readonly metrics: AgentMetrics;
+  /** Whether what may be moved may run here. */
+  readonly fence: Fence;
+  /** How long the volume of a workspace that moved away is kept. */
+  readonly keepMovedVolumesMs: Milliseconds;
   /** Asks for a pass over a placement. */
   readonly wake: (placement: string) => void;
 }

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from '../controller/client/client.ts';
-import type { Clock } from '../controller/kit/clock.ts';
+import type { Clock, Milliseconds } from '../controller/kit/clock.ts';
 import type { Logger } from '../controller/kit/log.ts';
 import type { Metrics } from '../controller/kit/metrics.ts';
 import { parseBytes, parseCpuMillis } from '../controller/kit/quantity.ts';
@@ -41,6 +41,9 @@ export interface AgentSettings {
   /** Of health and metrics. Absent: nowhere. */
   listen?: string;
   reserve: { cpuMillis: number; memoryBytes: number; diskBytes: number };
+  heartbeatMs: Milliseconds;
+  fenceMs: Milliseconds;
+  keepMovedVolumesMs: Milliseconds;
 }
 
 /** Throws on a quantity that is none. */
@@ -59,7 +62,18 @@ export function agentSettings(options: AgentOptions): AgentSettings {
     drivers: options.drivers && options.drivers.length > 0 ? (options.drivers as DriverName[]) : ['docker'],
     allowHostPorts: (options.allowHostPort ?? []).map(parsePort),
     reserve: reserveOf(options),
+    ...fenceOf(options),
+    keepMovedVolumesMs: options.keepMovedVolumes ?? 86_400_000,
   };
+}
+
+/** One lost heartbeat must not stop anything. */
+function fenceOf({ heartbeat = 10_000, fenceTime = 60_000 }: AgentOptions) {
+  if (fenceTime < 2 * heartbeat)
+    throw new Error(
+      `--fence-time (${fenceTime / 1000}s) must be at least twice --heartbeat (${heartbeat / 1000}s)`,
+    );
+  return { heartbeatMs: heartbeat, fenceMs: fenceTime };
 }
 
 function parsePort(text: string): number {

@@ -16,6 +16,8 @@ export interface CheckpointData {
   restartMarks: Record<string, string>;
   /** Volumes that no placement asks for and that are kept all the same. */
   keptVolumes: string[];
+  /** By `placement/workspace uid` of what moved away: until when its volume is kept, in RFC 3339. */
+  movedVolumes?: Record<string, string>;
 }
 
 /** What an agent remembers over its restarts, so that a node goes on healing while the server is away. */
@@ -28,6 +30,10 @@ export interface Checkpoint {
   /** Resolves when it is on disk. */
   setRestartMark(name: string, workspaceUid: string, mark: string): Promise<void>;
   keepVolume(name: string): Promise<void>;
+  /** Until when the volume of what moved away is kept; undefined: it did not, or its time is unknown. */
+  movedUntil(name: string, workspaceUid: string): string | undefined;
+  /** Sets it, or forgets it. */
+  setMovedUntil(name: string, workspaceUid: string, until: string | undefined): Promise<void>;
   setServer(uid: string): Promise<void>;
   flush(): Promise<void>;
 }
@@ -100,6 +106,15 @@ export async function openCheckpoint({ path, clock, log }: CheckpointOptions): P
     async keepVolume(name) {
       if (low.data.keptVolumes.includes(name)) return;
       low.data.keptVolumes = [...low.data.keptVolumes, name].slice(-MAX_KEPT);
+      await write();
+    },
+    movedUntil: (name, uid) => low.data.movedVolumes?.[markKey(name, uid)],
+    async setMovedUntil(name, uid, until) {
+      const key = markKey(name, uid);
+      const { [key]: before, ...others } = low.data.movedVolumes ?? {};
+      if (before === until) return;
+      const all = Object.entries(until === undefined ? others : { ...others, [key]: until });
+      low.data.movedVolumes = Object.fromEntries(all.slice(-MAX_KEPT));
       await write();
     },
     async setServer(uid) {

@@ -28,6 +28,8 @@ export interface InstanceSpec {
   /** Ports published by the engine; only SSH. */
   publish: { containerPort: number; hostPort: number; hostAddress: string }[];
   limits: Limits;
+  /** Whether the engine starts it again by itself, after its own end or restart, or the machine's. Changes in place. */
+  autoStart: boolean;
   /** Run as root under an init that reaps; ends only when the instance stops. */
   command: string[];
   /** Non-secret environment of `command`. */
@@ -66,6 +68,8 @@ export interface Instance {
   labels: Record<string, string>;
   imageId: string;
   limits: Limits;
+  /** Absent: this engine cannot change it in place. */
+  autoStart?: boolean;
   /** Where this process may reach it, when it runs and directNetwork holds. */
   address?: string;
   publish: { containerPort: number; hostPort: number; hostAddress: string }[];
@@ -199,6 +203,8 @@ export interface Driver {
   remove(id: string): Promise<void>;
   /** Limits in place. */
   update(id: string, limits: Limits): Promise<void>;
+  /** In place, without a restart. Invalid where the engine cannot: then Instance.autoStart is absent. */
+  setAutoStart(id: string, autoStart: boolean): Promise<void>;
   /** Gone is success; InUse while an instance has it. */
   removeVolume(name: string): Promise<void>;
   /** NotRunning unless it runs. */

@@ -21,6 +21,9 @@ import { agentWatches } from './agent-watches.ts';
 import { type BackendDeps, createBackend } from './backends.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import type { DriverName } from './driver.ts';
+import { Fence } from './fence/fence.ts';
+import { openFence } from './fence/open-fence.ts';
+import { renewGuests } from './fence/renew-guests.ts';
 import { openHttpEndpoint } from './http-endpoint.ts';
 import { keepNodeLease } from './node/node-lease.ts';
 import { createNodeReporter } from './node/node-reporter.ts';
@@ -109,8 +112,21 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const events = createEventRecorder({ ...common, component: 'nexus-agent', signal: silence.signal });
   const onWrite = agentMetrics.statusWrite;
   const statuses = createStatusWriter({ ...common, signal: silence.signal, onWrite });
+  const fence = new Fence({
+    clock,
+    fenceMs: settings.fenceMs,
+    onExpiry() {
+      log.warn(
+        { fenceMs: settings.fenceMs },
+        'no server was reached for too long: what may be moved is stopped',
+      );
+      wakeAll();
+    },
+  });
   const context: AgentContext = {
     ...common,
+    fence,
+    keepMovedVolumesMs: settings.keepMovedVolumesMs,
     backends,
     events,
     checkpoint,
@@ -144,6 +160,15 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   placements.onChange(({ now }) => {
     if (!now) sweep.wake();
   });
+
+  const onRenewed = async (sentAt: number, signal: AbortSignal) => {
+    fence.renewed(sentAt);
+    if (!fence.isOpen) {
+      await openFence(context, signal);
+      wakeAll();
+    }
+    renewGuests(context, units.values());
+  };
 
   /** From the checkpoint while the server is away, then from the API; orphans only after that. */
   const start = async () => {
@@ -180,7 +205,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
         secrets.run(stop),
         ...[...backends.values()].map(({ view }) => view.run(stop)),
         reporter.run(stop),
-        keepNodeLease(common, stop),
+        keepNodeLease({ ...common, ...settings, onRenewed }, stop),
         uplink?.run(stop),
         controller.run(stop),
         sweep.ended,
@@ -193,6 +218,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     await Promise.race([told, aborted(silence.signal)]);
     cancel();
     silence.abort();
+    fence.stop();
     await reconciler.stop();
     for (const { forwarder, view } of backends.values()) {
       await forwarder.stop();

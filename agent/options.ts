@@ -50,6 +50,27 @@ export const AGENT_OPTIONS = {
     env: 'NEXUS_RESYNC',
     help: 'How often everything is looked at although nothing happened',
   },
+  heartbeat: {
+    type: 'duration',
+    default: '10s',
+    min: 500,
+    env: 'NEXUS_HEARTBEAT',
+    help: 'How often the node says that it is there',
+  },
+  fenceTime: {
+    type: 'duration',
+    default: '60s',
+    min: 1_000,
+    env: 'NEXUS_FENCE_TIME',
+    help: 'Time without an answer of the server after which workspaces that may be moved (onNodeLoss: Reschedule) are stopped here',
+  },
+  keepMovedVolumes: {
+    type: 'duration',
+    default: '24h',
+    min: 0,
+    env: 'NEXUS_KEEP_MOVED_VOLUMES',
+    help: 'How long the home volume of a workspace that moved away is kept here',
+  },
   reserveCpu: {
     type: 'string',
     default: '0',

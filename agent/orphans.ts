@@ -5,6 +5,7 @@ import { LABEL_PLACEMENT, LABEL_WORKSPACE_UID } from '../crds/names.ts';
 import type { Placement } from '../crds/types.generated.ts';
 import type { AgentContext, Backend } from './agent-context.ts';
 import { LABEL_RETAINED } from './model/resolve.ts';
+import { forgetMoved, isLeft, noteMoved } from './moved-volumes.ts';
 
 /** What a placement is known by on the engine. */
 const identity = (placement: string | undefined, workspaceUid: string | undefined) =>
@@ -25,6 +26,7 @@ export async function removeOrphans(
       .list({ namespace: context.namespace })
       .map(({ metadata, spec }) => identity(metadata.name, spec.workspace.uid)),
   );
+  await noteMoved(context, (name, uid) => known.has(identity(name, uid)));
   for (const backend of context.backends.values()) {
     if (signal.aborted) return;
     try {
@@ -49,7 +51,8 @@ async function sweep(
   const left = instances.filter(({ labels }) => isOrphan(labels));
   const kept = new Set(context.checkpoint.data.keptVolumes);
   const leftVolumes = volumes.filter(
-    ({ name, labels }) => isOrphan(labels) && labels[LABEL_RETAINED] !== 'true' && !kept.has(name),
+    ({ name, labels }) =>
+      isOrphan(labels) && labels[LABEL_RETAINED] !== 'true' && !kept.has(name) && !isLeft(context, labels),
   );
   for (const { id, name, labels } of left) {
     if (await isAskedFor(context, labels)) continue;
@@ -66,6 +69,7 @@ async function sweep(
     view.invalidate();
     context.metrics.orphan('volume');
     tell(context, labels, `removed the volume ${name} (${driver}), which no placement asks for`);
+    await forgetMoved(context, labels);
   }
 }
 

@@ -286,6 +286,10 @@ postStart?: string
 preStop?: string
 }
 /**
+ * What becomes of it when its node is lost or drained. Wait: it stays there with its files and goes on when the node is back. Reschedule: it is moved and begins elsewhere with an empty home; what was on the node alone is lost to it. Defaults to Wait.
+ */
+onNodeLoss?: ("Wait" | "Reschedule")
+/**
  * Whether the home volume is kept when the workspace is deleted. Defaults to false.
  */
 retainVolume?: boolean
@@ -751,6 +755,14 @@ restartedAt?: string
  * Whether the volume outlives this placement.
  */
 retainVolume?: boolean
+/**
+ * Reschedule: the workspace may be moved to another node, so that this one must not run it without having spoken to the server. Absent means Wait.
+ */
+onNodeLoss?: ("Wait" | "Reschedule")
+/**
+ * Why it must not run here although its workspace should run. Absent: it may.
+ */
+evictedBy?: ("Drain" | "Taint" | "NodeLoss")
 }
 
 /**

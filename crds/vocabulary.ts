@@ -39,6 +39,8 @@ export const REASONS = {
   ContainerMissing: 'The container was removed by somebody and is made again.',
   ContainerRecreated: 'The container was made anew because something changed that cannot change in place.',
   ContainerAdjusted: 'Limits were changed in place.',
+  Fenced:
+    'The node reached no server for its fence time and stopped the workspace, which may be moved; it goes on once the server has said that it is still there.',
   // RepositoryReady
   RepositoryCloned: 'The repository was cloned.',
   NoRepository: 'No repository is declared.',

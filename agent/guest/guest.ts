@@ -1,3 +1,4 @@
+import type { Milliseconds } from '../../controller/kit/clock.ts';
 import type { HealthCheck } from '../../crds/kinds.ts';
 import type { GuestFile } from '../driver.ts';
 
@@ -78,6 +79,8 @@ export interface GuestState {
   version: string;
   /** Whether runtime files are there and the user was made. */
   configured: boolean;
+  /** Whether it ends by itself unless its fence is renewed. */
+  fenced: boolean;
   sshd: { running: boolean; restarts: number };
   supervisor: { running: boolean; restarts: number };
   /** SHA-256 in hex of managed files as they are on disk now, by path. A missing file is absent. */
@@ -123,9 +126,17 @@ export interface Guest {
    * time, so that it may have been made without the boot files. Whether it was taken is seen by GuestState.configured.
    * Absent: the guest takes none.
    */
-  handover?(config: GuestConfig, isFirst: boolean): string;
-  /** Writes what differs, makes the user, starts sshd and supervisor when they do not run. Never restarts sshd or a service. */
-  configure(id: string, config: GuestConfig): Promise<void>;
+  handover?(config: GuestConfig, isFirst: boolean, fenceMs?: Milliseconds): string;
+  /**
+   * Writes what differs, makes the user, starts sshd and supervisor when they do not run. Never restarts sshd or a service.
+   * With `fenceMs` the fence stands before anything runs.
+   */
+  configure(id: string, config: GuestConfig, fenceMs?: Milliseconds): Promise<void>;
+  /**
+   * The instance ends by itself, within 15 s, once this was not said again for `fenceMs`; undefined: it does not. By its own
+   * clock, whatever becomes of the agent. Costs no process while the instance is watched.
+   */
+  fence(id: string, fenceMs: Milliseconds | undefined): Promise<void>;
   /** Writes the definition and keeps the service up; one that runs from another digest is restarted, from the same is left alone. */
   serviceUp(id: string, name: string, service: { files: GuestFile[]; digest: string }): Promise<void>;
   /** Stops it: SIGTERM to its process group, SIGKILL after 10 s. Unknown is success. */

@@ -77,8 +77,9 @@ export function createMemoryGuest(options: MemoryGuestOptions): MemoryGuest {
 
     watch: (id, signal) => watchInside(() => enter(id, signal), signal),
 
-    async configure(id, config) {
+    async configure(id, config, fenceMs) {
       const found = await enter(id);
+      if (fenceMs !== undefined) found.fence(fenceMs);
       const differ = [...config.boot, ...config.runtime, ...config.keys].filter(
         file => engine.readFile(running(id), file.path)?.content.toString() !== file.content.toString(),
       );
@@ -88,6 +89,10 @@ export function createMemoryGuest(options: MemoryGuestOptions): MemoryGuest {
       found.sshd.running = true;
       found.supervisor.running = true;
       found.changed();
+    },
+
+    async fence(id, fenceMs) {
+      (await enter(id)).fence(fenceMs);
     },
 
     async serviceUp(id, name, { files, digest }) {

@@ -1,4 +1,4 @@
-import type { Clock } from '../../controller/kit/clock.ts';
+import type { Clock, Milliseconds } from '../../controller/kit/clock.ts';
 import { sha256 } from '../../controller/kit/hash.ts';
 import type { MemoryEngine, MemoryFile, MemoryInstance } from '../drivers/memory/memory-engine.ts';
 import {
@@ -36,6 +36,7 @@ export class MemoryInside {
   #listeners = new Set<() => void>();
   #cancelJobs = new Map<GuestJob, () => void>();
   #ended = false;
+  #cancelFence: (() => void) | undefined;
 
   constructor(
     instance: MemoryInstance,
@@ -63,6 +64,7 @@ export class MemoryInside {
       bootId: this.bootId,
       version: this.version,
       configured: this.configured,
+      fenced: this.#cancelFence !== undefined,
       sshd: { ...this.sshd },
       supervisor: { ...this.supervisor },
       files,
@@ -82,9 +84,20 @@ export class MemoryInside {
     for (const listener of this.#listeners) listener();
   }
 
+  /** The instance ends by itself once this was not said again for so long. */
+  fence(fenceMs: Milliseconds | undefined): void {
+    this.#cancelFence?.();
+    this.#cancelFence =
+      fenceMs === undefined
+        ? undefined
+        : this.#clock.after(fenceMs, () => this.#engine.kill(this.#instance.id, { exitCode: 0 }));
+    this.changed();
+  }
+
   /** The instance stopped. */
   halt(): void {
     this.#ended = true;
+    this.#cancelFence?.();
     for (const service of this.services.values()) service.halt();
     for (const cancel of this.#cancelJobs.values()) cancel();
     this.changed();

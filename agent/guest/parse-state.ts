@@ -34,7 +34,7 @@ export function parseGuestState(text: string): GuestState {
     supervisor === undefined
   )
     throw new GuestStateError('a line is missing');
-  return { ...state, bootId, version, configured, sshd, supervisor };
+  return { ...state, bootId, version, configured, fenced: state.fenced ?? false, sshd, supervisor };
 }
 
 function readLine(
@@ -63,7 +63,8 @@ function readLine(
       state.version = expect(1)[0];
       return;
     case 'configured':
-      state.configured = flag(expect(1)[0]);
+    case 'fenced':
+      state[kind] = flag(expect(1)[0]);
       return;
     case 'sshd':
     case 'supervisor': {

@@ -1,5 +1,6 @@
+import type { Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
-import type { Clock } from '../../controller/kit/clock.ts';
+import type { Clock, Milliseconds } from '../../controller/kit/clock.ts';
 import { sha256 } from '../../controller/kit/hash.ts';
 import type { Logger } from '../../controller/kit/log.ts';
 import { type Driver, DriverError, type GuestFile } from '../driver.ts';
@@ -35,6 +36,8 @@ export function createScriptGuest(options: ScriptGuestOptions): Guest {
       throw failure(id, args[0] ?? '', result);
     return result;
   };
+  /** Where each watch of an instance reads, by id. */
+  const watchers = new Map<string, Set<Writable>>();
   const startJob = (
     id: string,
     job: string,
@@ -51,23 +54,31 @@ export function createScriptGuest(options: ScriptGuestOptions): Guest {
       return parse(id, result.stdout);
     },
 
-    watch: (id, signal) => watchStates(driver, id, signal),
+    watch: (id, signal) => watchStates(driver, { id, signal, watchers }),
 
-    handover(config, isFirst) {
+    handover(config, isFirst, fenceMs) {
       const files = [...config.keys, ...config.runtime, ...(isFirst ? config.boot : [])];
       // Read by the command of a new instance too, which takes a part for nothing.
-      const input = `${putPayload(files)}whole=yes\n`;
+      const input = `${fencePayload(fenceMs)}${putPayload(files)}whole=yes\n`;
       return `nexus-handover ${Buffer.byteLength(input)}\n${input}`;
     },
 
-    async configure(id, config) {
+    async configure(id, config, fenceMs) {
       const args = (sum: string, input: string) => ['configure', sum, String(Buffer.byteLength(input))];
-      const input = putPayload([...config.runtime, ...config.keys]);
+      const fence = fencePayload(fenceMs);
+      const input = fence + putPayload([...config.runtime, ...config.keys]);
       const first = await run(id, args(bootSum(config), input), input);
       if (first.code !== EXIT_BOOT_FILES) return;
       log.info({ instance: id.slice(0, 12) }, 'the guest program is brought up to date');
-      const all = putPayload([...config.boot, ...config.runtime, ...config.keys]);
+      const all = fence + putPayload([...config.boot, ...config.runtime, ...config.keys]);
       await run(id, args('-', all), all);
+    },
+
+    async fence(id, fenceMs) {
+      const word = fenceWord(fenceMs);
+      const [watcher] = watchers.get(id) ?? [];
+      if (watcher) watcher.write(`fence ${word}\n`);
+      else await run(id, ['fence', word]);
     },
 
     async serviceUp(id, name, service) {
@@ -112,16 +123,26 @@ export function createScriptGuest(options: ScriptGuestOptions): Guest {
   };
 }
 
+/** Whole seconds, never more than was asked for. */
+function fenceWord(fenceMs: Milliseconds | undefined): string {
+  return fenceMs === undefined ? 'off' : String(Math.max(0, Math.floor(fenceMs / 1000)));
+}
+
+/** The first command of an input, so that the fence stands before anything runs. */
+function fencePayload(fenceMs: Milliseconds | undefined): string {
+  return fenceMs === undefined ? '' : `fence ${fenceWord(fenceMs)}\n`;
+}
+
 /** Snapshots as they come, without repeats. Ends when the process does; its stdin tells it that nobody listens any more. */
 async function* watchStates(
   driver: Driver,
-  id: string,
-  signal: AbortSignal,
+  { id, signal, watchers }: { id: string; signal: AbortSignal; watchers: Map<string, Set<Writable>> },
 ): AsyncGenerator<GuestState, void, undefined> {
   const process = await driver.exec(id, guestArgv(['watch']), { stdin: true, signal });
   process.stdin.on('error', () => {});
   process.stderr.on('error', () => {}).resume();
   const exit = process.exit.catch(() => undefined);
+  const here = watchers.get(id) ?? new Set();
   const decoder = new StringDecoder('utf8');
   let text = '';
   let last = '';
@@ -129,6 +150,7 @@ async function* watchStates(
     for await (const chunk of process.stdout) {
       text += decoder.write(chunk as Buffer);
       for (let end = text.indexOf('\nend\n'); end >= 0; end = text.indexOf('\nend\n')) {
+        watchers.set(id, here.add(process.stdin));
         const snapshot = text.slice(0, end + 5);
         text = text.slice(end + 5);
         if (snapshot !== last) yield parse(id, snapshot);
@@ -140,6 +162,8 @@ async function* watchStates(
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {
+    here.delete(process.stdin);
+    if (here.size === 0) watchers.delete(id);
     process.stdin.end();
   }
   if (!signal.aborted) await exit;

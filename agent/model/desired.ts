@@ -13,6 +13,10 @@ export interface Desired {
   deleting: boolean;
   running: boolean;
   retainVolume: boolean;
+  /** The workspace may be moved: it runs here only while the fence is open. */
+  mayMove: boolean;
+  /** It is moving away: its volume is kept for a while. */
+  isMoving: boolean;
   image: string;
   /** Everything but the image's id and the files, which are known when it is made. */
   instance: Omit<InstanceSpec, 'imageId' | 'files'>;

@@ -3,6 +3,11 @@ import type { GuestState } from '../guest/guest.ts';
 
 /** What was found on this node for one Placement: data alone, so that the plan and the status are functions of it. */
 export interface Observed {
+  /**
+   * Of a workspace that may be moved. Hold: what runs goes on, nothing is started, until the server has said that it is
+   * still here. Stop: it must not run. Absent: nothing keeps it from running.
+   */
+  fence?: 'Hold' | 'Stop';
   /** The engine does not answer: nothing below it is known. */
   engineError?: string;
   /** This node has no such driver, and never made anything with it. */

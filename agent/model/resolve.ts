@@ -54,6 +54,8 @@ export function resolve(placement: Placement, secret: Secret | undefined, facts:
     deleting: metadata.deletionTimestamp !== undefined,
     running: spec.running,
     retainVolume: spec.retainVolume === true,
+    mayMove: spec.onNodeLoss === 'Reschedule',
+    isMoving: spec.onNodeLoss === 'Reschedule' && spec.evictedBy !== undefined,
     image: spec.image,
     instance: {
       ...instance,
@@ -191,6 +193,8 @@ function instanceOf(
       ...(spec.resources?.memoryBytes !== undefined && { memoryBytes: spec.resources.memoryBytes }),
       pids: spec.resources?.pids ?? DEFAULT_PIDS,
     },
+    // What may run elsewhere by then is started by an agent that has asked, and by nothing else.
+    autoStart: spec.onNodeLoss !== 'Reschedule',
     ...facts.boot,
   };
 }

@@ -1,7 +1,7 @@
 import type { Client } from '../../controller/client/client.ts';
 import { slept } from '../../controller/kit/abort.ts';
 import { type Clock, type Milliseconds, microTimestamp } from '../../controller/kit/clock.ts';
-import { isApiError } from '../../controller/kit/errors.ts';
+import { ApiError, isApiError } from '../../controller/kit/errors.ts';
 import type { Logger } from '../../controller/kit/log.ts';
 import { LEASE } from '../../crds/kinds.ts';
 import type { Lease } from '../../crds/object.ts';
@@ -12,39 +12,46 @@ export interface NodeLeaseOptions {
   namespace: string;
   clock: Clock;
   log: Logger;
-  /** Defaults to 10 s. */
-  renewMs?: Milliseconds;
-  /** Defaults to 40. */
-  durationSeconds?: number;
+  heartbeatMs: Milliseconds;
+  /** For how long after a heartbeat the node may run what may be moved: what the controller waits for at least. */
+  fenceMs: Milliseconds;
+  /** A heartbeat was acknowledged, that was sent at this uptime. One that throws is tried again soon. */
+  onRenewed(sentAt: Milliseconds, signal: AbortSignal): Promise<void>;
 }
 
-/** Says every ten seconds that somebody looks after the node. Left to expire when the agent stops. */
+/** Says again and again that somebody looks after the node. Left to expire when the agent stops. */
 export async function keepNodeLease(options: NodeLeaseOptions, signal: AbortSignal): Promise<void> {
-  const { clock, log } = options;
-  const renewMs = options.renewMs ?? 10_000;
+  const { clock, log, heartbeatMs } = options;
   let isLost = false;
   while (!signal.aborted) {
-    let waitMs = renewMs;
+    let waitMs = heartbeatMs;
+    // A connection that died without a word would keep it waiting longer than the controller waits.
+    const attempt = new AbortController();
+    const cancel = clock.after(heartbeatMs, () =>
+      attempt.abort(new ApiError('Unreachable', `no answer within ${heartbeatMs / 1000} s`)),
+    );
     try {
-      await renew(options, signal);
+      const sentAt = clock.uptime();
+      const limited = AbortSignal.any([signal, attempt.signal]);
+      await renew(options, limited);
+      await options.onRenewed(sentAt, limited);
       if (isLost) log.info({}, 'the server is reached again');
       isLost = false;
     } catch (error) {
       if (signal.aborted) return;
       if (!isLost) log.warn({ err: error }, 'the lease of the node was not renewed; it is tried again');
       isLost = true;
-      waitMs = Math.min(2_000, renewMs);
+      waitMs = Math.min(2_000, heartbeatMs / 2);
+    } finally {
+      cancel();
     }
     await slept(clock, waitMs, signal);
   }
 }
 
-async function renew(
-  { client, nodeName, namespace, clock, durationSeconds = 40 }: NodeLeaseOptions,
-  signal: AbortSignal,
-) {
+async function renew({ client, nodeName, namespace, clock, fenceMs }: NodeLeaseOptions, signal: AbortSignal) {
   const now = microTimestamp(clock.now());
-  const spec = { holderIdentity: nodeName, leaseDurationSeconds: durationSeconds, renewTime: now };
+  const spec = { holderIdentity: nodeName, leaseDurationSeconds: Math.ceil(fenceMs / 1000), renewTime: now };
   const key = { namespace, name: nodeName };
   try {
     await client.patch(LEASE, key, 'merge', { spec }, { signal });

@@ -13,7 +13,9 @@ export type Action =
   | { type: 'start'; reason: StartReason; restartMark?: string }
   | { type: 'configure'; reason: 'Start' | 'Changed'; keysChanged: boolean }
   | { type: 'update'; limits: Limits }
-  | { type: 'stop'; reason: 'Declared' | 'Recreate' | 'Restart' | 'Delete' }
+  | { type: 'setAutoStart'; autoStart: boolean }
+  | { type: 'fence'; fenced: boolean }
+  | { type: 'stop'; reason: 'Declared' | 'Recreate' | 'Restart' | 'Delete' | 'Fenced' }
   | { type: 'remove' }
   | { type: 'removeStray'; driver: DriverName; id: string }
   | { type: 'removeVolume' }
@@ -43,6 +45,8 @@ export function laneOf(action: Action): string {
     case 'openForward':
     case 'closeForward':
       return 'forwards';
+    case 'fence':
+      return 'fence';
     default:
       return 'instance';
   }

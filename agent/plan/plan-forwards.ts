@@ -7,7 +7,7 @@ import type { Action } from './actions.ts';
  * before others are opened, so that two can swap. Another target on the same port is changed in place.
  */
 export function planForwards(desired: Desired, observed: Observed): Action[] {
-  const wanted = desired.running && !desired.deleting ? desired.forwards : [];
+  const wanted = desired.running && !desired.deleting && observed.fence !== 'Stop' ? desired.forwards : [];
   const close: Action[] = [];
   const open: Action[] = [];
   for (const [name, now] of Object.entries(observed.forwards)) {

@@ -12,14 +12,17 @@ export function planInside(desired: Desired, observed: Observed): Action[] {
   if (!desired.running || instance?.state !== 'Running' || !guest || !desired.inside) return [];
   const configure = planConfigure(desired.inside, guest);
   if (configure.length > 0) return configure;
+  const fence: Action[] =
+    guest.fenced === desired.mayMove ? [] : [{ type: 'fence', fenced: desired.mayMove }];
   const clone = planClone(desired, guest);
-  if (!isRepositorySettled(desired, guest)) return [...clone, ...planServices(desired, observed, false)];
+  if (!isRepositorySettled(desired, guest))
+    return [...fence, ...clone, ...planServices(desired, observed, false)];
   const preStart = isPreStartSettled(desired, guest) ? [] : planHook('preStart', desired, guest);
   const open = isPreStartSettled(desired, guest);
   const services = planServices(desired, observed, open);
   const allReady = open && desired.services.every(service => isServiceReady(service.name, desired, observed));
   const postStart = allReady ? planHook('postStart', desired, guest) : [];
-  return [...clone, ...preStart, ...services, ...postStart];
+  return [...fence, ...clone, ...preStart, ...services, ...postStart];
 }
 
 function planConfigure(inside: Inside, guest: GuestState): Action[] {

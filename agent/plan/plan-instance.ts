@@ -6,8 +6,18 @@ import { matchesSpecHash } from '../model/spec-hash.ts';
 import type { Action, MakeReason } from './actions.ts';
 import { beforeStop } from './before-stop.ts';
 
-/** The container itself: made, started, stopped, made anew, its limits changed. */
+/** The container itself: made, started, stopped, made anew, changed in place; as far as the fence lets it run. */
 export function planInstance(desired: Desired, observed: Observed): Action[] {
+  const { fence, instance } = observed;
+  // At once: preStop would be given half a minute in which it may be running elsewhere.
+  if (fence === 'Stop') return instance?.state === 'Running' ? [{ type: 'stop', reason: 'Fenced' }] : [];
+  const actions = planUnfenced(desired, observed);
+  if (fence !== 'Hold') return actions;
+  const starts = actions.some(({ type }) => type === 'create' || type === 'start' || type === 'ensureImage');
+  return starts ? [] : actions;
+}
+
+function planUnfenced(desired: Desired, observed: Observed): Action[] {
   const { instance } = observed;
   if (!instance) {
     if (!desired.running) return [];
@@ -20,9 +30,7 @@ export function planInstance(desired: Desired, observed: Observed): Action[] {
   if (!desired.running) return stopIfRunning(desired, observed, 'Declared');
   const stale = whyStale(desired, instance);
   if (stale) return remake(desired, observed, stale);
-  const update: Action[] = sameLimits(instance.limits, desired.instance.limits)
-    ? []
-    : [{ type: 'update', limits: desired.instance.limits }];
+  const update = changeInPlace(desired.instance, instance);
   if (instance.state !== 'Running') return [...update, ...start(desired, observed)];
   if (desired.restartMark !== undefined && desired.restartMark !== observed.restartMark) {
     const stop = stopIfRunning(desired, observed, 'Restart');
@@ -90,6 +98,13 @@ const markOf = ({ restartMark }: Desired) => (restartMark === undefined ? {} : {
 /** A fresh start has an empty memory file system: what was there is not asked. */
 const configure = (desired: Desired): Action[] =>
   desired.inside ? [{ type: 'configure', reason: 'Start', keysChanged: false }] : [];
+
+function changeInPlace({ limits, autoStart }: Desired['instance'], instance: Instance): Action[] {
+  const actions: Action[] = sameLimits(instance.limits, limits) ? [] : [{ type: 'update', limits }];
+  if (instance.autoStart !== undefined && instance.autoStart !== autoStart)
+    actions.push({ type: 'setAutoStart', autoStart });
+  return actions;
+}
 
 const sameLimits = (a: Limits, b: Limits) =>
   a.cpuMillis === b.cpuMillis && a.memoryBytes === b.memoryBytes && a.pids === b.pids;

@@ -18,6 +18,7 @@ export function planRemoval(desired: Desired, observed: Observed): Action[] {
     if (observed.instance.state === 'Running') actions.push({ type: 'stop', reason: 'Delete' });
     actions.push({ type: 'remove' });
   }
-  if (observed.hasVolume && !desired.retainVolume) actions.push({ type: 'removeVolume' });
+  if (observed.hasVolume && !desired.retainVolume && !desired.isMoving)
+    actions.push({ type: 'removeVolume' });
   return [...actions, { type: 'release' }];
 }

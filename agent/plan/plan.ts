@@ -29,5 +29,5 @@ export function plan(desired: Desired, observed: Observed): Action[] {
   ];
 }
 
-/** Limits change in place; everything else about the instance comes first. */
-const leavesRunning = (action: Action) => action.type === 'update';
+/** These change in place; everything else about the instance comes first. */
+const leavesRunning = ({ type }: Action) => type === 'update' || type === 'setAutoStart';

@@ -1,3 +1,4 @@
+import type { Milliseconds } from '../../controller/kit/clock.ts';
 import { isApiError } from '../../controller/kit/errors.ts';
 import { digest } from '../../controller/kit/hash.ts';
 import { removeFinalizer } from '../../controller/runtime/finalizers.ts';
@@ -8,6 +9,7 @@ import type { AgentContext, Backend } from '../agent-context.ts';
 import { DriverError } from '../driver.ts';
 import type { Desired } from '../model/desired.ts';
 import type { Observed } from '../model/observed.ts';
+import { leaveVolume } from '../moved-volumes.ts';
 import { type Action, laneOf } from '../plan/actions.ts';
 import { failureOf, ImageJob } from './image-jobs.ts';
 import { type Notice, normal, warning } from './notice.ts';
@@ -86,6 +88,7 @@ async function perform(acting: Acting, action: Action): Promise<Notice | undefin
     case 'serviceUp':
     case 'serviceRestart':
     case 'serviceRemove':
+    case 'fence':
     case 'configure':
       try {
         return await performInside(acting, backend, action);
@@ -104,7 +107,7 @@ async function perform(acting: Acting, action: Action): Promise<Notice | undefin
 
 type InsideAction = Extract<
   Action,
-  { type: 'clone' | 'runHook' | 'serviceUp' | 'serviceRestart' | 'serviceRemove' | 'configure' }
+  { type: 'clone' | 'runHook' | 'serviceUp' | 'serviceRestart' | 'serviceRemove' | 'fence' | 'configure' }
 >;
 
 async function performInside(
@@ -118,7 +121,8 @@ async function performInside(
   switch (action.type) {
     case 'configure': {
       if (!inside) return undefined;
-      if (action.reason !== 'Start' || !acting.isHandedOver) await guest.configure(id, inside.config);
+      if (action.reason !== 'Start' || !acting.isHandedOver)
+        await guest.configure(id, inside.config, fenceMs(acting));
       if (action.reason === 'Start') unit.startedNowAt = context.clock.now();
       unit.tunnel?.tunnel.kick();
       const keys = digest(inside.config.keys.map(({ path, content }) => [path, String(content)]));
@@ -128,6 +132,9 @@ async function performInside(
         ? warning('KeysRestored', 'the authorised keys had been changed in the container and were put back')
         : undefined;
     }
+    case 'fence':
+      await guest.fence(id, action.fenced ? context.fence.leftMs : undefined);
+      return undefined;
     case 'clone':
       if (!desired.repo) return undefined;
       await guest.clone(id, {
@@ -166,7 +173,9 @@ async function performInside(
 
 type EngineAction = Extract<
   Action,
-  { type: 'ensureImage' | 'create' | 'start' | 'update' | 'stop' | 'remove' | 'removeVolume' }
+  {
+    type: 'ensureImage' | 'create' | 'start' | 'update' | 'setAutoStart' | 'stop' | 'remove' | 'removeVolume';
+  }
 >;
 
 async function performOnEngine(
@@ -204,7 +213,7 @@ async function performOnEngine(
         await driver.start(idOf(acting), {
           ...(desired.inside &&
             guest.handover && {
-              input: guest.handover(desired.inside.config, action.reason === 'Created'),
+              input: guest.handover(desired.inside.config, action.reason === 'Created', fenceMs(acting)),
             }),
         })
       ).inputTaken;
@@ -222,10 +231,15 @@ async function performOnEngine(
     case 'update':
       await driver.update(idOf(acting), action.limits);
       return normal('ContainerAdjusted', 'the limits of the container were changed in place');
+    case 'setAutoStart':
+      await driver.setAutoStart(idOf(acting), action.autoStart);
+      return undefined;
     case 'stop':
       await driver.stop(idOf(acting), STOP_TIMEOUT_SECONDS);
       unit.known = 'Stopped';
       unit.preStopSince = undefined;
+      if (action.reason === 'Fenced')
+        return warning('Fenced', 'the node reached no server for too long and stopped the container');
       return action.reason === 'Declared'
         ? normal('ContainerStopped', 'the container was stopped')
         : undefined;
@@ -264,11 +278,13 @@ async function release({ context, unit, desired }: Acting): Promise<Notice | und
   for (const { forwarder } of context.backends.values()) await forwarder.closeAll(desired.name);
   await context.statuses.forget(desired.name);
   if (desired.retainVolume) await context.checkpoint.keepVolume(desired.instance.volume.name);
+  if (desired.isMoving) await leaveVolume(context, desired.name, desired.workspaceUid);
   await context.checkpoint.forget(desired.name);
   try {
     const fresh = await context.client.get(PLACEMENT, { namespace: context.namespace, name: desired.name });
     if (fresh.spec.workspace.uid === desired.workspaceUid)
       await removeFinalizer(context.client, PLACEMENT, fresh, FINALIZER_PLACEMENT);
+    unit.isReleased = true;
   } catch (error) {
     if (!isApiError(error, 'NotFound')) throw error;
   }
@@ -279,6 +295,11 @@ function conflictOf({ unit, desired }: Acting, { forwarder }: Backend, name: str
   const now = forwarder.list(desired.name)[name];
   const isNews = !unit.status?.portConflicts?.includes(now?.hostPort ?? 0);
   return now?.reason === 'Conflict' && isNews ? warning('PortConflict', now.message ?? '') : undefined;
+}
+
+/** How long a workspace that may be moved goes on by itself. */
+function fenceMs({ context, desired }: Acting): Milliseconds | undefined {
+  return desired.mayMove ? context.fence.leftMs : undefined;
 }
 
 function idOf({ instanceId }: Acting): string {

@@ -13,9 +13,12 @@ import { PLACEMENT } from '../../crds/kinds.ts';
 import { FINALIZER_PLACEMENT } from '../../crds/names.ts';
 import type { Placement } from '../../crds/types.generated.ts';
 import type { AgentContext } from '../agent-context.ts';
+import { mayRun } from '../fence/open-fence.ts';
+import { renewGuest } from '../fence/renew-guests.ts';
 import type { Desired } from '../model/desired.ts';
 import type { Observed } from '../model/observed.ts';
 import { resolve } from '../model/resolve.ts';
+import { leaveVolume } from '../moved-volumes.ts';
 import type { PlacementSource } from '../placement-source.ts';
 import { laneOf } from '../plan/actions.ts';
 import { plan } from '../plan/plan.ts';
@@ -55,8 +58,10 @@ export class PlacementReconciler implements Reconciler {
       if (!placement) return this.#forget(name);
       const unit = await this.#unitOf(placement);
       const desired = this.#resolve(placement, unit);
-      const observed = await observe(this.#context, unit, desired);
+      const fence = desired.mayMove ? await this.#askFence(placement) : undefined;
+      const observed = { ...(await observe(this.#context, unit, desired)), ...(fence && { fence }) };
       this.#tell(placement, unit, observed);
+      this.#keepGoing(unit, observed);
       const actions = plan(desired, observed);
       const isUp = observed.tunnel.state === 'Connected' || !desired.running;
       unit.attempts.settle(actions, pendingKeys(desired, observed), isUp && !desired.deleting);
@@ -99,6 +104,7 @@ export class PlacementReconciler implements Reconciler {
       // Begun from the checkpoint, which holds no status: what the API says of the container is news.
       if (!there.status && there.known === 'Missing')
         there.known = placement.status?.container?.state ?? 'Missing';
+      there.placementUid = placement.metadata.uid ?? '';
       return there;
     }
     if (there) await this.#forget(name);
@@ -116,8 +122,35 @@ export class PlacementReconciler implements Reconciler {
     await disposeUnit(unit);
     for (const { forwarder } of this.#context.backends.values()) await forwarder.closeAll(name);
     await this.#context.statuses.forget(name);
+    if (unit.resolved?.desired.mayMove && !unit.isReleased)
+      await leaveVolume(this.#context, name, unit.workspaceUid);
     await this.#context.checkpoint.forget(name);
     return done;
+  }
+
+  /** What an earlier agent has fenced is told at once that there is one again. */
+  #keepGoing(unit: Unit, { instance, guest }: Observed): void {
+    if (!guest?.fenced || instance?.id === unit.renewedInstance) return;
+    unit.renewedInstance = instance?.id;
+    void renewGuest(this.#context, unit);
+  }
+
+  /** What the cache shows may be gone already: what is not known to be here is asked for once more. */
+  async #askFence({ metadata }: Placement): Promise<Observed['fence']> {
+    const { fence, client, namespace } = this.#context;
+    const { name, uid = '' } = metadata;
+    const verdict = fence.verdict(uid);
+    if (verdict === 'Free') return undefined;
+    if (verdict === 'Stop' || !fence.isOpen) return verdict;
+    try {
+      const found = await client.get(PLACEMENT, { namespace, name });
+      if (found.metadata.uid !== uid || !mayRun(found)) return 'Stop';
+      fence.name(uid);
+      return fence.isOpen ? undefined : 'Hold';
+    } catch (error) {
+      if (isApiError(error, 'NotFound')) return 'Stop';
+      return 'Hold';
+    }
   }
 
   /** Rendering and hashing are done once for each version of a placement and its Secret. */

@@ -13,6 +13,8 @@ import type { ImageJob } from './image-jobs.ts';
 export interface Unit {
   readonly name: string;
   readonly workspaceUid: string;
+  /** Of the placement as it was last looked at. */
+  placementUid: string;
   readonly attempts: Attempts;
   /** The placement carries this agent's finalizer, whatever the cache shows yet. */
   hasFinalizer?: boolean;
@@ -26,6 +28,12 @@ export interface Unit {
   known: KnownContainer;
   /** Start of the container that is known. */
   startedAt?: string;
+  /** Its instance is being told how long it may go on. */
+  isRenewing?: boolean;
+  /** The fenced instance that this agent has told so. */
+  renewedInstance?: string;
+  /** This agent has removed what it made, or left it as it was told to. */
+  isReleased?: boolean;
   /** What was last seen, for telling what changed. */
   seen?: { instanceId: string; guest: GuestState; health: Record<string, ServiceHealth> };
   /** Restarts asked for by this agent that the guest has not counted yet, by service. */
@@ -51,6 +59,7 @@ export function createUnit(placement: Placement, clock: Clock, random: () => num
   return {
     name: metadata.name,
     workspaceUid: spec.workspace.uid,
+    placementUid: metadata.uid ?? '',
     attempts: new Attempts(clock, random),
     known: status?.container?.state ?? 'Missing',
     ownRestarts: new Map(),

@@ -2,7 +2,7 @@ import type { Condition } from '../../crds/object.ts';
 import type { Desired } from '../model/desired.ts';
 import type { ActionFailure, Observed } from '../model/observed.ts';
 import { whyStale } from '../plan/plan-instance.ts';
-import { DELETING, no, unknown, type Verdict, yes } from './verdict.ts';
+import { DELETING, FENCED, no, unknown, type Verdict, yes } from './verdict.ts';
 
 export function imageCondition(desired: Desired, observed: Observed): Verdict {
   const { image, instance } = observed;
@@ -40,6 +40,7 @@ export function containerCondition(desired: Desired, observed: Observed): Verdic
           `It cannot be removed yet: ${(failures.stop ?? failures.remove ?? failures.removeVolume)?.message}. It is tried again.`,
         )
       : DELETING;
+  if (observed.fence === 'Stop' && desired.running) return FENCED;
   if (!desired.running) {
     if (state !== 'Running') return no('ContainerStopped', 'The container is stopped, as declared.');
     return no(

@@ -16,7 +16,7 @@ import {
 } from './instance-conditions.ts';
 import { readyCondition } from './ready-condition.ts';
 import { serviceStatuses } from './service-status.ts';
-import { DELETING, type PlacementCondition, STOPPED, unknown, type Verdict } from './verdict.ts';
+import { DELETING, FENCED, type PlacementCondition, STOPPED, unknown, type Verdict } from './verdict.ts';
 
 /**
  * The status of a Placement: a function of what was asked for and observed. Equal observations give an equal status, so
@@ -69,7 +69,8 @@ function verdictsOf({
 }: Findings): Record<PlacementCondition, Verdict> {
   const before = (type: PlacementCondition) => getCondition(previous?.conditions, type);
   const fromEngine = unavailable(desired, observed);
-  const down = desired.deleting ? DELETING : desired.running ? undefined : STOPPED;
+  const isFenced = observed.fence === 'Stop' && desired.running;
+  const down = desired.deleting ? DELETING : isFenced ? FENCED : desired.running ? undefined : STOPPED;
   const others = {
     ImageReady: fromEngine ?? imageCondition(desired, observed),
     ContainerReady: fromEngine ?? containerCondition(desired, observed),

@@ -17,4 +17,8 @@ export const no = (reason: Reason, message: string): Verdict => ({ status: 'Fals
 export const unknown = (reason: Reason, message: string): Verdict => ({ status: 'Unknown', reason, message });
 
 export const STOPPED = no('Stopped', 'The workspace is stopped, as declared.');
+export const FENCED = no(
+  'Fenced',
+  'The node reached no server for too long; it goes on when the server has said that the workspace is still here.',
+);
 export const DELETING = no('Deleting', 'The workspace is being removed.');

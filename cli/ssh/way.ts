@@ -46,6 +46,8 @@ export async function chooseWay(
     if (reach.reachable) return { kind: 'gateway', gateway, why: tried[0] ?? '--via gateway' };
     tried.push(`by way of the gateway ${addressOf(gateway)}: ${reach.why}`);
   }
+  // What was found a while ago is no reason to give up now.
+  if (!isFresh) return chooseWay(published, context, { via, isFresh: true });
   throw new CliError([`no way to ${hostAlias(published)}:`, ...tried.map(line => `  ${line}`)].join('\n'), {
     exitCode: EXIT.unreachable,
     next: `nexus describe ws ${published.name} -n ${published.namespace}; \`nexus doctor\` looks at the rest`,

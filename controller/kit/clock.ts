@@ -1,9 +1,16 @@
+import { uptime } from 'node:os';
+
 export type Milliseconds = number;
 
 /** Time, so that tests can own it. Nothing else in the project calls Date.now or setTimeout. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): Milliseconds;
+  /**
+   * Milliseconds since the machine was started, asleep or not. Never set and never steps: for lengths of time that a
+   * promise to another machine depends on.
+   */
+  uptime(): Milliseconds;
   /** Runs `fn` once after `ms`. The timer never keeps the process alive. The returned function cancels it. */
   after(ms: Milliseconds, fn: () => void): () => void;
   /** Resolves after `ms`; rejects with the signal's reason when it is aborted first. */
@@ -12,6 +19,7 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  uptime: () => uptime() * 1000,
   after(ms, fn) {
     const timer = setTimeout(fn, ms);
     timer.unref();

@@ -36,6 +36,7 @@ export function specs(node: string, imageId: string) {
       volume: { name: `nexus-${name}-${node}-home`, labels, mountPath: '/home/dev' },
       publish: [],
       limits: { cpuMillis: 500, memoryBytes: 256 * MEBI, pids: 200 },
+      autoStart: true,
       command: ['sleep', 'infinity'],
       env: { GREETING: 'hello' },
       tmpfs: { '/run/nexus': { sizeBytes: MEBI, mode: 0o755 } },
@@ -232,6 +233,19 @@ export function driverConformance(t: Test, make: () => Promise<DriverUnderTest>)
         await driver.update(id, { pids: 300 });
         t.same((await find(id))?.limits, { pids: 300 }, 'a limit can be taken away');
       });
+
+      t.test('changes in place whether the engine starts it by itself, or says that it cannot', async t => {
+        const before = await find(id);
+        if (before?.autoStart === undefined)
+          return t.rejects(driver.setAutoStart(id, false), { code: 'Invalid' });
+        t.equal(before.autoStart, true, 'as it was made');
+        await driver.setAutoStart(id, false);
+        t.same(await find(id), { ...before, autoStart: false }, 'and nothing else');
+        await driver.update(id, { pids: 200 });
+        t.equal((await find(id))?.autoStart, false, 'limits have no part in it');
+        await driver.setAutoStart(id, true);
+        t.equal((await find(id))?.autoStart, true);
+      });
     });
 
     t.test('says which port of the node is taken', async t => {
@@ -271,6 +285,8 @@ export function driverConformance(t: Test, make: () => Promise<DriverUnderTest>)
       await t.rejects(driver.start(id), { code: 'NotFound' });
       await t.rejects(driver.stop(id, 0), { code: 'NotFound' });
       await t.rejects(driver.update(id, { pids: 10 }), { code: 'NotFound' });
+      const change = driver.setAutoStart(id, true);
+      await t.rejects(change, { code: /NotFound|Invalid/ });
       await t.rejects(driver.exec(id, ['true']), { code: 'NotFound' });
       await t.rejects(driver.putFiles(id, [{ path: '/x', content: '', mode: 0o600 }]), { code: 'NotFound' });
       await driver.remove(id);

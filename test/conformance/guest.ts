@@ -240,6 +240,35 @@ export function guestConformance(t: Test, open: (t: Test) => Promise<GuestUnderT
     );
   });
 
+  t.test('an instance ends by itself when its fence is not renewed, and not before', async t => {
+    const { guest, id, until, start } = await open(t);
+    const config = guest.render(wanted);
+    await guest.configure(id, config, 600_000);
+    await until(({ sshd, fenced }) => sshd.running && fenced);
+    await guest.fence(id, undefined);
+    await until(({ fenced }) => !fenced);
+    await guest.fence(id, 2_000);
+    await until(({ fenced }) => fenced);
+    const stop = new AbortController();
+    const watch = guest.watch(id, stop.signal)[Symbol.asyncIterator]();
+    await watch.next();
+    await guest.fence(id, 600_000);
+    await guest.serviceUp(id, 'web', config.services.web!);
+    const renewed = await until(state => service(state, 'web')?.state === 'Running');
+    t.equal(renewed.fenced, true, 'by way of the watch');
+    await guest.fence(id, 1_000);
+    // What watches it may end a moment before it does.
+    let end: unknown;
+    for (let i = 0; i < 20 && (end as DriverError | undefined)?.code !== 'NotRunning'; i++) {
+      await until(() => false).catch(() => {});
+      end = await guest.state(id).catch((error: unknown) => error);
+    }
+    t.match(end, { code: 'NotRunning' });
+    stop.abort();
+    await start();
+    t.match(await guest.state(id), { fenced: false, configured: false, services: [] }, 'nothing runs in it');
+  });
+
   t.test('a folder with files that is no repository is not cloned into', async t => {
     const { guest, id, until, putInHome, urls } = await open(t);
     await guest.configure(id, guest.render(wanted));

@@ -40,6 +40,8 @@ export class AgentLab {
   readonly writes: string[] = [];
   /** While true nobody reaches the server. */
   isAway = false;
+  /** Requests of agents while it was away. */
+  refused = 0;
   /** `http://127.0.0.1:…` for agents in processes of their own, and their token. Listens at the first call. */
   readonly serve: () => Promise<{ url: string; token: string }>;
   readonly #transport: () => Transport;
@@ -95,7 +97,10 @@ export class AgentLab {
     return createClient({
       transport: {
         request: async request => {
-          if (this.isAway) throw new ApiError('Unreachable', 'the server is away');
+          if (this.isAway) {
+            this.refused++;
+            throw new ApiError('Unreachable', 'the server is away');
+          }
           if (request.method !== 'GET' && !/\/leases|\/nodes/.test(request.path))
             this.writes.push(`${request.method} ${request.path}`);
           const signal = request.signal

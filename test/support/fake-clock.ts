@@ -5,6 +5,8 @@ export class FakeClock implements Clock {
   #now: number;
   #timers: { at: number; seq: number; fn: () => void }[] = [];
   #seq = 0;
+  /** By how much the time of day was set. */
+  #set = 0;
 
   constructor(now = Date.UTC(2026, 0, 1)) {
     this.#now = now;
@@ -12,6 +14,19 @@ export class FakeClock implements Clock {
 
   now(): number {
     return this.#now;
+  }
+
+  /** Time of day that somebody set has no part in it. */
+  uptime(): number {
+    return this.#now - this.#set;
+  }
+
+  /** Sets the time of day, as an administrator or NTP does: timers and the uptime take no notice. */
+  set(now: number): void {
+    const by = now - this.#now;
+    this.#now = now;
+    this.#set += by;
+    for (const timer of this.#timers) timer.at += by;
   }
 
   after(ms: number, fn: () => void): () => void {

@@ -25,8 +25,10 @@ const CAPABILITIES = [
   'SYS_CHROOT',
 ];
 
-/** Back after a restart of the engine or the machine, without the agent; not after a stop that was asked for. */
-export const RESTART_POLICY = { Name: 'unless-stopped' } as const;
+/** Back after its own end or a restart of the engine, without the agent; not after a stop that was asked for. */
+export function restartPolicy(autoStart: boolean): { Name: 'unless-stopped' | 'no' } {
+  return { Name: autoStart ? 'unless-stopped' : 'no' };
+}
 
 /**
  * The container of an instance. Whatever the image says of entry point, user, health check, stop signal and working folder
@@ -69,7 +71,7 @@ export function containerOptions(
       ),
       CapDrop: ['ALL'],
       CapAdd: CAPABILITIES,
-      RestartPolicy: RESTART_POLICY,
+      RestartPolicy: restartPolicy(spec.autoStart),
       LogConfig: {
         Type: 'json-file',
         Config: kind === 'podman' ? { 'max-size': '10m' } : { 'max-size': '10m', 'max-file': '2' },

@@ -20,7 +20,7 @@ import { execInContainer } from './exec.ts';
 import { imageNames } from './images/image-names.ts';
 import { dockerImages } from './images/image-store.ts';
 import { Leftovers } from './leftovers.ts';
-import { startInstance, stopInstance, updateLimits } from './lifecycle.ts';
+import { setAutoStart, startInstance, stopInstance, updateLimits } from './lifecycle.ts';
 import { dockerNetwork, inspectNetwork } from './network.ts';
 import { asAskedFor, effectiveLimits } from './podman-limits.ts';
 import { toInstance } from './to-instance.ts';
@@ -85,7 +85,9 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     const [reachable, { kind, local }] = await Promise.all([direct(), context.facts()]);
     return async (found: ContainerInspectInfo): Promise<Instance> => {
       const instance = toInstance(found, reachable);
-      if (kind !== 'podman' || !local || instance.state !== 'Running') return instance;
+      if (kind !== 'podman') return instance;
+      delete instance.autoStart;
+      if (!local || instance.state !== 'Running') return instance;
       const limits = await effectiveLimits(found.State.Pid);
       return limits
         ? { ...instance, limits: asAskedFor(limits, asked.get(instance.id), instance.limits) }
@@ -173,6 +175,8 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
         await updateLimits(context, id, limits);
         asked.set(id, limits);
       }),
+
+    setAutoStart: (id, autoStart) => change('setAutoStart', () => setAutoStart(context, id, autoStart)),
 
     remove: id =>
       change('remove', async () => {

@@ -1,7 +1,7 @@
 import type { ContainerInspectInfo } from 'dockerode';
 import { DriverError, type Limits } from '../../driver.ts';
 import type { NetworkKeeper } from '../network/network-keeper.ts';
-import { RESTART_POLICY } from './container-options.ts';
+import { restartPolicy } from './container-options.ts';
 import { inspectOurs } from './containers.ts';
 import type { DockerContext } from './context.ts';
 import { engineCall, engineMessage, statusOf } from './errors.ts';
@@ -81,7 +81,7 @@ export async function updateLimits(context: DockerContext, id: string, limits: L
     const wanted = hostLimits(limits);
     try {
       // Podman takes a policy that is not said for none.
-      await container.update({ ...wanted, RestartPolicy: RESTART_POLICY });
+      await container.update({ ...wanted, RestartPolicy: found.HostConfig.RestartPolicy });
     } catch (error) {
       const { kind, local } = await context.facts();
       if (statusOf(error) !== 404 || kind !== 'podman') throw error;
@@ -98,6 +98,20 @@ export async function updateLimits(context: DockerContext, id: string, limits: L
       await updateByLibpod(context.docker, id, wanted);
     }
   });
+}
+
+export async function setAutoStart(context: DockerContext, id: string, autoStart: boolean): Promise<void> {
+  const found = await inspectOurs(context, id);
+  const name = found.Name.replace(/^\//, '');
+  const { kind } = await context.facts();
+  if (kind === 'podman')
+    throw new DriverError(
+      'Invalid',
+      `${name}: Podman does not change in place what starts by itself; remove it`,
+    );
+  await engineCall(`change what starts ${name}`, () =>
+    context.docker.getContainer(id).update({ RestartPolicy: restartPolicy(autoStart) }),
+  );
 }
 
 /** Bytes in use that the kernel cannot simply drop. 0 when the engine does not tell. */

@@ -20,6 +20,7 @@ export function toInstance(found: ContainerInspectInfo, reachable: boolean): Ins
     labels: { ...found.Config.Labels },
     imageId: contentId(found.Image),
     limits: limitsOf(host as HostLimits),
+    autoStart: host.RestartPolicy?.Name === 'unless-stopped',
     ...(shown === 'Running' && reachable && address && { address }),
     publish: publishOf(host.PortBindings as PortBindings | null),
     mounts: Object.fromEntries(

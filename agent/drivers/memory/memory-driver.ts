@@ -158,6 +158,13 @@ export function createMemoryDriver(options: MemoryDriverOptions): MemoryDriver {
       engine.emit(instance, 'changed');
     },
 
+    async setAutoStart(id, autoStart) {
+      await call('setAutoStart');
+      const instance = get(id);
+      instance.autoStart = autoStart;
+      engine.emit(instance, 'changed');
+    },
+
     async removeVolume(name) {
       await call('removeVolume');
       if ([...engine.instances.values()].some(({ spec }) => spec.volume.name === name))
@@ -188,6 +195,7 @@ function toInstance(engine: MemoryEngine, instance: MemoryInstance): Instance {
     labels: { ...spec.labels },
     imageId: spec.imageId,
     limits: { ...instance.limits },
+    autoStart: instance.autoStart,
     ...(state === 'Running' && { address: instance.address }),
     publish: structuredClone(spec.publish),
     mounts: engine.volumes.has(spec.volume.name) ? { [spec.volume.mountPath]: spec.volume.name } : {},

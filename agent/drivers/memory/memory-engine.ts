@@ -23,6 +23,7 @@ export interface MemoryInstance {
   readonly spec: InstanceSpec;
   state: InstanceState;
   limits: Limits;
+  autoStart: boolean;
   /** Differs after each start; empty before the first. */
   bootId: string;
   address: string;
@@ -53,6 +54,7 @@ export type MemoryOperation =
   | 'stop'
   | 'remove'
   | 'update'
+  | 'setAutoStart'
   | 'removeVolume'
   | 'exec'
   | 'putFiles';
@@ -64,6 +66,7 @@ const CHANGES: MemoryOperation[] = [
   'stop',
   'remove',
   'update',
+  'setAutoStart',
   'removeVolume',
   'putFiles',
 ];
@@ -161,6 +164,15 @@ export class MemoryEngine {
     if (options.restart) this.boot(instance, options.now ?? instance.startedAt ?? 0);
   }
 
+  /** As the machine: everything ends, and what the engine starts by itself runs again. */
+  reboot(now: number): void {
+    for (const instance of this.instances.values()) {
+      if (instance.state !== 'Running') continue;
+      this.halt(instance, 137);
+      if (instance.autoStart) this.boot(instance, now);
+    }
+  }
+
   /** As `docker volume rm -f` by hand. */
   loseVolume(name: string): void {
     const volume = this.volumes.get(name);
@@ -207,6 +219,7 @@ export class MemoryEngine {
       spec: structuredClone({ ...spec, files: [] }),
       state: 'Created',
       limits: { ...spec.limits },
+      autoStart: spec.autoStart,
       bootId: '',
       address: `10.99.${(n >> 8) & 255}.${n & 255}`,
       files: new Map(),

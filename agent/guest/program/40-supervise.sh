@@ -109,6 +109,7 @@ supervise_main() {
   REPO_SEEN=- REPO_WAIT=0 FILES=''
   while :; do
     [ ! -e "$RUN/stopping" ] || exit 0
+    fence_check
     QUICK=yes
     [ $((n % 5)) -ne 0 ] || QUICK=no
     if [ -e "$RUN/configured" ]; then
@@ -139,6 +140,44 @@ supervise_main() {
       [ "$WOKEN" = no ] || kill $! 2>/dev/null
     fi
   done
+}
+
+# fence SECONDS|off: the instance ends by itself unless this is said again within that time. Without a process of its own:
+# where no more can be made, that must not end the instance.
+fence() {
+  local was=no now=yes
+  [ ! -e "$RUN/fence" ] || was=yes
+  case $1 in
+    off)
+      now=no
+      [ "$was" = no ] || rm -f "$RUN/fence"
+      ;;
+    '' | *[!0-9]*) return 1 ;;
+    *)
+      uptime
+      printf '%s\n' $((UPTIME + $1)) >"$RUN/fence"
+      ;;
+  esac
+  [ "$was" = "$now" ] || poke
+}
+
+# UPTIME: seconds since the machine was started, asleep or not.
+uptime() {
+  first_line /proc/uptime || LINE=0
+  UPTIME=${LINE%%.*}
+}
+
+# Called by the supervisor, whose parent is init.
+fence_check() {
+  local until
+  [ -e "$RUN/fence" ] && first_line "$RUN/fence" || return 0
+  until=$LINE
+  # It is being written.
+  [ -n "$until" ] || return 0
+  uptime
+  [ "$UPTIME" -ge "$until" ] || return 0
+  note 'the node reached no server for the fence time: the instance ends, for the workspace may run elsewhere'
+  kill -TERM "$PPID"
 }
 
 supervise_unit() {

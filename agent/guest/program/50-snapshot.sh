@@ -32,6 +32,7 @@ snapshot() {
   first_line "$RUN/supervisor.version" && version=$LINE
   [ ! -e "$RUN/configured" ] || [ ! -e "$RUN/env" ] || configured=yes
   SNAPSHOT="nexus-guest 1${newline}boot $boot${newline}version $version${newline}configured $configured$newline"
+  [ ! -e "$RUN/fence" ] || SNAPSHOT="${SNAPSHOT}fenced yes$newline"
   U=$UNITS/_sshd
   unit_load "$U"
   if [ "$STATE" = Running ] && alive "$U/pid" && first_line "$RUN/sshd.pid" && [ "$LINE" = "$PID" ]; then running=yes; fi

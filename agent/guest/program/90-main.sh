@@ -78,7 +78,8 @@ state() {
   printf '%s' "$SNAPSHOT"
 }
 
-# Prints the state at once and after each change, until stdin ends: so it does not outlive who asked.
+# Prints the state at once and after each change, until stdin ends: so it does not outlive who asked. A line of stdin may
+# renew the fence.
 watch() {
   local reader
   wait_boot
@@ -95,7 +96,9 @@ watch() {
     kill $$
   } </dev/null &
   reader=$!
-  cat >/dev/null
+  while IFS= read -r LINE; do
+    case $LINE in 'fence '*) fence "${LINE#* }" ;; esac
+  done
   kill "$reader" 2>/dev/null
   rm -f "$RUN/watchers/$$" "$RUN/$$.watcher" "$RUN/$$.told"
 }
@@ -154,6 +157,7 @@ main() {
     down) unit_down "$@" ;;
     restart) unit_restart "$@" ;;
     remove) unit_remove "$@" ;;
+    fence) fence "$@" ;;
     job) job_start "$@" ;;
     check) check_main "$@" ;;
     unit-run) unit_run "$@" ;;

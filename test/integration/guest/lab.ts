@@ -97,6 +97,7 @@ export async function openLab(
     command: guestCommand(),
     tmpfs: guestTmpfs(),
     files: [...((options.program ?? 'files') === 'files' ? config.boot : []), ...(options.files ?? [])],
+    autoStart: false,
   });
   const input = options.program === 'handover' ? guest.handover?.(config, true) : undefined;
   await node.driver.start(id, { ...(input !== undefined && { input }) });

@@ -4,6 +4,8 @@ import type { AgentContext, Backend } from '../../../agent/agent-context.ts';
 import { openCheckpoint } from '../../../agent/checkpoint.ts';
 import { createMemoryDriver } from '../../../agent/drivers/memory/memory-driver.ts';
 import { createEngineView } from '../../../agent/engine/engine-view.ts';
+import { Fence } from '../../../agent/fence/fence.ts';
+import { renewGuests } from '../../../agent/fence/renew-guests.ts';
 import { createMemoryForwarder } from '../../../agent/forwards/memory-forwarder.ts';
 import { createMemoryGuest } from '../../../agent/guest/memory-guest.ts';
 import { GUEST_KEYS_PATH } from '../../../agent/guest/program.ts';
@@ -70,9 +72,10 @@ const arbitrarySpec: fc.Arbitrary<PlacementSpec> = fc
     hooks: fc.boolean(),
     port: fc.constantFrom(2222, 2223),
     restartedAt: fc.option(fc.constantFrom('one', 'two'), { nil: undefined }),
+    onNodeLoss: fc.option(fc.constant('Reschedule' as const), { nil: undefined }),
   })
   .map(
-    ({ env, memoryBytes, repo, hooks, port, restartedAt, ...rest }): PlacementSpec =>
+    ({ env, memoryBytes, repo, hooks, port, restartedAt, onNodeLoss, ...rest }): PlacementSpec =>
       placementSpec('shop', {
         ...(rest as SpecPatch),
         ssh: { port },
@@ -81,6 +84,7 @@ const arbitrarySpec: fc.Arbitrary<PlacementSpec> = fc
         ...(repo && { repo: { url: 'https://example.com/a.git' } }),
         ...(hooks && { lifecycle: { preStart: 'true', postStart: 'true', preStop: 'true' } }),
         ...(restartedAt && { restartedAt }),
+        ...(onNodeLoss && { onNodeLoss }),
       }),
   );
 
@@ -96,7 +100,9 @@ const damage = fc.constantFrom(
   'sshd',
   'agent',
   'faults',
+  'cut off',
 );
+const FENCE_MS = 120_000;
 
 function lab() {
   const clock = new FakeClock();
@@ -148,6 +154,8 @@ function lab() {
         flush: async () => {},
       },
       metrics: { action() {}, statusWrite() {}, orphan() {} },
+      fence: new Fence({ clock, fenceMs: FENCE_MS, onExpiry() {} }),
+      keepMovedVolumesMs: 0,
       wake() {},
     };
     const reconciler = new PlacementReconciler(context, {
@@ -159,10 +167,25 @@ function lab() {
   let agent: Awaited<ReturnType<typeof make>>;
   const key = { namespace: 'nexus-node-n1', name: 'shop.default' };
   const pass = () => agent.reconciler.reconcile(key, { signal: stop.signal, log: silentLogger });
+  const beat = () => {
+    const { fence } = agent.context;
+    fence.renewed(clock.uptime());
+    if (!fence.isOpen) fence.open([placement?.metadata.uid ?? '']);
+    renewGuests(agent.context, agent.reconciler.units.values());
+  };
   return {
     engine,
     guest,
     clock,
+    /** No heartbeat is acknowledged for longer than the fence time; the agent looks now and then. */
+    async cutOff() {
+      for (let passed = 0; passed <= FENCE_MS; passed += 10_000) {
+        await pass();
+        await clock.advance(10_000);
+      }
+      await pass();
+      await clock.advance(1_000);
+    },
     async restart() {
       await agent?.reconciler.stop();
       agent = await make();
@@ -192,6 +215,7 @@ function lab() {
       for (let quiet = 0, i = 0; quiet < 4; i++) {
         if (i > rounds) throw new Error(`it does not settle: ${JSON.stringify(placement?.status, null, 1)}`);
         const before = `${engine.changes} ${JSON.stringify(placement?.status)}`;
+        beat();
         const outcome = await pass();
         await clock.advance(i < rounds / 2 ? 1_000 : 30_000);
         const same = before === `${engine.changes} ${JSON.stringify(placement?.status)}`;
@@ -248,6 +272,12 @@ t.test('from any state to any other: it settles, with nothing left to do, exactl
             node.want(spec);
             hurt(node, damage);
             if (damage === 'agent') await node.restart();
+            if (damage === 'cut off') {
+              await node.converge();
+              await node.cutOff();
+              const isUp = node.instance?.state === 'Running';
+              t.equal(isUp, spec.running && spec.onNodeLoss !== 'Reschedule', 'cut off');
+            }
             await node.converge();
             t.same(await node.rest(), []);
             const { instance, status } = node;
@@ -255,6 +285,8 @@ t.test('from any state to any other: it settles, with nothing left to do, exactl
               t.equal(instance?.state, 'Running');
               t.equal(instance?.spec.publish[0]?.hostPort, spec.ssh.port);
               t.equal(instance?.limits.memoryBytes, spec.resources?.memoryBytes);
+              t.equal(instance?.autoStart, spec.onNodeLoss !== 'Reschedule');
+              t.equal(node.guest.inside(instance?.id ?? '').state().fenced, spec.onNodeLoss === 'Reschedule');
               t.equal(status?.conditions?.find(({ type }) => type === 'Ready')?.reason, 'Ready');
               t.same(
                 status?.services?.map(service => [service.name, service.state]),

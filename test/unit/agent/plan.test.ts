@@ -351,6 +351,99 @@ table('stop and restart', [
   },
 ]);
 
+const movable: SpecPatch = { ...shop, onNodeLoss: 'Reschedule' };
+const held = (d: Desired, patch: Partial<Observed> = {}): Observed =>
+  settledOf(d, { fence: 'Hold', ...patch });
+
+table('what may be moved runs only where the server has said so', [
+  {
+    reason: 'settled, it is left alone',
+    desired: desiredOf(movable),
+    observed: settledOf,
+    want: '',
+  },
+  {
+    reason: 'what runs goes on until the server has spoken',
+    desired: desiredOf(movable),
+    observed: held,
+    want: '',
+  },
+  {
+    reason: 'what does not run is not started',
+    desired: desiredOf(movable),
+    observed: d => held(d, { instance: instanceOf(d, { state: 'Stopped' }), guest: undefined }),
+    want: '',
+  },
+  {
+    reason: 'nor made',
+    desired: desiredOf({ onNodeLoss: 'Reschedule' }),
+    observed: () => nothingOf({ image: present, fence: 'Hold' }),
+    want: '',
+  },
+  {
+    reason: 'nor restarted, for it might not be allowed to come back',
+    desired: desiredOf({ ...movable, restartedAt: 'now' }),
+    observed: held,
+    want: '',
+  },
+  {
+    reason: 'but it may be stopped by its owner',
+    desired: desiredOf({ ...movable, running: false }),
+    observed: d => held(d, { forwards: {} }),
+    want: 'stop:Declared',
+  },
+  {
+    reason: 'it is stopped without its hook, and its ports are closed, when the fence is closed',
+    desired: desiredOf({ ...movable, lifecycle: { preStop: 'flush' } }),
+    observed: d => settledOf(d, { fence: 'Stop' }),
+    want: 'close:web stop:Fenced',
+  },
+  {
+    reason: 'and stays so',
+    desired: desiredOf(movable),
+    observed: d =>
+      settledOf(d, {
+        fence: 'Stop',
+        forwards: {},
+        instance: instanceOf(d, { state: 'Stopped' }),
+        guest: undefined,
+      }),
+    want: '',
+  },
+  {
+    reason: 'one that was not to be moved gets a fence and is not started by the engine any more, in place',
+    desired: desiredOf(movable),
+    observed: d =>
+      settledOf(d, {
+        instance: instanceOf(d, { autoStart: true }),
+        guest: guestOf(d, { fenced: false }),
+      }),
+    want: 'setAutoStart fence',
+  },
+  {
+    reason: 'and the other way round',
+    desired: desiredOf(shop),
+    observed: d =>
+      settledOf(d, {
+        instance: instanceOf(d, { autoStart: false }),
+        guest: guestOf(d, { fenced: true }),
+      }),
+    want: 'setAutoStart fence',
+  },
+  {
+    reason: 'an engine that cannot change it is not asked to',
+    desired: desiredOf(movable),
+    observed: d => settledOf(d, { instance: instanceOf(d, { autoStart: undefined }) }),
+    want: '',
+  },
+  {
+    reason: 'one that moves away leaves its volume',
+    desired: desiredOf({ ...movable, running: false, evictedBy: 'Drain' }, deleting),
+    observed: d => settledOf(d, { forwards: {}, instance: instanceOf(d, { state: 'Stopped' }) }),
+    want: 'remove release',
+  },
+]);
+
 table('removal can be broken off anywhere', [
   {
     reason: 'everything, the finalizer last',

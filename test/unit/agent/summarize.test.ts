@@ -67,6 +67,12 @@ const rows: Row[] = [
     ],
   },
   {
+    reason: 'the node reached no server for too long',
+    desired: desiredOf({ ...shop, onNodeLoss: 'Reschedule' }),
+    observed: d => settledOf(d, { fence: 'Stop', instance: instanceOf(d, { state: 'Stopped' }) }),
+    want: ['ContainerReady=False/Fenced', 'SSHReady=False/Fenced', 'Ready=False/Progressing'],
+  },
+  {
     reason: 'nothing is declared but the workspace',
     desired: desiredOf(),
     observed: settledOf,

@@ -27,6 +27,7 @@ t.test('a whole snapshot is read', async t => {
       bootId: 'b-1',
       version: 'v1',
       configured: true,
+      fenced: false,
       sshd: { running: true, restarts: 0 },
       supervisor: { running: true, restarts: 2 },
       files: { '/opt/nexus/guest': digest },
@@ -50,6 +51,11 @@ t.test('a whole snapshot is read', async t => {
       repository: { commit, dirty: true, branch: 'topic/one', url: 'https://example.com/with space.git' },
     } satisfies GuestState,
   );
+});
+
+t.test('one that says nothing of a fence has none', async t => {
+  t.equal(parseGuestState(snapshot()).fenced, false);
+  t.equal(parseGuestState(snapshot('fenced yes')).fenced, true);
 });
 
 t.test('a repository without commit, branch or origin is one', async t => {
