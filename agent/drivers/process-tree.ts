@@ -35,17 +35,21 @@ sleep 1
 kill -KILL $all 2>/dev/null
 true`;
 
-/** A process that tells its id, ended with `signal`; `exit` rejects with its reason. `killTree` runs killingTree beside it. */
+/**
+ * A process that tells its id, ended with `signal`; `exit` rejects with its reason. `killTree` runs killingTree beside it;
+ * `onEnding` is given what resolves when that has been begun, for those who must not go before.
+ */
 export function endedBy(
   signal: AbortSignal,
   { stdin, stdout, stderr, exit }: ExecProcess & { stderr: FirstLine },
   killTree: (pid: string) => Promise<void>,
+  onEnding: (begun: Promise<void>) => void = () => {},
 ): ExecProcess {
   const { promise: interrupted, reject } = Promise.withResolvers<never>();
   interrupted.catch(() => {});
   const onAbort = () => {
     reject(signal.reason);
-    stderr.line.then(pid => (/^\d+$/.test(pid) ? killTree(pid) : undefined)).catch(() => {});
+    onEnding(stderr.line.then(pid => (/^\d+$/.test(pid) ? killTree(pid) : undefined)).catch(() => {}));
     stdout.destroy();
     stderr.resume();
     stdin.destroy();

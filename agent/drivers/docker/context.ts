@@ -12,6 +12,8 @@ export interface DockerContext {
   allowHostPorts: readonly number[];
   clock: Clock;
   log: Logger;
+  /** Processes that nobody waits for any more are being ended; the driver closes after that. */
+  ending: Set<Promise<void>>;
   /** Folders that files need and an image lacks, by image and paths. */
   missingDirs: BoundedMap<string, string[]>;
   /** Read once and kept; read again after the engine was away. */

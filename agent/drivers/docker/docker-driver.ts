@@ -29,6 +29,8 @@ import { watchEngine } from './watch.ts';
 const READ_TIMEOUT_MS = 60_000;
 /** Disks under load are slow to make and remove things. */
 const CHANGE_TIMEOUT_MS = 180_000;
+/** An engine that does not answer must not hold up the end of the agent. */
+const ENDING_MS = 2_000;
 
 export interface DockerDriverOptions extends EngineAddress {
   /** Everything made carries this node's label; nothing else is touched. */
@@ -52,6 +54,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     allowHostPorts: options.allowHostPorts ?? [],
     clock,
     log,
+    ending: new Set(),
     missingDirs: new BoundedMap(100),
     facts() {
       facts ??= engineCall('ask the engine', () => readFacts(docker, options));
@@ -197,6 +200,8 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     putFiles: (id, files) => change('putFiles', () => putFiles(exec, id, files)),
 
     async close() {
+      const ended = Promise.allSettled(context.ending).then(() => {});
+      await withTimeout(ended, ENDING_MS, clock, () => new Error('silent')).catch(() => {});
       images.close();
       close();
     },

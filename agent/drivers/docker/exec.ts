@@ -5,12 +5,13 @@ import { Backoff } from '../../../controller/kit/backoff.ts';
 import type { Clock } from '../../../controller/kit/clock.ts';
 import { DriverError, type ExecOptions, type ExecProcess } from '../../driver.ts';
 import { endedBy, FirstLine, killingTree, tellingPid } from '../process-tree.ts';
+import type { DockerContext } from './context.ts';
 import { Demultiplexer } from './demultiplexer.ts';
 import { engineCall, engineMessage, statusOf, toDriverError } from './errors.ts';
 
 /** Runs a command in a container. Its id in the engine is not kept: an engine forgets execs with their container. */
 export async function execInContainer(
-  { docker, clock }: { docker: Docker; clock: Clock },
+  { docker, clock, ending }: Pick<DockerContext, 'docker' | 'clock' | 'ending'>,
   id: string,
   command: string[],
   options: ExecOptions = {},
@@ -41,7 +42,15 @@ export async function execInContainer(
   exit.catch(() => {});
   if (!signal || !(stderr instanceof FirstLine)) return { stdin, stdout, stderr, exit };
 
-  return endedBy(signal, { stdin, stdout, stderr, exit }, pid => killTree(docker, id, pid));
+  return endedBy(
+    signal,
+    { stdin, stdout, stderr, exit },
+    pid => killTree(docker, id, pid),
+    ended => {
+      const tracked = ended.finally(() => ending.delete(tracked));
+      ending.add(tracked);
+    },
+  );
 }
 
 async function open(docker: Docker, id: string, command: string[], options: ExecOptions) {
@@ -82,14 +91,10 @@ async function exitCode(exec: Docker.Exec, clock: Clock, signal?: AbortSignal): 
   }
 }
 
+/** Resolves as soon as the engine has begun it. */
 async function killTree(docker: Docker, id: string, pid: string): Promise<void> {
-  const exec = await docker.getContainer(id).exec({
-    Cmd: killingTree(pid),
-    User: '0',
-    AttachStdout: true,
-  });
-  const socket = (await exec.start({ hijack: true })) as Duplex;
-  await new Promise(resolve => socket.on('close', resolve).on('error', resolve).resume());
+  const exec = await docker.getContainer(id).exec({ Cmd: killingTree(pid), User: '0' });
+  (await exec.start({ Detach: true })).resume();
 }
 
 /** Ends by half-closing, so that output is still read. A process that ended before it read all is no error. */

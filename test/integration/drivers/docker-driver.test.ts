@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { createDockerDriver } from '../../../agent/drivers/docker/docker-driver.ts';
 import { networkName } from '../../../agent/drivers/docker/network.ts';
@@ -6,6 +6,7 @@ import { run, specs } from '../../conformance/driver.ts';
 import { dockerNode } from '../../support/docker-node.ts';
 import { noTestEngine } from '../../support/engine.ts';
 import { buildTestImage } from '../../support/images.ts';
+import { until } from '../../support/until.ts';
 
 const MEBI = 2 ** 20;
 t.setTimeout(90_000);
@@ -97,6 +98,27 @@ ENV FROM_IMAGE=kept
     await driver.remove(id);
     const { Volumes } = await docker.listVolumes();
     t.notOk(Volumes.some(({ Name }) => anonymous.includes(Name)));
+  });
+
+  await t.test('a driver that closes leaves no process behind that nobody waits for any more', async t => {
+    const { id } = await driver.create(spec('left'));
+    await driver.start(id);
+    const left = () => shell(id, 'pgrep -fxc "sleep 4242" || true');
+    const none = () =>
+      until(async () => (await left()) === '0', { timeoutMs: 10_000, what: () => 'it to be ended' });
+    for (let turns = 0; turns < 4; turns++) {
+      const closing = createDockerDriver({ socketPath, node });
+      const abort = new AbortController();
+      const { exit } = await closing.exec(id, ['sleep', '4242'], { signal: abort.signal });
+      await until(async () => (await left()) !== '0', { timeoutMs: 10_000, what: () => 'it to run' });
+      abort.abort();
+      // At every moment of the calls that end it.
+      for (let i = 0; i < turns; i++) await setImmediate();
+      await closing.close();
+      await t.rejects(exit);
+      await none();
+    }
+    await driver.remove(id);
   });
 
   await t.test('what is not ours is never touched', async t => {
