@@ -1,93 +1,88 @@
-import { Backoff } from '../../controller/kit/backoff.ts';
-import type { Workspace } from '../../crds/types.generated.ts';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isApiError } from '../../controller/kit/errors.ts';
 import type { Command, Flags } from '../command.ts';
-import { CliError, EXIT, usageError } from '../errors.ts';
-import { runProgram, sshArgs } from '../ssh/run.ts';
-import { sshTarget } from '../ssh/target.ts';
+import { EXIT } from '../errors.ts';
+import { createForwarding } from '../forward/keep-forwarding.ts';
+import { openLink } from '../forward/link.ts';
+import { type Listening, listen } from '../forward/listen.ts';
+import { parseAddresses, parseForward } from '../forward/parse.ts';
+import { type SshTarget, sshTarget } from '../ssh/target.ts';
+import { addressOf, type Via, viaOption } from '../ssh/way.ts';
 
-interface Forward {
-  local: number;
-  remote: number;
+interface ForwardFlags extends Flags {
+  name: string;
+  ports: string[];
+  address: string;
+  via: Via;
 }
-
-/** Reads `3000`, `8080:3000`, `web` and `8080:web`. Throws CliError. */
-export function parseForward(text: string, spec: Workspace['spec']): Forward {
-  const [first = '', second] = text.split(':');
-  const named = second ?? first;
-  const byName = [...(spec.services ?? []), ...(spec.ports ?? [])].find(({ name }) => name === named)?.port;
-  const remote = byName ?? portNumber(named);
-  const local = second === undefined ? remote : portNumber(first);
-  if (remote === undefined || local === undefined)
-    throw usageError(`"${text}" is no port`, 'as in 3000, 8080:3000, web or 8080:web');
-  return { local, remote };
-}
-
-function portNumber(text: string): number | undefined {
-  const port = Number(text);
-  return /^\d+$/.test(text) && port >= 1 && port <= 65535 ? port : undefined;
-}
-
-/** No shell; ends when a port is taken; says a word once everything stands. */
-const FORWARD_ONLY = [
-  ...['-N', '-T', '-o', 'ExitOnForwardFailure=yes', '-o', 'ConnectTimeout=10'],
-  ...['-o', 'PermitLocalCommand=yes', '-o', 'LocalCommand=echo up'],
-];
 
 export const portForward: Command = {
   usage: 'port-forward <name> <ports..>',
   describe: 'Make ports of a workspace reachable here; comes back by itself when the connection breaks',
   examples: [
     ['nexus port-forward shop web', "the service's port at the same port here"],
-    ['nexus port-forward shop 8080:3000', 'port 3000 at 8080 here'],
+    ['nexus port-forward shop 8080:3000 :5432', 'port 3000 at 8080 here, and 5432 at any that is free'],
   ],
   build: yargs =>
-    yargs
+    viaOption(yargs)
       .positional('name', { type: 'string', demandOption: true, describe: 'Workspace' })
       .positional('ports', {
         type: 'string',
         array: true,
         demandOption: true,
-        describe: '[LOCAL:]PORT or [LOCAL:]SERVICE',
+        describe: '[LOCAL:]PORT or [LOCAL:]SERVICE; an empty LOCAL is any free port',
       })
-      .option('address', { type: 'string', default: '127.0.0.1', describe: 'Address to listen on here' }),
+      .option('address', {
+        type: 'string',
+        default: '127.0.0.1',
+        describe: 'Addresses to listen on here, a comma between them',
+      }),
+
   async run(raw, context) {
-    const flags = raw as Flags & { name: string; ports: string[]; address: string };
-    const backoff = new Backoff({ baseMs: 500, maxMs: 10_000 });
-    const address = flags.address.includes(':') ? `[${flags.address}]` : flags.address;
-    let everStood = false;
-    while (!context.signal.aborted) {
-      let stands = false;
-      try {
-        // Asked for each time: after a restart of the workspace its address may be another one.
-        const target = await sshTarget(flags.name, context);
-        const forwards = flags.ports.map(port => parseForward(port, target.workspace.spec));
-        const onOutput = () => {
-          if (!stands)
-            for (const { local, remote } of forwards)
-              context.print(`${address}:${local} → ${flags.name}:${remote}`);
-          stands = true;
-          everStood = true;
-          backoff.reset();
-        };
-        const args = forwards.flatMap(({ local, remote }) => [
-          '-L',
-          `${address}:${local}:127.0.0.1:${remote}`,
-        ]);
-        const code = await runProgram('ssh', sshArgs(target, [...FORWARD_ONLY, ...args]), context, {
-          onOutput,
-        });
-        if (context.signal.aborted) break;
-        // What never stood fails for a reason that stays: a taken port, a refused key.
-        if (!everStood)
-          throw new CliError(`the forward could not be set up (ssh exited with ${code})`, {
-            next: 'the line above says why; for a port that is taken here: LOCAL:PORT',
-          });
-      } catch (error) {
-        if (!everStood) throw error;
-        context.verbose((error as Error).message);
-      }
-      if (stands) context.note('connection lost; connecting again …');
-      await context.clock.sleep(backoff.next(), context.signal).catch(() => {});
+    const flags = raw as ForwardFlags;
+    const addresses = parseAddresses(flags.address);
+    const listening: Listening[] = [];
+    // Sockets are in it, whose paths must be short.
+    const folder = await mkdtemp(join(tmpdir().length < 60 ? tmpdir() : '/tmp', 'nexus-'));
+    try {
+      /** Used once, for the first link. */
+      let found: SshTarget | undefined = await sshTarget(flags.name, context, flags);
+      const forwards = (target: SshTarget) =>
+        flags.ports.map(text => parseForward(text, target.workspace.spec));
+      const forwarding = createForwarding({
+        context,
+        isFinal: error => isApiError(error, 'NotFound', 'Forbidden', 'Unauthorized'),
+        // Asked for each time: after a restart or a move of the workspace its address may be another one.
+        async open({ isFresh }) {
+          const target = found ?? (await sshTarget(flags.name, context, { ...flags, isFresh }));
+          found = undefined;
+          now = forwards(target);
+          const link = await openLink(
+            target,
+            now.map(({ remote }) => remote),
+            { folder, context },
+          );
+          return { link, told: target.told };
+        },
+      });
+      /** As the workspace declares them now: a service may get another port. */
+      let now = forwards(found);
+      for (const [i, { local }] of now.entries())
+        listening.push(
+          await listen(addresses, local, socket => forwarding.take(socket, now[i]?.remote ?? 0)),
+        );
+      await forwarding.run(() => {
+        for (const [i, { port, addresses: held }] of listening.entries())
+          for (const host of held)
+            context.print(`${addressOf({ host, port })} → ${flags.name}:${now[i]?.remote}`);
+      });
+    } catch (error) {
+      if (!context.signal.aborted) throw error;
+    } finally {
+      for (const { close } of listening) close();
+      await rm(folder, { recursive: true, force: true });
     }
     return EXIT.done;
   },

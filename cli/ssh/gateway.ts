@@ -1,30 +1,48 @@
+import type { Client } from '../../controller/client/client.ts';
 import { isApiError } from '../../controller/kit/errors.ts';
 import { CONFIG_MAP } from '../../crds/kinds.ts';
 import { GATEWAY_CONFIG_MAP, SYSTEM_NAMESPACE } from '../../crds/names.ts';
 import type { CommandContext } from '../command.ts';
 import { CliError } from '../errors.ts';
-import { checkedServer, type SshServer } from './published.ts';
+import { checkedServer, type SshServer, USER } from './published.ts';
 
 /** Where the gateway publishes its address and host keys. */
 const PUBLISHED = { namespace: SYSTEM_NAMESPACE, name: GATEWAY_CONFIG_MAP };
 
-/** Who logs in there: the key alone tells who it is. */
-export const GATEWAY_USER = 'nexus';
 /** Name by which its host keys are known. No workspace's: those have a dot. */
 export const GATEWAY_ALIAS = 'nexus-gateway';
 
+/** The server's jump host. */
+export interface Gateway extends SshServer {
+  /** Who logs in there. The key tells who it is; the name chooses where several people share one. */
+  user: string;
+}
+
 /** The server's jump host, or why there is none for us. Throws ApiError when the server does not answer. */
-export async function findGateway(context: CommandContext): Promise<SshServer | { problem: string }> {
+export async function findGateway(context: CommandContext): Promise<Gateway | { problem: string }> {
   const client = await context.client();
   try {
-    const { data = {} } = await client.get(CONFIG_MAP, PUBLISHED, context.signal);
-    return parseGateway(data);
+    const [{ data = {} }, user] = await Promise.all([
+      client.get(CONFIG_MAP, PUBLISHED, context.signal),
+      whoAmI(client, context.signal),
+    ]);
+    return { ...parseGateway(data), user };
   } catch (error) {
     if (isApiError(error, 'NotFound')) return { problem: 'the server has none' };
     if (isApiError(error, 'Forbidden')) return { problem: 'you may not read where it is' };
     if (error instanceof CliError) return { problem: error.message };
     throw error;
   }
+}
+
+/** The person's name at the server, where that is a name that ssh takes. */
+async function whoAmI(client: Client, signal: AbortSignal): Promise<string> {
+  const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' };
+  const { text } = await client.raw('POST', path, { body, signal }).catch(() => ({ text: '{}' }));
+  const review = JSON.parse(text) as { status?: { userInfo?: { username?: string } } };
+  const name = review.status?.userInfo?.username ?? '';
+  return USER.test(name) ? name : 'nexus';
 }
 
 /** Throws CliError. */

@@ -1,6 +1,5 @@
 import { configPath } from './config/quote.ts';
-import { GATEWAY_ALIAS, GATEWAY_USER } from './gateway.ts';
-import type { SshServer } from './published.ts';
+import { GATEWAY_ALIAS, type Gateway } from './gateway.ts';
 import { shellQuote } from './run.ts';
 
 /** One option of ssh_config: name and value, quoted. */
@@ -36,7 +35,7 @@ export function optionArgs(options: readonly SshOption[]): string[] {
 
 /** ProxyCommand to a workspace by way of the gateway. It needs no entry in anybody's configuration. */
 export function gatewayProxy(
-  gateway: SshServer,
+  gateway: Gateway,
   to: { alias: string; knownHostsFile: string; identities: string[] },
 ): SshOption {
   const options = [
@@ -49,7 +48,7 @@ export function gatewayProxy(
   const words = [
     'ssh',
     ...optionArgs(options),
-    ...['-p', String(gateway.port), '-W', `${to.alias}:22`, `${GATEWAY_USER}@${gateway.host}`],
+    ...['-p', String(gateway.port), '-W', `${to.alias}:22`, `${gateway.user}@${gateway.host}`],
   ];
   // Here `%` is the outer ssh's; what is quoted for the inner one has doubled its own already.
   return ['ProxyCommand', words.map(word => shellQuote(word.replaceAll('%', '%%'))).join(' ')];

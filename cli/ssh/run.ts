@@ -18,8 +18,6 @@ export function sshArgs(target: SshTarget, extra: string[] = []): string[] {
 export interface RunOptions {
   /** Gives the program a standard input that ends only when it does: the other side sees its end when we are gone. */
   holdStdin?: boolean;
-  /** Takes its standard output instead of printing it. */
-  onOutput?: (text: string) => void;
 }
 
 /** What ssh exits with when the connection failed or broke; a command there may end so too. */
@@ -56,7 +54,7 @@ export function runProgram(
     const child = spawn(program, args, {
       stdio: [
         options.holdStdin ? 'pipe' : stdio(context.io.stdin, 0),
-        options.onOutput ? 'pipe' : stdio(context.io.stdout, 1),
+        stdio(context.io.stdout, 1),
         stdio(context.io.stderr, 2),
       ],
       env: context.io.env as NodeJS.ProcessEnv,
@@ -64,28 +62,24 @@ export function runProgram(
     // Ctrl-C reaches it through the terminal; a signal sent to this process alone is passed on.
     const stop = () => child.kill('SIGTERM');
     context.signal.addEventListener('abort', stop, { once: true });
-    if (options.onOutput) child.stdout?.on('data', chunk => options.onOutput?.(String(chunk)));
-    else child.stdout?.pipe(context.io.stdout, { end: false });
+    child.stdout?.pipe(context.io.stdout, { end: false });
     child.stderr?.pipe(context.io.stderr, { end: false });
     // It may end before it has read everything.
     child.stdin?.on('error', () => {});
     if (child.stdin && !options.holdStdin) context.io.stdin.pipe(child.stdin);
-    child.once('error', (error: NodeJS.ErrnoException) => {
-      const missing = error.code === 'ENOENT';
-      reject(
-        missing
-          ? new CliError(`${program} is not installed`, {
-              next: 'on Debian: apt-get install openssh-client',
-              cause: error,
-            })
-          : error,
-      );
-    });
+    child.once('error', error => reject(missingProgram(program, error)));
     child.once('close', (code, signal) => {
       context.signal.removeEventListener('abort', stop);
       resolve(code ?? 128 + (signal ? constants.signals[signal] : 0));
     });
   });
+}
+
+/** Why a program could not be started. */
+export function missingProgram(program: string, error: NodeJS.ErrnoException): Error {
+  if (error.code !== 'ENOENT') return error;
+  const next = 'on Debian: apt-get install openssh-client';
+  return new CliError(`${program} is not installed`, { next, cause: error });
 }
 
 /** The process' own stream is handed down as it is (a terminal stays one); any other is piped. */

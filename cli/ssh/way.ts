@@ -1,7 +1,7 @@
 import type { Argv } from 'yargs';
 import type { CommandContext } from '../command.ts';
 import { CliError, EXIT } from '../errors.ts';
-import { findGateway } from './gateway.ts';
+import { findGateway, type Gateway } from './gateway.ts';
 import { hostAlias, type PublishedHost, type SshServer } from './published.ts';
 import { reachOf } from './reach.ts';
 
@@ -9,7 +9,7 @@ import { reachOf } from './reach.ts';
 export type Via = 'auto' | 'direct' | 'gateway';
 
 /** How a workspace is reached, and why not otherwise. */
-export type Way = { kind: 'direct' } | { kind: 'gateway'; gateway: SshServer; why: string };
+export type Way = { kind: 'direct' } | { kind: 'gateway'; gateway: Gateway; why: string };
 
 export const VIA_OPTION = {
   type: 'string',
@@ -20,7 +20,7 @@ export const VIA_OPTION = {
 
 export const viaOption = (yargs: Argv): Argv => yargs.option('via', VIA_OPTION);
 
-export const addressOf = ({ host, port }: SshServer): string =>
+export const addressOf = ({ host, port }: Pick<SshServer, 'host' | 'port'>): string =>
   `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 /**

@@ -1,8 +1,9 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileWhole } from '../../../controller/kit/write-file.ts';
+import type { Gateway } from '../gateway.ts';
 import { contextSlug, hostsFolder } from '../places.ts';
-import type { PublishedHost, SshServer } from '../published.ts';
+import type { PublishedHost } from '../published.ts';
 import type { Via } from '../way.ts';
 
 /** A workspace that has an alias. */
@@ -24,7 +25,7 @@ export interface ServerHosts {
   via: Via;
   /** The person's own configuration that includes ours. */
   file: string;
-  gateway?: SshServer;
+  gateway?: Gateway;
   workspaces: KnownHost[];
 }
 

@@ -1,4 +1,4 @@
-import { GATEWAY_ALIAS, GATEWAY_USER } from '../gateway.ts';
+import { GATEWAY_ALIAS } from '../gateway.ts';
 import { identityOptions, KEEP_ALIVE, type SshOption, strictHostKey } from '../options.ts';
 import { controlPath, knownHostsFolder } from '../places.ts';
 import { keyType } from '../probe.ts';
@@ -76,7 +76,7 @@ function gatewayBlock({ context, gateway }: ServerHosts, { home, identities }: R
   return block(`Host ${gatewayAlias(context)}`, [
     ['HostName', gateway.host],
     ['Port', String(gateway.port)],
-    ['User', GATEWAY_USER],
+    ['User', gateway.user],
     ...strictHostKey(GATEWAY_ALIAS, `${knownHostsFolder(home, context)}/${GATEWAY_ALIAS}`),
     ...identityOptions(identities),
     ...KEEP_ALIVE,

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { EXIT } from '../../../cli/errors.ts';
@@ -165,14 +166,40 @@ async function forwards(up: NexusUp) {
     const taken = await up.cli(['port-forward', 'shop', `${port}:3000`]);
     t.match(taken, { code: EXIT.failed, stderr: /next: .*LOCAL:PORT/ });
     t.equal((await up.cli(['port-forward', 'shop', 'nope'])).code, EXIT.usage);
-    const restarted = await up.cli(['restart', 'shop']);
-    t.equal(restarted.code, 0);
-    await until(async () => (await greeting(port)) === 'hello from inside', {
-      timeoutMs: 20_000,
-      what: () => `the forward to come back\n${seen}`,
-    });
+    t.equal((await up.cli(['stop', 'shop'])).code, 0);
+    const waiting = greeting(port);
+    t.equal((await up.cli(['start', 'shop'])).code, 0);
+    t.equal(await waiting, 'hello from inside', 'who connected meanwhile was kept waiting');
     abort.abort('SIGINT');
+    const { code, stderr, stdout } = await forward;
+    t.match({ code, stdout }, { code: EXIT.done, stdout: seen });
+    t.match(stderr, /^connection lost \(.+\); the ports stay open here/m);
+    t.match(stderr, /^not yet: workspace shop is stopped$/m);
+    t.match(stderr, /^connected again after [\d.]+ s, direct to dev@/m);
+    t.equal(await greeting(port), '', 'nobody listens any more');
+  });
+
+  await t.test('several ports, any free one, at several addresses', async t => {
+    const abort = new AbortController();
+    let seen = '';
+    const forward = up.cli(['port-forward', 'shop', ':web', ':3000', '--address', 'localhost'], {
+      signal: abort.signal,
+      onOutput: text => {
+        seen = text;
+      },
+    });
+    await until(() => (seen.match(/^127/gm)?.length ?? 0) === 2, {
+      timeoutMs: 10_000,
+      what: () => 'the forwards to stand',
+    });
+    const ports = [...seen.matchAll(/^127\.0\.0\.1:(\d+) → shop:3000$/gm)].map(([, port]) => Number(port));
+    t.equal(new Set(ports).size, 2);
+    for (const port of ports) t.equal(await greeting(port), 'hello from inside');
+    if (networkInterfaces().lo?.some(({ address }) => address === '::1'))
+      t.match(seen, new RegExp(`^\\[::1\\]:${ports[0]} → shop:3000$`, 'm'));
+    abort.abort('SIGTERM');
     t.equal((await forward).code, EXIT.done);
+    t.equal((await up.cli(['port-forward', 'shop', 'web', '--address', '192.0.2.1'])).code, EXIT.failed);
   });
 }
 

@@ -1,9 +1,9 @@
 import t from 'tap';
 import { parsePlace } from '../../../cli/commands/cp.ts';
-import { parseForward } from '../../../cli/commands/port-forward.ts';
 import { nodeNameFrom } from '../../../cli/commands/up.ts';
 import { parseExpectation } from '../../../cli/commands/wait.ts';
 import { EXIT } from '../../../cli/errors.ts';
+import { parseForward } from '../../../cli/forward/parse.ts';
 import { parseFormat } from '../../../cli/output/format.ts';
 import { renderTable } from '../../../cli/output/table.ts';
 import { shellQuote } from '../../../cli/ssh/run.ts';
@@ -28,7 +28,9 @@ t.test('a forward is read by number, by service, and with another port here', as
   t.same(parseForward('8080:3000', spec), { local: 8080, remote: 3000 });
   t.same(parseForward('web', spec), { local: 3000, remote: 3000 });
   t.same(parseForward('8080:debug', spec), { local: 8080, remote: 9229 });
-  for (const bad of ['nope', '0', '70000', 'web:web:', 'x:3000'])
+  t.same(parseForward(':web', spec), { local: 0, remote: 3000 });
+  t.same(parseForward('0:3000', spec), { local: 0, remote: 3000 });
+  for (const bad of ['nope', '0', '70000', 'web:web:', 'x:3000', ':', '1:2:3', ''])
     t.throws(() => parseForward(bad, spec), { name: 'CliError', exitCode: EXIT.usage }, bad);
 });
 

@@ -26,7 +26,7 @@ const server = (workspaces: KnownHost[], more: Partial<ServerHosts> = {}): Serve
   ...more,
 });
 
-const GATEWAY = { host: 'gw.example.com', port: 3022, hostKeys: [KEY] };
+const GATEWAY = { host: 'gw.example.com', port: 3022, user: 'alice', hostKeys: [KEY] };
 
 /** What the real ssh makes of a configuration for one host. */
 function resolved(text: string, name: string, dir: string): Record<string, string> {
