@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from '../controller/client/client.ts';
 import { connect } from '../controller/client/connect.ts';
@@ -135,7 +134,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     metrics: agentMetrics,
   };
   const drivers = new Map([...backends].map(([name, { view }]) => [name, view.driver]));
-  const reporter = createNodeReporter({ ...common, ...settings, hostname: hostname(), drivers });
+  const reporter = createNodeReporter({ ...common, ...settings, drivers });
   const uplink =
     gateway &&
     createUplink({

@@ -1,22 +1,20 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parse } from 'yaml';
 import { type ApiServer, createApiServer } from './apiserver/api-server.ts';
-import { defaultAuthorizer } from './apiserver/auth/authorizer.ts';
 import { type Authenticator, bearerToken, GROUP_MASTERS, type Identity } from './apiserver/auth/identity.ts';
 import type { Tokens } from './apiserver/auth/tokens.ts';
 import { registerMaintenance } from './apiserver/maintenance.ts';
-import type { CustomResourceDefinition } from './apiserver/registry/crd.ts';
 import { openTls } from './apiserver/tls.ts';
 import { watchAuthorizedKeys } from './authorized-keys.ts';
 import { createClient } from './client/create-client.ts';
 import { injectTransport } from './client/inject-transport.ts';
 import { ensureAdminCredential, ensureNodeCredential } from './credentials.ts';
+import { loadCrds, loadPolicy } from './defaults.ts';
 import { type Clock, systemClock } from './kit/clock.ts';
 import type { Logger } from './kit/log.ts';
 import { createLogger, type LogLevel } from './kit/logger.ts';
+import { machineLabels } from './kit/machine-labels.ts';
 import { Metrics } from './kit/metrics.ts';
 import type { OptionValues } from './kit/options.ts';
 import { VERSION } from './kit/version.ts';
@@ -24,6 +22,7 @@ import { parseListen } from './listen-address.ts';
 import { listenOnSocket } from './local-socket.ts';
 import type { SERVER_OPTIONS } from './options.ts';
 import { createReconcilers } from './reconcilers/create-reconcilers.ts';
+import { ensureNode } from './reconcilers/node/ensure-node.ts';
 import { createEventRecorder } from './runtime/event-recorder.ts';
 import { createManager } from './runtime/manager.ts';
 import { startGateway } from './start-gateway.ts';
@@ -74,6 +73,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     const server = await createApiServer({
       store,
       crds: loadCrds(),
+      policy: loadPolicy(),
       authenticator: own.over(() => server.tokens),
       clock,
       log,
@@ -87,10 +87,13 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     await registerMaintenance(server.app, {
       store,
       authenticator: own.over(() => server.tokens),
-      authorizer: defaultAuthorizer,
+      authorizer: server.authorizer,
       dir,
       log,
-      onRestored: tell,
+      onRestored: async () => {
+        await server.ensureDefaults();
+        await tell();
+      },
     });
     const keys = watchAuthorizedKeys(join(options.home, 'authorized_keys'), log);
     closers.unshift(() => keys.close());
@@ -109,12 +112,14 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       metrics,
       signal,
     });
+    const localNode = options.localNode ? { name: options.localNode, labels: machineLabels() } : undefined;
     const { informers, controllers } = createReconcilers(
       { client, clock, log, metrics, recorder },
       {
         defaultImage: options.defaultImage,
         authorizedKeys: keys,
         embedded: true,
+        ...(localNode && { localNode }),
         leaseGraceMs: options.nodeGrace,
         nodeLossDeleteMs: options.nodeLossDelete,
         eventTtlMs: options.eventTtl,
@@ -128,6 +133,11 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     manager.add(...informers);
     manager.addLeading(...controllers);
 
+    // Before anybody can ask, so that the agent of this machine finds its rights at its first look.
+    if (localNode)
+      await ensureNode(client, localNode, signal).catch(error =>
+        log.warn({ err: error, node: localNode.name }, 'the local node is made later'),
+      );
     const { url } = await server.listen(address);
     announced.url = url;
     const local = await listenOnSocket(server.app, join(dir, 'api.sock'), log);
@@ -179,12 +189,4 @@ function ownCredential(): { token: string; over(tokens: () => Tokens): Authentic
 /** A server that listens everywhere is reached on loopback from here. */
 function reachable(url: string): string {
   return url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
-}
-
-function loadCrds(): CustomResourceDefinition[] {
-  const dir = fileURLToPath(new URL('../crds/', import.meta.url));
-  const files = readdirSync(dir).filter(file => file.endsWith('.yaml'));
-  return files
-    .sort()
-    .map(file => parse(readFileSync(join(dir, file), 'utf8'), { merge: true }) as CustomResourceDefinition);
 }

@@ -1,9 +1,13 @@
 import type {
+  ClusterRole,
+  ClusterRoleBinding,
   ConfigMap,
   Event,
   KubeObject,
   Lease,
   Namespace,
+  Role,
+  RoleBinding,
   Secret,
   SubjectAccessReview,
 } from './object.ts';
@@ -69,6 +73,26 @@ export const LEASE: Resource<Lease> = {
   kind: 'Lease',
   plural: 'leases',
   namespaced: true,
+};
+const rbac = { group: 'rbac.authorization.k8s.io', version: 'v1' } as const;
+export const ROLE: Resource<Role> = { ...rbac, kind: 'Role', plural: 'roles', namespaced: true };
+export const CLUSTER_ROLE: Resource<ClusterRole> = {
+  ...rbac,
+  kind: 'ClusterRole',
+  plural: 'clusterroles',
+  namespaced: false,
+};
+export const ROLE_BINDING: Resource<RoleBinding> = {
+  ...rbac,
+  kind: 'RoleBinding',
+  plural: 'rolebindings',
+  namespaced: true,
+};
+export const CLUSTER_ROLE_BINDING: Resource<ClusterRoleBinding> = {
+  ...rbac,
+  kind: 'ClusterRoleBinding',
+  plural: 'clusterrolebindings',
+  namespaced: false,
 };
 export const CRD: Resource = {
   group: 'apiextensions.k8s.io',

@@ -34,6 +34,17 @@ export function nodeNamespace(node: string): string {
 export const SYSTEM_NAMESPACE = 'nexus-system';
 export const GATEWAY_CONFIG_MAP = 'nexus-gateway';
 
+/** The user, towards the API, that the agent of a node is. */
+export function nodeUser(node: string): string {
+  return `nexus:node:${node}`;
+}
+
+/** Roles of manifests/rbac/roles.yaml that the controller gives. */
+export const ROLE_ADMIN = 'nexus:admin';
+export const ROLE_MEMBER = 'nexus:member';
+export const ROLE_VIEWER = 'nexus:viewer';
+export const ROLE_NODE = 'nexus:node';
+
 /** The group of every User towards the API. */
 export const GROUP_USERS = 'nexus:users';
 

@@ -91,6 +91,54 @@ export interface Lease extends KubeObject {
   };
 }
 
+/** What may be done. For resources or for paths (nonResourceURLs), never both. `*` is everything. */
+export interface PolicyRule {
+  verbs: string[];
+  apiGroups?: string[];
+  /** Lower-case plurals; a subresource is written behind a slash, as in `workspaces/status`. */
+  resources?: string[];
+  resourceNames?: string[];
+  nonResourceURLs?: string[];
+}
+
+export interface Role extends KubeObject {
+  rules?: PolicyRule[] | null;
+}
+
+export interface ClusterRole extends KubeObject {
+  rules?: PolicyRule[] | null;
+  /** The rules of every ClusterRole that one of the selectors matches become this one's. */
+  aggregationRule?: { clusterRoleSelectors?: LabelSelector[] };
+}
+
+export interface LabelSelector {
+  matchLabels?: Record<string, string>;
+  matchExpressions?: { key: string; operator: string; values?: string[] }[];
+}
+
+export interface Subject {
+  kind: 'User' | 'Group' | 'ServiceAccount';
+  apiGroup?: string;
+  name: string;
+  namespace?: string;
+}
+
+export interface RoleRef {
+  apiGroup: string;
+  kind: 'Role' | 'ClusterRole';
+  name: string;
+}
+
+export interface RoleBinding extends KubeObject {
+  subjects?: Subject[];
+  roleRef: RoleRef;
+}
+
+export interface ClusterRoleBinding extends KubeObject {
+  subjects?: Subject[];
+  roleRef: RoleRef;
+}
+
 export interface ObjectReference {
   apiVersion?: string;
   kind?: string;

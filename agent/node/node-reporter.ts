@@ -6,10 +6,9 @@ import type { Clock, Milliseconds } from '../../controller/kit/clock.ts';
 import { isApiError } from '../../controller/kit/errors.ts';
 import { jsonEqual } from '../../controller/kit/json.ts';
 import type { Logger } from '../../controller/kit/log.ts';
-import { machineLabels } from '../../controller/kit/machine-labels.ts';
 import { VERSION } from '../../controller/kit/version.ts';
-import { NAMESPACE, NODE } from '../../crds/kinds.ts';
-import type { Condition, Namespace } from '../../crds/object.ts';
+import { NODE } from '../../crds/kinds.ts';
+import type { Condition } from '../../crds/object.ts';
 import type { Node, NodeStatus } from '../../crds/types.generated.ts';
 import type { Driver, DriverName } from '../driver.ts';
 import { type DriverReport, nodeStatus } from './node-status.ts';
@@ -21,7 +20,6 @@ export interface NodeReporterOptions {
   nodeName: string;
   namespace: string;
   address: string;
-  hostname: string;
   drivers: ReadonlyMap<DriverName, Driver>;
   reserve: { cpuMillis: number; memoryBytes: number; diskBytes: number };
   clock: Clock;
@@ -32,7 +30,7 @@ export interface NodeReporterOptions {
 }
 
 export interface NodeReporter {
-  /** Resolves with the uid of the Node once it and its namespace are there. */
+  /** Resolves with the uid of the Node once it is there. */
   readonly registered: Promise<string | undefined>;
   /** Something about an engine changed: report soon. */
   wake(): void;
@@ -43,7 +41,7 @@ export interface NodeReporter {
 const OURS = ['DriversReady', 'WorkspacesIsolated'];
 const INFO_TIMEOUT_MS = 10_000;
 
-/** Makes the Node and its namespace when they are missing and it may, and keeps the agent's part of the Node's status. */
+/** Waits for the Node, which the controller or the join makes, and keeps the agent's part of its status. */
 export function createNodeReporter(options: NodeReporterOptions): NodeReporter {
   const { client, clock, log, random } = options;
   const { promise: registered, resolve: setRegistered } = Promise.withResolvers<string | undefined>();
@@ -86,20 +84,19 @@ export function createNodeReporter(options: NodeReporterOptions): NodeReporter {
         let waitMs = options.intervalMs ?? 30_000;
         try {
           if (!isRegistered) {
-            await ensureNamespace(options, signal);
-            const node = await ensureNode(options, signal);
-            conditions = ((node?.status?.conditions ?? []) as Condition[]).filter(({ type }) =>
+            const node = await findNode(options, signal);
+            conditions = ((node.status?.conditions ?? []) as Condition[]).filter(({ type }) =>
               OURS.includes(type),
             );
             isRegistered = true;
-            setRegistered(node?.metadata.uid);
+            setRegistered(node.metadata.uid);
           }
           await report(signal);
           backoff.reset();
         } catch (error) {
           if (signal.aborted) return;
-          // The Node was deleted under us: it is made again.
-          if (isApiError(error, 'NotFound')) {
+          // The Node was deleted under us, and our rights with it; another may be made.
+          if (isApiError(error, 'NotFound', 'Forbidden')) {
             isRegistered = false;
             written = undefined;
           }
@@ -126,62 +123,16 @@ async function ask(driver: Driver, clock: Clock): Promise<DriverReport> {
   }
 }
 
-/** One that the agent may not look at is taken to be there. */
-async function ensureNamespace(
-  { client, namespace, log }: NodeReporterOptions,
-  signal: AbortSignal,
-): Promise<void> {
+/** Throws until the Node is there and the agent may read it: without either there is nothing that it may do. */
+async function findNode({ client, nodeName }: NodeReporterOptions, signal: AbortSignal): Promise<Node> {
   try {
-    await client.get(NAMESPACE, { name: namespace }, signal);
-    return;
+    return await client.get(NODE, { name: nodeName }, signal);
   } catch (error) {
-    if (isApiError(error, 'Forbidden')) return;
-    if (!isApiError(error, 'NotFound')) throw error;
-  }
-  try {
-    const object: Namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } };
-    await client.create(NAMESPACE, object, { signal });
-  } catch (error) {
-    if (isApiError(error, 'AlreadyExists')) return;
-    if (isApiError(error, 'Forbidden'))
-      log.warn(
-        { namespace },
-        'the namespace of the node is missing and the agent may not make it; ask an admin to',
+    if (isApiError(error, 'NotFound', 'Forbidden'))
+      throw new Error(
+        `the server knows no Node "${nodeName}" of this agent's, or it was removed; join again if it should be there`,
+        { cause: error },
       );
-    throw error;
-  }
-}
-
-/** Labels that are missing are added; those that somebody changed are left. */
-async function ensureNode(options: NodeReporterOptions, signal: AbortSignal): Promise<Node | undefined> {
-  const { client, nodeName, hostname, log } = options;
-  const labels = machineLabels(hostname);
-  try {
-    const node = await client.get(NODE, { name: nodeName }, signal);
-    const missing = Object.entries(labels).filter(([key]) => node.metadata.labels?.[key] === undefined);
-    if (missing.length > 0) {
-      const body = { metadata: { labels: Object.fromEntries(missing) } };
-      await client.patch(NODE, { name: nodeName }, 'merge', body, { signal }).catch(error => {
-        if (!isApiError(error, 'Forbidden')) throw error;
-      });
-    }
-    return node;
-  } catch (error) {
-    if (isApiError(error, 'Forbidden')) return undefined;
-    if (!isApiError(error, 'NotFound')) throw error;
-  }
-  const node: Node = {
-    apiVersion: 'nexus.dev/v1alpha1',
-    kind: 'Node',
-    metadata: { name: nodeName, labels },
-    spec: {},
-  };
-  try {
-    return await client.create(NODE, node, { signal });
-  } catch (error) {
-    if (isApiError(error, 'AlreadyExists')) return undefined;
-    if (isApiError(error, 'Forbidden'))
-      log.warn({ node: nodeName }, 'the Node is missing and the agent may not make it; ask an admin to');
     throw error;
   }
 }

@@ -1,5 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
+import { CLUSTER_ROLE } from '../../crds/kinds.ts';
+import type { ClusterRole, KubeObject } from '../../crds/object.ts';
 import { type Clock, systemClock } from '../kit/clock.ts';
 import { type Logger, silentLogger } from '../kit/log.ts';
 import { Metrics } from '../kit/metrics.ts';
@@ -7,12 +9,17 @@ import type { Store } from '../store/store.ts';
 import { Admission, type AdmissionPlugin } from './admission/admission.ts';
 import { namespaceLifecycle } from './admission/namespace-lifecycle.ts';
 import { nodeRestriction } from './admission/node-restriction.ts';
+import { rbacEscalation } from './admission/rbac-escalation.ts';
 import { systemDefinitions } from './admission/system-definitions.ts';
 import { workspaceAdmission } from './admission/workspace.ts';
-import { type Authorizer, defaultAuthorizer } from './auth/authorizer.ts';
+import type { Authorizer } from './auth/authorizer.ts';
 import type { Authenticator } from './auth/identity.ts';
+import { Aggregator } from './auth/rbac/aggregation.ts';
+import { Policy } from './auth/rbac/policy.ts';
+import { PolicyFeed } from './auth/rbac/policy-feed.ts';
+import { rbacAuthorizer } from './auth/rbac/rbac-authorizer.ts';
 import { Tokens } from './auth/tokens.ts';
-import { bootstrap } from './bootstrap.ts';
+import { applyAggregated, bootstrap } from './bootstrap.ts';
 import { type ApiContext, DEFAULT_LIMITS, type Limits } from './context.ts';
 import { Discovery } from './discovery/discovery.ts';
 import { toApiError } from './http/failure.ts';
@@ -23,6 +30,7 @@ import { builtinResources } from './registry/builtin.ts';
 import type { CustomResourceDefinition } from './registry/crd.ts';
 import { CrdController } from './registry/crd-controller.ts';
 import { Registry } from './registry/registry.ts';
+import { prefixOf } from './registry/served-resource.ts';
 import type { TlsMaterial } from './tls.ts';
 import { SharedEvents } from './verbs/watch-encoder.ts';
 
@@ -31,10 +39,10 @@ export interface ApiServerOptions {
   readonly store: Store;
   /** Definitions that are served from the start, as parsed from their files. They are written to the store when they differ. */
   readonly crds?: readonly CustomResourceDefinition[];
+  /** Roles, bindings and namespaces that are there from the start, beside Kubernetes' own. What is missing of them is added. */
+  readonly policy?: readonly KubeObject[];
   /** Defaults to the bearer tokens kept in the store. */
   readonly authenticator?: Authenticator;
-  /** Defaults to defaultAuthorizer. */
-  readonly authorizer?: Authorizer;
   /** Rules beside those that are built in. */
   readonly admission?: readonly AdmissionPlugin[];
   readonly clock?: Clock;
@@ -52,6 +60,10 @@ export interface ApiServer {
   readonly app: FastifyInstance;
   /** Tokens that the default authenticator takes. */
   readonly tokens: Tokens;
+  /** Answers by the roles and bindings that are served. */
+  readonly authorizer: Authorizer;
+  /** Adds what is missing of `crds` and `policy`, as at the start: after a restore. */
+  ensureDefaults(): Promise<void>;
   /** Port 0 lets the system choose. */
   listen(options: { host: string; port: number }): Promise<{ url: string }>;
   /** Ends watches, answers what is under way and stops; after two seconds whatever is left is cut off. */
@@ -66,9 +78,19 @@ const REQUEST_TIMEOUT_MS = 60_000;
 
 /** The Kubernetes API over a store. Resolves when everything in `crds` is served. */
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const { store, crds = [], clock = systemClock, log = silentLogger, version = '0.0.0', tls } = options;
+  const {
+    store,
+    crds = [],
+    policy = [],
+    clock = systemClock,
+    log = silentLogger,
+    version = '0.0.0',
+    tls,
+  } = options;
   const metrics = options.metrics ?? new Metrics();
   const registry = new Registry(builtinResources());
+  const rights = new Policy();
+  const authorizer = rbacAuthorizer(rights);
   const context: ApiContext = {
     store,
     registry,
@@ -76,19 +98,38 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     log,
     version,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
-    authorizer: options.authorizer ?? defaultAuthorizer,
+    authorizer,
     metrics: serverMetrics(metrics, store),
     admission: new Admission([
       namespaceLifecycle(store),
       systemDefinitions(new Set(crds.map(crd => crd.metadata.name))),
+      rbacEscalation(authorizer, rights),
       nodeRestriction,
       workspaceAdmission,
       ...(options.admission ?? []),
     ]),
   };
-  await bootstrap(context, crds);
+  const ensureDefaults = () => bootstrap(context, { crds, policy });
+  await ensureDefaults();
   const controller = new CrdController({ store, registry, clock, log });
   await controller.start();
+  const aggregator = new Aggregator({
+    list: () => store.list(prefixOf(CLUSTER_ROLE)).entries.map(({ object }) => object as ClusterRole),
+    apply: role => applyAggregated(context, role),
+    clock,
+    log,
+  });
+  const feed = new PolicyFeed({
+    store,
+    policy: rights,
+    clock,
+    log,
+    onChange: clusterRoles => {
+      if (clusterRoles) void aggregator.wake();
+    },
+  });
+  feed.start();
+  await aggregator.wake();
 
   const closing = new AbortController();
   const tokens = new Tokens(store, clock);
@@ -116,6 +157,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   return {
     app,
     tokens,
+    authorizer,
+    ensureDefaults,
     async listen({ host, port }) {
       await app.listen({ host, port });
       const address = app.server.address() as AddressInfo;
@@ -129,7 +172,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
         const cancel = clock.after(CLOSE_GRACE_MS, () => app.server.closeAllConnections());
         await app.close();
         cancel();
-        await controller.stop();
+        await Promise.all([controller.stop(), feed.stop(), aggregator.stop()]);
       })();
       return closed;
     },

@@ -1,14 +1,17 @@
 import {
+  CLUSTER_ROLE,
+  CLUSTER_ROLE_BINDING,
   EVENT,
   LEASE,
   NAMESPACE,
   NODE,
   PLACEMENT,
   type Resource,
+  ROLE_BINDING,
   SECRET,
   WORKSPACE,
 } from '../../crds/kinds.ts';
-import { NODE_NAMESPACE_PREFIX } from '../../crds/names.ts';
+import { LABEL_NODE, NODE_NAMESPACE_PREFIX } from '../../crds/names.ts';
 import type { KubeObject } from '../../crds/object.ts';
 import { type Controller, createController, watch } from '../runtime/controller.ts';
 import { createInformer } from '../runtime/informer.ts';
@@ -66,6 +69,11 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
   const leases = inform(LEASE);
   const namespaces = inform(NAMESPACE);
   const events = inform(EVENT);
+  const policy = {
+    clusterRoles: inform(CLUSTER_ROLE),
+    roleBindings: inform(ROLE_BINDING),
+    clusterRoleBindings: inform(CLUSTER_ROLE_BINDING),
+  };
   const eventTtlMs = options.eventTtlMs ?? DEFAULT_EVENT_TTL_MS;
   const env = createWorkspaceEnvironment({
     client,
@@ -84,6 +92,10 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
     namespace.startsWith(NODE_NAMESPACE_PREFIX)
       ? [{ name: namespace.slice(NODE_NAMESPACE_PREFIX.length) }]
       : [];
+  const ofLabel = ({ metadata }: KubeObject) => {
+    const name = metadata.labels?.[LABEL_NODE];
+    return name === undefined ? [] : [{ name }];
+  };
   const controllers: (Controller | Part)[] = [
     control({
       reconciler: createNodeReconciler({
@@ -94,6 +106,8 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
         leases,
         namespaces,
         placements,
+        policy,
+        localNode: options.localNode,
         loadOf: node => env.ledger.load(node),
         leaseGraceMs: options.leaseGraceMs ?? DEFAULT_LEASE_GRACE_MS,
       }),
@@ -103,6 +117,16 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
           ofNamespace(metadata.namespace).filter(({ name }) => name === metadata.name),
         ),
         watch(namespaces, ({ metadata }) => ofNamespace(metadata.name)),
+        watch(policy.clusterRoles, ofLabel),
+        watch(policy.roleBindings, ofLabel),
+        watch(policy.clusterRoleBindings, ofLabel),
+        {
+          synced: nodes.synced,
+          subscribe(enqueue) {
+            if (options.localNode) enqueue({ name: options.localNode.name });
+            return () => {};
+          },
+        },
         watch(
           placements,
           ({ spec }) => [{ name: spec.nodeName }],
@@ -131,7 +155,7 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
       ...createCollectors({
         ...deps,
         eventTtlMs,
-        shared: { workspaces, placements, nodes, secrets, leases, namespaces, events },
+        shared: { workspaces, placements, nodes, secrets, leases, namespaces, events, ...policy },
       }),
     );
   if (metrics) {

@@ -3,6 +3,7 @@ import type { Clock, Milliseconds } from '../kit/clock.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Metrics } from '../kit/metrics.ts';
 import type { EventRecorder } from '../runtime/reconciler.ts';
+import type { LocalNode } from './node/ensure-node.ts';
 
 /** What writes as the controller in managedFields. Agents write as `nexus-agent`. */
 export const FIELD_MANAGER = 'nexus-controller';
@@ -32,6 +33,8 @@ export interface ReconcilerOptions {
    * ours to do. Kubernetes does them itself.
    */
   embedded: boolean;
+  /** The node of this machine, which the controller makes; it is made again when somebody deletes it. */
+  localNode?: LocalNode;
   /** Public keys that may log into every workspace, beside its own. Defaults to none. */
   authorizedKeys?: SharedKeys;
   /** How long an agent may be silent before its node is not ready. Defaults to 40 s. */

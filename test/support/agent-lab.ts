@@ -1,23 +1,22 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import type { Test } from 'tap';
-import { parse } from 'yaml';
 import { createMemoryDriver } from '../../agent/drivers/memory/memory-driver.ts';
 import { MemoryEngine } from '../../agent/drivers/memory/memory-engine.ts';
 import { createMemoryGuest } from '../../agent/guest/memory-guest.ts';
 import type { MemoryOutcomes } from '../../agent/guest/memory-outcomes.ts';
 import { type AgentOptions, runAgent } from '../../agent/main.ts';
 import { createApiServer } from '../../controller/apiserver/api-server.ts';
-import type { CustomResourceDefinition } from '../../controller/apiserver/registry/crd.ts';
 import type { Client } from '../../controller/client/client.ts';
 import { createClient } from '../../controller/client/create-client.ts';
 import { injectTransport } from '../../controller/client/inject-transport.ts';
 import type { Transport } from '../../controller/client/transport.ts';
+import { loadCrds, loadPolicy } from '../../controller/defaults.ts';
 import { systemClock } from '../../controller/kit/clock.ts';
 import { ApiError } from '../../controller/kit/errors.ts';
 import { silentLogger } from '../../controller/kit/log.ts';
 import { secretHash } from '../../controller/kit/secret-hash.ts';
+import { ensureNode } from '../../controller/reconcilers/node/ensure-node.ts';
 import { createMemoryStore } from '../../controller/store/memory.ts';
-import { EVENT, NAMESPACE, PLACEMENT, SECRET } from '../../crds/kinds.ts';
+import { EVENT, PLACEMENT, SECRET } from '../../crds/kinds.ts';
 import { nodeNamespace } from '../../crds/names.ts';
 import type { Event } from '../../crds/object.ts';
 import type { Placement, PlacementSpec } from '../../crds/types.generated.ts';
@@ -25,10 +24,6 @@ import { placementSecret, placementSpec, type SpecPatch } from './agent-data.ts'
 import { until } from './until.ts';
 
 const WAIT_MS = 20_000;
-const crdFolder = new URL('../../crds/', import.meta.url);
-const crds = readdirSync(crdFolder)
-  .filter(name => name.endsWith('.yaml'))
-  .map(name => parse(readFileSync(new URL(name, crdFolder), 'utf8')) as CustomResourceDefinition);
 
 /** A real API server over the in-memory store, and what a controller and an admin do to it. */
 export class AgentLab {
@@ -63,7 +58,7 @@ export class AgentLab {
 
   static async open(t: Test, node = 'n1'): Promise<AgentLab> {
     const store = createMemoryStore();
-    const server = await createApiServer({ store, crds });
+    const server = await createApiServer({ store, crds: loadCrds(), policy: loadPolicy() });
     const { token: adminToken } = await server.tokens.create({ user: 'admin', groups: ['system:masters'] });
     const { token: agentToken } = await server.tokens.create({
       user: `nexus:node:${node}`,
@@ -83,11 +78,7 @@ export class AgentLab {
       await server.close();
       await store.close();
     });
-    await lab.admin.create(NAMESPACE, {
-      apiVersion: 'v1',
-      kind: 'Namespace',
-      metadata: { name: lab.namespace },
-    });
+    await ensureNode(lab.admin, { name: node });
     return lab;
   }
 

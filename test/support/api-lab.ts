@@ -1,12 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { parse } from 'yaml';
 import { type ApiServer, createApiServer } from '../../controller/apiserver/api-server.ts';
-import type { CustomResourceDefinition } from '../../controller/apiserver/registry/crd.ts';
 import type { Client } from '../../controller/client/client.ts';
 import { createClient } from '../../controller/client/create-client.ts';
 import { httpsTransport } from '../../controller/client/https-transport.ts';
 import { injectTransport } from '../../controller/client/inject-transport.ts';
 import type { Transport } from '../../controller/client/transport.ts';
+import { loadCrds, loadPolicy } from '../../controller/defaults.ts';
 import { createMemoryStore } from '../../controller/store/memory.ts';
 import type { Store } from '../../controller/store/store.ts';
 import { makeCertificates } from './certificates.ts';
@@ -28,15 +26,9 @@ export interface ApiLab {
 
 /** The real API server with the project's own kinds, and clients for it. Over a fresh memory store, or one of the caller's. */
 export async function startApiLab(kept?: Store): Promise<ApiLab> {
-  const folder = new URL('../../crds/', import.meta.url);
-  const crds = readdirSync(folder)
-    .filter(name => name.endsWith('.yaml'))
-    .map(
-      name => parse(readFileSync(new URL(name, folder), 'utf8'), { merge: true }) as CustomResourceDefinition,
-    );
   const store = kept ?? createMemoryStore();
   const { server: tls, ca } = await makeCertificates();
-  const server = await createApiServer({ store, crds, tls });
+  const server = await createApiServer({ store, crds: loadCrds(), policy: loadPolicy(), tls });
   const { token } = await server.tokens.create({ user: 'admin', groups: ['system:masters'] });
   const { url } = await server.listen({ host: '127.0.0.1', port: 0 });
   const clients = {

@@ -9,18 +9,18 @@ import { dialAddress } from '../../agent/ssh/dial.ts';
 import type { DialPlacement } from '../../agent/uplink/serve-streams.ts';
 import { createUplink, type Uplink } from '../../agent/uplink/uplink.ts';
 import { createApiServer } from '../../controller/apiserver/api-server.ts';
-import { defaultAuthorizer } from '../../controller/apiserver/auth/authorizer.ts';
 import type { Client } from '../../controller/client/client.ts';
 import { createClient } from '../../controller/client/create-client.ts';
 import { injectTransport } from '../../controller/client/inject-transport.ts';
+import { loadCrds, loadPolicy } from '../../controller/defaults.ts';
 import { createGateway, type Gateway, type GatewayOptions } from '../../controller/gateway/gateway.ts';
 import { systemClock } from '../../controller/kit/clock.ts';
 import type { Logger } from '../../controller/kit/log.ts';
 import { Metrics } from '../../controller/kit/metrics.ts';
 import type { SshKey } from '../../controller/kit/ssh-key-file.ts';
 import { createMemoryStore } from '../../controller/store/memory.ts';
-import { NODE, USER, WORKSPACE } from '../../crds/kinds.ts';
-import { loadTestCrds } from './crds.ts';
+import { NODE, ROLE_BINDING, USER, WORKSPACE } from '../../crds/kinds.ts';
+import { ROLE_MEMBER } from '../../crds/names.ts';
 import { recordingLogger } from './recording-logger.ts';
 import { startSshd } from './sshd.ts';
 import { until } from './until.ts';
@@ -47,22 +47,7 @@ export interface RunResult {
 export async function gatewayLab(t: Test, options: Partial<GatewayOptions> = {}) {
   const dir = mkdtempSync(join(tmpdir(), 'nexus-gateway-'));
   const store = createMemoryStore();
-  /** `user namespace/workspace`; what stands in for roles. */
-  const allowed = new Set(['alice alice/shop', 'bob bob/mail']);
-  const server = await createApiServer({
-    store,
-    crds: loadTestCrds(),
-    authorizer: {
-      authorize: attributes =>
-        attributes.subresource === 'ssh'
-          ? {
-              allowed: allowed.has(`${attributes.user.name} ${attributes.namespace}/${attributes.name}`),
-              reason: '',
-            }
-          : defaultAuthorizer.authorize(attributes),
-      rulesFor: defaultAuthorizer.rulesFor,
-    },
-  });
+  const server = await createApiServer({ store, crds: loadCrds(), policy: loadPolicy() });
   const { token } = await server.tokens.create({ user: 'admin', groups: ['system:masters'] });
   const transport = injectTransport(server.app, { authorization: `Bearer ${token}` });
   const client = createClient({ transport });
@@ -106,7 +91,6 @@ export async function gatewayLab(t: Test, options: Partial<GatewayOptions> = {})
     gateway: gateway as Gateway,
     port,
     sshd,
-    allowed,
     lines,
     metrics,
     /** An agent's end of the uplink of n1, with the sshd as the workspaces `shop.alice` and `mail.bob`. */
@@ -249,6 +233,13 @@ async function declare(client: Client): Promise<void> {
     await client.raw('POST', '/api/v1/namespaces', {
       body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: user } },
       headers: { 'content-type': 'application/json' },
+    });
+    await client.create(ROLE_BINDING, {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: { name: 'member', namespace: user },
+      subjects: [{ kind: 'User', name: user }],
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: ROLE_MEMBER },
     });
     await client.create(WORKSPACE, {
       ...api,

@@ -1,21 +1,19 @@
-import { NODE, PLACEMENT } from '../../../crds/kinds.ts';
+import { PLACEMENT } from '../../../crds/kinds.ts';
 import type { KubeObject } from '../../../crds/object.ts';
 import { jsonEqual } from '../../kit/json.ts';
 import { nodeOf } from '../auth/identity.ts';
 import { forbidden } from '../refusals.ts';
 import type { AdmissionPlugin } from './admission.ts';
 
-/** What authorisation cannot see: an agent creates no Node but its own, and changes nothing of a Placement but its finalizers. */
+/** What authorisation cannot see: an agent changes nothing of a Placement but its finalizers. */
 export const nodeRestriction: AdmissionPlugin = {
   name: 'NodeRestriction',
   admit({ operation, served, subresource, name, object, old, user }) {
     const node = nodeOf(user);
     if (node === undefined || subresource !== '') return undefined;
     const { resource } = served;
-    if (resource.group !== NODE.group) return undefined;
-    if (operation === 'CREATE' && resource.kind === NODE.kind && name !== node)
-      throw forbidden(resource, name, `node "${node}" may only create the Node of its own name`);
-    if (operation === 'UPDATE' && resource.kind === PLACEMENT.kind && !jsonEqual(others(object), others(old)))
+    if (resource.group !== PLACEMENT.group || resource.kind !== PLACEMENT.kind) return undefined;
+    if (operation === 'UPDATE' && !jsonEqual(others(object), others(old)))
       throw forbidden(
         resource,
         name,

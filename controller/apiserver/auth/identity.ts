@@ -7,7 +7,8 @@ export interface Identity {
   readonly extra?: Readonly<Record<string, readonly string[]>>;
 }
 
-export const ANONYMOUS: Identity = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
+export const GROUP_UNAUTHENTICATED = 'system:unauthenticated';
+export const ANONYMOUS: Identity = { name: 'system:anonymous', groups: [GROUP_UNAUTHENTICATED] };
 export const GROUP_MASTERS = 'system:masters';
 export const GROUP_AUTHENTICATED = 'system:authenticated';
 export const GROUP_NODES = 'nexus:nodes';

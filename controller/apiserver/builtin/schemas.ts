@@ -1,7 +1,25 @@
-import { CONFIG_MAP, CRD, EVENT, LEASE, NAMESPACE, type Resource, SECRET } from '../../../crds/kinds.ts';
+import {
+  CLUSTER_ROLE,
+  CLUSTER_ROLE_BINDING,
+  CONFIG_MAP,
+  CRD,
+  EVENT,
+  LEASE,
+  NAMESPACE,
+  type Resource,
+  ROLE,
+  ROLE_BINDING,
+  SECRET,
+} from '../../../crds/kinds.ts';
 import type { JsonSchema } from '../schema/json-schema.ts';
 import { CONFIG_MAP_SCHEMA, EVENT_SCHEMA, LEASE_SCHEMA, NAMESPACE_SCHEMA, SECRET_SCHEMA } from './core.ts';
 import { CRD_SCHEMA } from './crd.ts';
+import {
+  CLUSTER_ROLE_BINDING_SCHEMA,
+  CLUSTER_ROLE_SCHEMA,
+  ROLE_BINDING_SCHEMA,
+  ROLE_SCHEMA,
+} from './rbac.ts';
 
 export interface BuiltinKind {
   readonly resource: Resource;
@@ -13,8 +31,21 @@ export interface BuiltinKind {
   readonly statusSubresource: boolean;
 }
 
+const rbacKind = (resource: Resource, schema: JsonSchema): BuiltinKind => ({
+  resource,
+  schema,
+  singular: resource.kind.toLowerCase(),
+  shortNames: [],
+  categories: [],
+  statusSubresource: false,
+});
+
 /** The kinds that are served without a CustomResourceDefinition. */
 export const BUILTIN_KINDS: readonly BuiltinKind[] = [
+  rbacKind(ROLE, ROLE_SCHEMA),
+  rbacKind(CLUSTER_ROLE, CLUSTER_ROLE_SCHEMA),
+  rbacKind(ROLE_BINDING, ROLE_BINDING_SCHEMA),
+  rbacKind(CLUSTER_ROLE_BINDING, CLUSTER_ROLE_BINDING_SCHEMA),
   {
     resource: NAMESPACE,
     schema: NAMESPACE_SCHEMA,

@@ -44,7 +44,8 @@ export async function dispatch(
   const body = http.body as Buffer | undefined;
   const review = findReview(target.group, target.version, target.plural);
   if (review) {
-    if (verb !== 'create' || target.name || target.namespace) throw methodNotAllowed();
+    if (Boolean(target.namespace) !== review.namespaced) throw noSuchResource();
+    if (verb !== 'create' || target.name) throw methodNotAllowed();
     const { value } = decodeBody(
       body ?? Buffer.alloc(0),
       mediaTypeOf(http.headers['content-type']),
@@ -55,7 +56,8 @@ export async function dispatch(
       BUILTIN_TYPES,
     );
     const { format } = negotiate(http.headers.accept, []);
-    const json = JSON.stringify(answerReview(context, review, value, user));
+    const { namespace } = target;
+    const json = JSON.stringify(answerReview(context, { kind: review, namespace, body: value, user }));
     return sendJson(http, reply, { code: 201, json, format, gzipAboveBytes });
   }
   const wanted = negotiate(http.headers.accept, META_OFFERS);

@@ -74,6 +74,23 @@ const OBJECT_REFERENCE: Message = {
   7: one('fieldPath'),
 };
 
+const RULES: Field = many('rules', {
+  1: many('verbs'),
+  2: many('apiGroups'),
+  3: many('resources'),
+  4: many('resourceNames'),
+  5: many('nonResourceURLs'),
+});
+const LABEL_SELECTOR: Message = {
+  1: one('matchLabels', 'stringMap'),
+  2: many('matchExpressions', { 1: one('key'), 2: one('operator'), 3: many('values') }),
+};
+const BINDING: Message = {
+  1: METADATA,
+  2: many('subjects', { 1: one('kind'), 2: one('apiGroup'), 3: one('name'), 4: one('namespace') }),
+  3: one('roleRef', { 1: one('apiGroup'), 2: one('kind'), 3: one('name') }),
+};
+
 const RESOURCE_ATTRIBUTES: Message = {
   1: one('namespace'),
   2: one('verb'),
@@ -135,6 +152,14 @@ export const MESSAGES: Readonly<Record<string, Message>> = {
       5: one('leaseTransitions', 'int'),
     }),
   },
+  'rbac.authorization.k8s.io/v1/Role': { 1: METADATA, 2: RULES },
+  'rbac.authorization.k8s.io/v1/ClusterRole': {
+    1: METADATA,
+    2: RULES,
+    3: one('aggregationRule', { 1: many('clusterRoleSelectors', LABEL_SELECTOR) }),
+  },
+  'rbac.authorization.k8s.io/v1/RoleBinding': BINDING,
+  'rbac.authorization.k8s.io/v1/ClusterRoleBinding': BINDING,
   'authentication.k8s.io/v1/SelfSubjectReview': { 1: METADATA },
   'authorization.k8s.io/v1/SelfSubjectAccessReview': { 1: METADATA, 2: one('spec', ACCESS) },
   'authorization.k8s.io/v1/SelfSubjectRulesReview': { 1: METADATA, 2: one('spec', { 1: one('namespace') }) },

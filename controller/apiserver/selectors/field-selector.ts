@@ -25,13 +25,9 @@ export function parseFieldSelector(text: string | null | undefined, labels: Fiel
   if (!text?.trim()) return EVERYTHING;
   let name: string | undefined;
   let namespace: string | undefined;
-  const terms = splitTerms(text).map(term => {
-    const match = /^([^=!]*)(==|!=|=)(.*)$/s.exec(term);
-    if (!match) throw badRequest(`invalid selector: '${text}'; can't understand '${term}'`);
-    const [, field = '', operator, raw = ''] = match;
-    const read = labels.get(field.trim());
-    if (!read) throw badRequest(`field label not supported: ${field.trim()}`);
-    const value = raw.replace(/\\([\\,=])/g, '$1');
+  const terms = parseTerms(text).map(({ field, operator, value }) => {
+    const read = labels.get(field);
+    if (!read) throw badRequest(`field label not supported: ${field}`);
     if (operator === '!=') return (object: KubeObject) => read(object) !== value;
     if (field === 'metadata.name') name = value;
     if (field === 'metadata.namespace') namespace = value;
@@ -43,6 +39,33 @@ export function parseFieldSelector(text: string | null | undefined, labels: Fiel
     ...(name !== undefined && { name }),
     ...(namespace !== undefined && { namespace }),
   };
+}
+
+/** The name that a selector asks for, whatever else it does; empty when it asks for none or is not understood. */
+export function selectedName(text: string | null | undefined): string {
+  if (!text?.includes('metadata.name')) return '';
+  try {
+    const term = parseTerms(text).find(one => one.field === 'metadata.name' && one.operator !== '!=');
+    return term?.value ?? '';
+  } catch {
+    return '';
+  }
+}
+
+interface Term {
+  readonly field: string;
+  readonly operator: '=' | '==' | '!=';
+  readonly value: string;
+}
+
+function parseTerms(text: string): Term[] {
+  return splitTerms(text).map(term => {
+    const match = /^([^=!]*)(==|!=|=)(.*)$/s.exec(term);
+    if (!match) throw badRequest(`invalid selector: '${text}'; can't understand '${term}'`);
+    const [, field = '', operator, raw = ''] = match;
+    const value = raw.replace(/\\([\\,=])/g, '$1');
+    return { field: field.trim(), operator: operator as Term['operator'], value };
+  });
 }
 
 /** At commas that no backslash escapes. */

@@ -3,6 +3,7 @@ import type { Cause } from '../../kit/errors.ts';
 import { jsonEqual } from '../../kit/json.ts';
 import { forbidden, invalid, required, tooLong } from '../schema/causes.ts';
 import { crdStrategy } from './crd.ts';
+import { RBAC_STRATEGIES } from './rbac.ts';
 import { PLAIN_STRATEGY, type Strategy } from './strategy.ts';
 
 /** Bytes of all values together, as in Kubernetes. */
@@ -149,4 +150,5 @@ export const BUILTIN_STRATEGIES: Readonly<Record<string, Strategy>> = {
   Event: event,
   Lease: PLAIN_STRATEGY,
   CustomResourceDefinition: crdStrategy,
+  ...RBAC_STRATEGIES,
 };

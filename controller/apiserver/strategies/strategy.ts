@@ -14,12 +14,19 @@ export interface Strategy {
   readonly allowsUnconditionalUpdate: boolean;
   /** Kinds whose generation moves with their spec. */
   readonly hasGeneration: boolean;
-  /** The names of objects: a DNS subdomain, or a single label. */
-  readonly names: 'subdomain' | 'label' | 'any';
+  /** The names of objects: a DNS subdomain, a single label, or whatever can be a part of a path. */
+  readonly names: 'subdomain' | 'label' | 'path-segment' | 'any';
   /** Finalizers beside metadata.finalizers that hold back a deletion, as a namespace's. */
   holdsDeletion?(object: KubeObject): boolean;
   /** What marks an object that is being deleted, beside its deletionTimestamp. */
   markDeleted?(object: KubeObject): void;
+}
+
+/** Why `name` cannot be a part of a path, in Kubernetes' words. */
+export function pathSegmentFault(name: string): string | undefined {
+  if (name === '.' || name === '..') return `may not be '${name}'`;
+  for (const bad of ['/', '%']) if (name.includes(bad)) return `may not contain '${bad}'`;
+  return undefined;
 }
 
 export const CUSTOM_STRATEGY: Strategy = {

@@ -1,4 +1,13 @@
-import type { ConfigMap, Event, KubeObject, Lease, Namespace, Secret } from '../../../crds/object.ts';
+import type {
+  ConfigMap,
+  Event,
+  KubeObject,
+  Lease,
+  Namespace,
+  RoleBinding,
+  Secret,
+  Subject,
+} from '../../../crds/object.ts';
 import { ageOf } from './age.ts';
 import { AGE_COLUMN, type Column, column, NAME_COLUMN } from './column.ts';
 
@@ -43,6 +52,34 @@ const EVENT_COLUMNS: Column[] = [
   { ...NAME_COLUMN, definition: { ...NAME_COLUMN.definition, priority: 1 } },
 ];
 
+const CREATED_AT: Column = column('Created At', object => object.metadata.creationTimestamp ?? '', {
+  type: 'date',
+  description: 'When it was added.',
+});
+
+/** Of a RoleBinding or a ClusterRoleBinding. */
+function subjects(name: string, kind: Subject['kind'], text: (subject: Subject) => string): Column {
+  return of<RoleBinding>(
+    name,
+    binding =>
+      (binding.subjects ?? [])
+        .filter(subject => subject.kind === kind)
+        .map(text)
+        .join(', '),
+    { ...wide, description: `${name} that get the role.` },
+  );
+}
+const BINDING_COLUMNS: Column[] = [
+  NAME_COLUMN,
+  of<RoleBinding>('Role', ({ roleRef }) => `${roleRef.kind}/${roleRef.name}`, {
+    description: 'The role that is given.',
+  }),
+  AGE_COLUMN,
+  subjects('Users', 'User', ({ name }) => name),
+  subjects('Groups', 'Group', ({ name }) => name),
+  subjects('ServiceAccounts', 'ServiceAccount', ({ name, namespace = '' }) => `${namespace}/${name}`),
+];
+
 /** What `kubectl get` shows of the built-in kinds, by kind. */
 export const BUILTIN_COLUMNS: Readonly<Record<string, Column[]>> = {
   Namespace: [
@@ -75,11 +112,9 @@ export const BUILTIN_COLUMNS: Readonly<Record<string, Column[]>> = {
     of<Lease>('Holder', lease => lease.spec?.holderIdentity ?? '', { description: 'Who holds the lease.' }),
     AGE_COLUMN,
   ],
-  CustomResourceDefinition: [
-    NAME_COLUMN,
-    column('Created At', object => object.metadata.creationTimestamp ?? '', {
-      type: 'date',
-      description: 'When it was added.',
-    }),
-  ],
+  CustomResourceDefinition: [NAME_COLUMN, CREATED_AT],
+  Role: [NAME_COLUMN, CREATED_AT],
+  ClusterRole: [NAME_COLUMN, CREATED_AT],
+  RoleBinding: BINDING_COLUMNS,
+  ClusterRoleBinding: BINDING_COLUMNS,
 };

@@ -4,7 +4,7 @@ import type { Cause } from '../../kit/errors.ts';
 import { jsonEqual } from '../../kit/json.ts';
 import { forbidden, invalid, required } from '../schema/causes.ts';
 import { isLabelValue, isQualifiedName } from '../selectors/label-selector.ts';
-import type { Strategy } from '../strategies/strategy.ts';
+import { pathSegmentFault, type Strategy } from '../strategies/strategy.ts';
 
 /** Letters and digits that make no words and are not mistaken for one another. */
 const ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
@@ -75,7 +75,9 @@ function nameCauses({ name, generateName: prefix }: ObjectMeta, names: Strategy[
         ? SUBDOMAIN.test(name) && name.length <= MAX_NAME
           ? undefined
           : "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-        : undefined;
+        : names === 'path-segment'
+          ? pathSegmentFault(name)
+          : undefined;
   return why
     ? [invalid(prefix && name.startsWith(prefix) ? 'metadata.generateName' : 'metadata.name', name, why)]
     : [];

@@ -1,10 +1,13 @@
 import {
+  CLUSTER_ROLE,
+  CLUSTER_ROLE_BINDING,
   EVENT,
   LEASE,
   NAMESPACE,
   NODE,
   PLACEMENT,
   type Resource,
+  ROLE_BINDING,
   SECRET,
   WORKSPACE,
 } from '../../../crds/kinds.ts';
@@ -15,13 +18,14 @@ import { type Controller, createController } from '../../runtime/controller.ts';
 import type { Part } from '../../runtime/manager.ts';
 import type { Informer } from '../../runtime/reconciler.ts';
 import type { ReconcilerDeps } from '../deps.ts';
+import type { PolicyCaches } from '../keep-policy.ts';
 import { createEventExpiry, watchExpiry } from './event-expiry.ts';
 import { createGarbageCollector, watchOwners } from './garbage-collector.ts';
 import { createKindSet } from './kind-set.ts';
 import { createNamespaceReconciler, watchNamespaces } from './namespace-reconciler.ts';
 import { OwnerGraph } from './owner-graph.ts';
 
-export interface SharedInformers {
+export interface SharedInformers extends PolicyCaches {
   workspaces: Informer<Workspace>;
   placements: Informer<Placement>;
   nodes: Informer<Node>;
@@ -44,6 +48,9 @@ export function createCollectors(
     [LEASE, shared.leases],
     [NAMESPACE, shared.namespaces],
     [EVENT, shared.events],
+    [CLUSTER_ROLE, shared.clusterRoles],
+    [ROLE_BINDING, shared.roleBindings],
+    [CLUSTER_ROLE_BINDING, shared.clusterRoleBindings],
   ] as [Resource, Informer<KubeObject>][]);
   const graph = new OwnerGraph(kinds);
   const common = { clock, log, metrics, random };

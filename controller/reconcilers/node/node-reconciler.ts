@@ -1,4 +1,4 @@
-import { apiVersionOf, NAMESPACE, NODE } from '../../../crds/kinds.ts';
+import { NAMESPACE, NODE } from '../../../crds/kinds.ts';
 import { LABEL_NODE, nodeNamespace } from '../../../crds/names.ts';
 import type { Condition, Lease, Namespace } from '../../../crds/object.ts';
 import type { Node, NodeStatus, Placement } from '../../../crds/types.generated.ts';
@@ -16,8 +16,11 @@ import {
   type Reconciler,
 } from '../../runtime/reconciler.ts';
 import { FIELD_MANAGER } from '../deps.ts';
+import { cachedPolicy, keepPolicy, type PolicyCaches } from '../keep-policy.ts';
 import type { NodeLoad } from '../workspace/schedule.ts';
+import { ensureNode, type LocalNode, makeNodeNamespace } from './ensure-node.ts';
 import { type Heartbeat, hearLease, judgeNode } from './judge-node.ts';
+import { nodeRights } from './node-rights.ts';
 
 /** How long changes of what is set aside are gathered before they are written. */
 const GATHER_MS: Milliseconds = 1000;
@@ -30,6 +33,9 @@ export interface NodeReconcilerOptions {
   leases: Informer<Lease>;
   namespaces: Informer<Namespace>;
   placements: Informer<Placement>;
+  policy: PolicyCaches;
+  /** The node of this machine: made again when somebody deletes it. */
+  localNode?: LocalNode;
   /** What is set aside on a node. */
   loadOf(node: string): NodeLoad;
   leaseGraceMs: Milliseconds;
@@ -37,7 +43,8 @@ export interface NodeReconcilerOptions {
 
 /**
  * Node.status: the condition Ready, from the agent's Lease (of the node's name, in the node's namespace), and what is
- * set aside. Sees to the node's namespace: there while the node or a placement on it is.
+ * set aside. Sees to the node's namespace, there while the node or a placement on it is, and to what the node's
+ * agent may do.
  */
 export function createNodeReconciler(options: NodeReconcilerOptions): Reconciler {
   const { client, clock, nodes, leases, namespaces, placements } = options;
@@ -45,18 +52,17 @@ export function createNodeReconciler(options: NodeReconcilerOptions): Reconciler
   /** When `allocated` was last written, by node. */
   const countedAt = new Map<string, Milliseconds>();
 
-  async function ensureNamespace(name: string, signal: AbortSignal): Promise<Outcome | undefined> {
+  /** The namespace, and in it and beside it what the agent may do. */
+  async function ensureRights(node: Node, signal: AbortSignal): Promise<Outcome | undefined> {
+    const { name } = node.metadata;
     const namespace = namespaces.get(nodeNamespace(name));
     if (namespace?.metadata.deletionTimestamp) return { kind: 'waiting', reason: 'Deleting' };
-    if (namespace) return undefined;
-    const wanted: Namespace = {
-      apiVersion: apiVersionOf(NAMESPACE),
-      kind: NAMESPACE.kind,
-      metadata: { name: nodeNamespace(name), labels: { [LABEL_NODE]: name } },
-    };
-    await client.create(NAMESPACE, wanted, { fieldManager: FIELD_MANAGER, signal }).catch(error => {
-      if (!isApiError(error, 'AlreadyExists')) throw error;
-    });
+    if (!namespace) await makeNodeNamespace(client, name, signal);
+    await Promise.all(
+      nodeRights(node).map(wanted =>
+        keepPolicy(client, wanted, cachedPolicy(options.policy, wanted), signal),
+      ),
+    );
     return undefined;
   }
 
@@ -115,6 +121,10 @@ export function createNodeReconciler(options: NodeReconcilerOptions): Reconciler
     name: 'node',
     async reconcile({ name }, { signal }) {
       const node = nodes.get(name);
+      if (!node && name === options.localNode?.name) {
+        await ensureNode(client, options.localNode, signal);
+        return done;
+      }
       if (!node || node.metadata.deletionTimestamp) return forget(name, signal);
       const now = { nowMs: clock.now(), graceMs: options.leaseGraceMs };
       const lease = leases.get(name, nodeNamespace(name));
@@ -122,13 +132,14 @@ export function createNodeReconciler(options: NodeReconcilerOptions): Reconciler
       if (heartbeat) heartbeats.set(name, heartbeat);
       else heartbeats.delete(name);
       const { ready, againMs } = judgeNode(node, heartbeat, now);
-      const held = await ensureNamespace(name, signal);
-
       const counted = allocatedOf(options.loadOf(name));
       const dueMs = (countedAt.get(name) ?? Number.NEGATIVE_INFINITY) + GATHER_MS - now.nowMs;
       const isEarly = dueMs > 0 && !jsonEqual(counted, node.status?.allocated);
       if (!isEarly) countedAt.set(name, now.nowMs);
-      await write(node, ready, isEarly ? node.status?.allocated : counted, signal);
+      const [held] = await Promise.all([
+        ensureRights(node, signal),
+        write(node, ready, isEarly ? node.status?.allocated : counted, signal),
+      ]);
       const ms = Math.min(againMs ?? Number.POSITIVE_INFINITY, isEarly ? dueMs : Number.POSITIVE_INFINITY);
       return Number.isFinite(ms) ? { kind: 'requeueAfter', ms } : (held ?? done);
     },

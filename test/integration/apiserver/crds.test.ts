@@ -1,9 +1,10 @@
 import t from 'tap';
 import { createApiServer } from '../../../controller/apiserver/api-server.ts';
+import { loadCrds } from '../../../controller/defaults.ts';
 import { createMemoryStore } from '../../../controller/store/memory.ts';
 import { settle } from '../../support/fake-clock.ts';
 import { until } from '../../support/until.ts';
-import { type Answer, type Any, definitions, type Lab, refused, startLab } from './lab.ts';
+import { type Answer, type Any, type Lab, refused, startLab } from './lab.ts';
 
 const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 const MERGE = { type: 'application/merge-patch+json' };
@@ -229,7 +230,7 @@ t.test(
   async t => {
     const store = createMemoryStore();
     t.teardown(() => store.close());
-    const crds = definitions();
+    const crds = loadCrds();
     const old = structuredClone(crds);
     const workspaces = old.find(crd => crd.spec.names.kind === 'Workspace');
     workspaces!.spec.versions[0]!.additionalPrinterColumns = [];
@@ -273,7 +274,7 @@ t.test(
       error: (_: object, text: string) => lines.push(text),
       child: () => log,
     };
-    const server = await createApiServer({ store, crds: definitions(), log });
+    const server = await createApiServer({ store, crds: loadCrds(), log });
     const { token } = await server.tokens.create({ user: 'a', groups: ['system:masters'] });
     const get = async (url: string) =>
       (await server.app.inject({ url, headers: { authorization: `Bearer ${token}` } })).statusCode;

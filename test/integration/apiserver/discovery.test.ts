@@ -13,6 +13,7 @@ t.test('plain discovery names every resource, with what can be done to it', asyn
     'authorization.k8s.io',
     'coordination.k8s.io',
     'nexus.dev',
+    'rbac.authorization.k8s.io',
   ]);
   t.match((await call('GET', '/apis/nexus.dev')).body, {
     kind: 'APIGroup',
@@ -79,6 +80,7 @@ t.test('OpenAPI v3: an index by content, and a document a group version', async 
     'apis/apiextensions.k8s.io/v1',
     'apis/coordination.k8s.io/v1',
     'apis/nexus.dev/v1alpha1',
+    'apis/rbac.authorization.k8s.io/v1',
   ]);
   const url = paths['apis/nexus.dev/v1alpha1'].serverRelativeURL;
   const answer = await call('GET', url);

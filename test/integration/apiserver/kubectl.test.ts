@@ -1,58 +1,9 @@
-import { execFile, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { spawn } from 'node:child_process';
 import t from 'tap';
-import { openTls } from '../../../controller/apiserver/tls.ts';
-import { systemClock } from '../../../controller/kit/clock.ts';
 import { until } from '../../support/until.ts';
-import { startLab } from './lab.ts';
+import { startKubectlLab } from './kubectl-lab.ts';
 
-interface Result {
-  code: number;
-  out: string;
-  err: string;
-}
-
-const home = mkdtempSync(join(tmpdir(), 'nexus-kubectl-'));
-t.teardown(() => rmSync(home, { recursive: true, force: true }));
-const tls = await openTls({ dir: join(home, 'tls'), clock: systemClock });
-t.teardown(() => tls.close());
-const { server, token, call, store } = await startLab(t, { tls, clock: systemClock });
-const { url } = await server.listen({ host: '127.0.0.1', port: 0 });
-const kubeconfig = join(home, 'kubeconfig');
-writeFileSync(
-  kubeconfig,
-  JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'Config',
-    'current-context': 'nexus',
-    clusters: [
-      {
-        name: 'nexus',
-        cluster: { server: url, 'certificate-authority-data': Buffer.from(tls.ca).toString('base64') },
-      },
-    ],
-    users: [{ name: 'admin', user: { token } }],
-    contexts: [{ name: 'nexus', context: { cluster: 'nexus', user: 'admin' } }],
-  }),
-);
-const env = {
-  PATH: process.env.PATH ?? '',
-  HOME: home,
-  KUBECONFIG: kubeconfig,
-  EDITOR: 'sed -i s/3000/4000/',
-};
-
-/** Runs kubectl with its words split at spaces; `input` goes to stdin. */
-function kubectl(words: string, input = ''): Promise<Result> {
-  return new Promise(resolve => {
-    const child = execFile('kubectl', words.split(' '), { env, timeout: 30_000 }, (error, out, err) =>
-      resolve({ code: error ? Number(error.code ?? 1) : 0, out, err }),
-    );
-    child.stdin?.end(input);
-  });
-}
+const { kubectl, env, call, store } = await startKubectlLab(t);
 
 const workspace = `apiVersion: nexus.dev/v1alpha1
 kind: Workspace
@@ -73,6 +24,7 @@ t.test('what there is, who one is and what one may', async t => {
     'authorization.k8s.io/v1',
     'coordination.k8s.io/v1',
     'nexus.dev/v1alpha1',
+    'rbac.authorization.k8s.io/v1',
     'v1',
   ]);
   t.match(

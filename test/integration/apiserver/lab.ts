@@ -1,14 +1,12 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { Test } from 'tap';
-import { parse } from 'yaml';
 import {
   type ApiServer,
   type ApiServerOptions,
   createApiServer,
 } from '../../../controller/apiserver/api-server.ts';
-import type { CustomResourceDefinition } from '../../../controller/apiserver/registry/crd.ts';
+import { loadCrds, loadPolicy } from '../../../controller/defaults.ts';
 import { Metrics } from '../../../controller/kit/metrics.ts';
 import { createMemoryStore } from '../../../controller/store/memory.ts';
 import type { StoreOptions } from '../../../controller/store/options.ts';
@@ -58,16 +56,6 @@ export interface WatchLines {
   close(): void;
 }
 
-/** The kinds of the project, as parsed from their files. */
-export function definitions(): CustomResourceDefinition[] {
-  const folder = new URL('../../../crds/', import.meta.url);
-  return readdirSync(folder)
-    .filter(name => name.endsWith('.yaml'))
-    .map(
-      name => parse(readFileSync(new URL(name, folder), 'utf8'), { merge: true }) as CustomResourceDefinition,
-    );
-}
-
 /** A server over the memory store, spoken to in process, with a clock that stands still. Closed when the test ends. */
 export async function startLab(
   t: Test,
@@ -84,7 +72,15 @@ export async function startLab(
     error: (fields: object, message: string) => logged.push({ level: 'error', message, fields }),
     child: () => log,
   };
-  const server = await createApiServer({ store, crds: definitions(), clock, metrics, log, ...options });
+  const server = await createApiServer({
+    store,
+    crds: loadCrds(),
+    policy: loadPolicy(),
+    clock,
+    metrics,
+    log,
+    ...options,
+  });
   const { token } = await server.tokens.create({ user: 'admin', groups: ['system:masters'] });
   t.teardown(async () => {
     const closing = server.close();

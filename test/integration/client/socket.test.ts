@@ -73,5 +73,5 @@ t.test('kubectl reads the kubeconfig all the same, and a call without a token is
       resolve(response.resume().statusCode),
     ).end(),
   );
-  t.equal(code, 401);
+  t.equal(code, 403);
 });

@@ -135,7 +135,6 @@ t.test('whoever asks for something else is told why not', { skip }, async t => {
     await lab.untilLogged('a channel was refused', { reason });
   };
   await refused(['mail.bob'], /alice may not open SSH connections to workspace bob\/mail/, 'Forbidden');
-  lab.allowed.add('alice alice/other');
   const to = (target: string) => ['-W', target, 'gateway'];
   await refused(to('other.alice:22'), /there is no workspace alice\/other/, 'NoWorkspace');
   await refused(to('shop.alice:5432'), /leads to port 22 of <workspace>\.<namespace> alone/, 'NotAWorkspace');

@@ -125,8 +125,10 @@ t.test('bad specs say what is wrong, and an edit is the way out', async t => {
   t.teardown(() => world.close());
   await world.addAgent('n1');
   await world.apply('big', { resources: { memory: '1Ti' } });
-  const big = await world.until('big', workspace => reasonOf(workspace, 'Ready') === 'NoNodeFits');
+  // Before its node is ready it waits for that.
+  const big = await world.until('big', ({ status }) => /not enough memory/.test(status?.message ?? ''));
   t.match(big.status?.message, /^0\/1 nodes: 1 has not enough memory/);
+  t.equal(reasonOf(big, 'Ready'), 'NoNodeFits');
   t.equal(big.status?.phase, 'Pending');
   await world.patch('big', { spec: { resources: { memory: '1Gi' } } });
   await world.phase('big', 'Running');
