@@ -53,6 +53,11 @@ module.exports = {
       '^controller/gateway/',
       '^(controller/(?!kit/|client/|runtime/|gateway/)|agent|cli|test)/',
     ),
+    layer(
+      'rest-below-main',
+      '^controller/rest/',
+      '^(controller/(?!kit/|client/|repo-config/|rest/)|agent|cli|test)/',
+    ),
     layer('agent-uses-client-and-runtime', '^agent/', '^(controller/(?!kit/|client/|runtime/)|cli|test)/'),
     layer('drivers-know-no-agent', '^agent/drivers/', '^agent/(?!driver\\.ts|drivers/)'),
     layer(

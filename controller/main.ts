@@ -23,6 +23,7 @@ import { listenOnSocket } from './local-socket.ts';
 import type { SERVER_OPTIONS } from './options.ts';
 import { createReconcilers } from './reconcilers/create-reconcilers.ts';
 import { ensureNode } from './reconcilers/node/ensure-node.ts';
+import { startRest } from './rest/start-rest.ts';
 import { createEventRecorder } from './runtime/event-recorder.ts';
 import { createManager } from './runtime/manager.ts';
 import { startGateway } from './start-gateway.ts';
@@ -103,6 +104,16 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       userAgent: `nexus-controller/${VERSION}`,
       metrics,
       clock,
+    });
+    await startRest(server.app, options, {
+      client,
+      transportWith: headers =>
+        injectTransport(server.app, { authorization: `Bearer ${own.token}`, ...headers }),
+      clock,
+      log,
+      version: VERSION,
+      signal,
+      listenHost: address.host,
     });
     const recorder = createEventRecorder({
       client,

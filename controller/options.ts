@@ -1,6 +1,7 @@
 import { DEFAULT_GATEWAY_LIMITS } from './gateway/limits.ts';
 import { LOG_OPTIONS } from './kit/log-options.ts';
 import type { OptionTable } from './kit/options.ts';
+import { REST_OPTIONS } from './rest/options.ts';
 
 /** Every option of the server: flags of `nexus controller` and `nexus up`, NEXUS_* in the environment, server.yaml. */
 export const SERVER_OPTIONS = {
@@ -107,5 +108,6 @@ export const SERVER_OPTIONS = {
     env: 'NEXUS_GATEWAY_MAX_CHANNELS',
     help: "Channels of one user's connection at once",
   },
+  ...REST_OPTIONS,
   ...LOG_OPTIONS,
 } as const satisfies OptionTable;

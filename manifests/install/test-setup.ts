@@ -3,6 +3,7 @@ import Docker from 'dockerode';
 import { DEFAULT_WORKSPACE_IMAGE, ensureWorkspaceImage } from '../image/build.ts';
 import { ensureEngine } from './engine.ts';
 import { ensurePackages, type Packages } from './packages.ts';
+import { ensureSchemathesis } from './schemathesis.ts';
 
 const TOOLS: Packages = {
   catatonit: 'catatonit',
@@ -25,11 +26,12 @@ const TOOLS: Packages = {
 const say = (line: string) => console.error(line);
 
 /** A missing tool is said, not fatal: the tests that need it say that they were skipped, and why. */
-try {
-  await ensurePackages(TOOLS);
-} catch (error) {
-  say(`tests that need them are skipped: ${(error as Error).message}`);
-}
+for (const ensure of [() => ensurePackages(TOOLS), ensureSchemathesis])
+  try {
+    await ensure();
+  } catch (error) {
+    say(`tests that need them are skipped: ${(error as Error).message}`);
+  }
 try {
   const engine = await ensureEngine(say);
   say(`container engine: ${engine.version} at ${engine.socket}`);

@@ -30,6 +30,8 @@ export interface LocalServerOptions {
   node?: string;
   /** Without an agent there is no node, and nothing becomes ready. Defaults to true. */
   agent?: boolean;
+  /** Further options of the server. */
+  flags?: Record<string, unknown>;
 }
 
 /** A whole installation in this process: the embedded server over HTTPS, and an agent with the in-memory driver. */
@@ -46,6 +48,7 @@ export async function localServer(options: LocalServerOptions = {}): Promise<Loc
       gatewayListen: '127.0.0.1:0',
       localNode: node,
       logLevel: 'silent',
+      ...options.flags,
     };
     const { values } = resolveOptions(SERVER_OPTIONS, { flags });
     stopServer = await started((signal, onReady) => runController({ ...values, home, onReady }, signal));

@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { discardBody } from '../../kit/discard-body.ts';
 import { ApiError } from '../../kit/errors.ts';
 import type { Authenticator, Identity } from '../auth/identity.ts';
 import type { ApiContext } from '../context.ts';
 import { methodNotAllowed, tooManyRequests } from '../refusals.ts';
 import type { SharedEvents } from '../verbs/watch-encoder.ts';
 import { authorizeRequest, identify } from './access.ts';
-import { discardBody } from './discard-body.ts';
 import { dispatch, type ResourceCall } from './dispatch.ts';
 import { toApiError } from './failure.ts';
 import { answerPath, type NonResourceParts } from './non-resource.ts';
@@ -63,7 +63,9 @@ export async function registerRoutes(app: FastifyInstance, parts: RouteParts): P
     sendStatus(reply, refusal);
     return request.method === 'HEAD' ? undefined : reply;
   });
-  app.setNotFoundHandler((_request, reply) => sendStatus(reply, methodNotAllowed()));
+  app.setNotFoundHandler((_request, reply) =>
+    sendStatus(reply.header('allow', METHODS.join(', ')), methodNotAllowed()),
+  );
 
   app.route({
     method: [...METHODS],

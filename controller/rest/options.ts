@@ -1,0 +1,34 @@
+import type { OptionTable } from '../kit/options.ts';
+
+/** Options of the REST API. */
+export const REST_OPTIONS = {
+  githubHost: {
+    type: 'string',
+    default: 'github.com',
+    env: 'NEXUS_GITHUB_HOST',
+    help: 'Host whose tokens the REST API takes: github.com, or one of GitHub Enterprise',
+  },
+  githubApi: {
+    type: 'string',
+    env: 'NEXUS_GITHUB_API',
+    help: "Base URL of that host's API; derived from the host when nobody says",
+  },
+  registration: {
+    type: 'string',
+    choices: ['open', 'closed'],
+    env: 'NEXUS_REGISTRATION',
+    help: 'Whether anybody with a GitHub account may register by the REST API; open on loopback alone when nobody says',
+  },
+  restRate: {
+    type: 'number',
+    default: 100,
+    min: 1,
+    env: 'NEXUS_REST_RATE',
+    help: 'Requests a minute that one caller of the REST API may make',
+  },
+  restRepoSchemes: {
+    type: 'list',
+    env: 'NEXUS_REST_REPO_SCHEMES',
+    help: 'Beginnings of repository URLs that the REST API takes beside https:// and git@HOST:, as in ssh://',
+  },
+} as const satisfies OptionTable;

@@ -1,0 +1,89 @@
+import { request } from 'node:https';
+import t from 'tap';
+import { NODE, WORKSPACE } from '../../../crds/kinds.ts';
+import type { Workspace } from '../../../crds/types.generated.ts';
+import { type RestLab, restLab, soon } from './rest-lab.ts';
+
+interface Told {
+  id: string;
+  event: string;
+  data: Record<string, unknown>;
+}
+
+/** A client of server-sent events. */
+function listen({ url, ca, adminToken }: RestLab, lastId?: string) {
+  const told: Told[] = [];
+  const sent = request(`${url}/api/v1/events`, {
+    ca,
+    headers: {
+      accept: 'text/event-stream',
+      authorization: `Bearer ${adminToken}`,
+      ...(lastId !== undefined && { 'last-event-id': lastId }),
+    },
+  });
+  const open = Promise.withResolvers<void>();
+  sent.on('response', response => {
+    let text = '';
+    response.setEncoding('utf8');
+    response.on('data', chunk => {
+      text += chunk;
+      open.resolve();
+      const parts = text.split('\n\n');
+      text = parts.pop() ?? '';
+      for (const part of parts) {
+        const [, id, event, data] = /^id: (.*)\nevent: (.*)\ndata: (.*)$/.exec(part) ?? [];
+        if (id !== undefined && event && data) told.push({ id, event, data: JSON.parse(data) });
+      }
+    });
+    response.on('error', () => {});
+  });
+  sent.on('error', () => {});
+  sent.end();
+  return { told, open: open.promise, close: () => sent.destroy() };
+}
+
+const lab = await restLab(t);
+const { client } = lab.server;
+const workspace = (name: string): Workspace => ({
+  apiVersion: 'nexus.dev/v1alpha1',
+  kind: 'Workspace',
+  metadata: { name, namespace: 'default' },
+  spec: { driver: 'memory' },
+});
+
+t.test('changes are told as they happen, and from where a client was cut off', async t => {
+  const first = listen(lab);
+  t.teardown(first.close);
+  await first.open;
+  await client.create(WORKSPACE, workspace('a'));
+  await client.create(NODE, { apiVersion: 'nexus.dev/v1alpha1', kind: 'Node', metadata: { name: 'n9' } });
+  await soon(() =>
+    first.told.some(({ event, data }) => event === 'workspace_updated' && data.status === 'running'),
+  );
+  await soon(() => first.told.some(({ event, data }) => event === 'node_registered' && data.id === 'n9'));
+  t.match(first.told.find(({ event }) => event === 'workspace_updated')?.data, {
+    workspace_id: /^ws-a\.default\./,
+  });
+  first.close();
+  const { id } = first.told.at(-1) as Told;
+
+  await client.delete(NODE, { name: 'n9' });
+  await client.delete(WORKSPACE, { name: 'a', namespace: 'default' });
+  await lab.server.stopServer();
+  await lab.server.startServer();
+  const again = listen(lab, id);
+  t.teardown(again.close);
+  await soon(() => again.told.some(({ event, data }) => event === 'node_unregistered' && data.id === 'n9'));
+  await soon(() =>
+    again.told.some(({ event, data }) => event === 'workspace_updated' && data.deleted === true),
+  );
+  t.notOk(
+    again.told.some(({ id: told }) => told === id),
+    'nothing is told twice',
+  );
+});
+
+t.test('the same path is the Kubernetes API for everybody else', async t => {
+  const { body } = await lab.call('GET', '/events');
+  t.equal(body.kind, 'EventList');
+});
