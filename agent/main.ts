@@ -1,12 +1,9 @@
 import { join } from 'node:path';
-import type { Client } from '../controller/client/client.ts';
-import { connect } from '../controller/client/connect.ts';
 import { aborted, slept } from '../controller/kit/abort.ts';
 import { systemClock } from '../controller/kit/clock.ts';
 import { readGatewayFile } from '../controller/kit/gateway-file.ts';
 import { createLogger } from '../controller/kit/logger.ts';
 import { Metrics } from '../controller/kit/metrics.ts';
-import { VERSION } from '../controller/kit/version.ts';
 import { createController } from '../controller/runtime/controller.ts';
 import { createEventRecorder } from '../controller/runtime/event-recorder.ts';
 import { createInformer } from '../controller/runtime/informer.ts';
@@ -15,10 +12,11 @@ import type { Secret } from '../crds/object.ts';
 import type { Placement } from '../crds/types.generated.ts';
 import type { AgentContext, Backend } from './agent-context.ts';
 import { createAgentMetrics } from './agent-metrics.ts';
-import { type AgentOptions, type AgentSettings, agentSettings } from './agent-settings.ts';
+import { type AgentOptions, agentSettings } from './agent-settings.ts';
 import { agentWatches } from './agent-watches.ts';
 import { type BackendDeps, createBackend } from './backends.ts';
 import { openCheckpoint } from './checkpoint.ts';
+import { connectServer } from './connect-server.ts';
 import type { DriverName } from './driver.ts';
 import { Fence } from './fence/fence.ts';
 import { openFence } from './fence/open-fence.ts';
@@ -32,8 +30,7 @@ import type { Unit } from './reconcile/unit.ts';
 import { loadAgentKey, newAgentKey } from './ssh/agent-key.ts';
 import { createStatusWriter } from './status/status-writer.ts';
 import { runSweepLoop } from './sweep-loop.ts';
-import { dialPlacement } from './uplink/dial-placement.ts';
-import { createUplink } from './uplink/uplink.ts';
+import { followGateway } from './uplink/follow-gateway.ts';
 
 export type { AgentOptions } from './agent-settings.ts';
 export type { GivenDriver } from './backends.ts';
@@ -52,7 +49,8 @@ const FLUSH_MS = 2_000;
  * await runAgent({ nodeName: 'node-1', kubeconfig, home, drivers: ['docker'] }, signal);
  */
 export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
-  const settings = agentSettings(options);
+  const gateway = options.home === undefined ? undefined : await readGatewayFile(join(options.home, 'agent'));
+  const settings = agentSettings({ ...options, nodeName: options.nodeName ?? gateway?.nodeName });
   const { nodeName, namespace, folder } = settings;
   const clock = options.clock ?? systemClock;
   const random = options.random ?? Math.random;
@@ -72,8 +70,9 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const endpoint = listen === undefined ? undefined : await openHttpEndpoint({ listen, metrics, ready });
   if (endpoint) options.onListen?.(endpoint.url);
   const key = folder === undefined ? newAgentKey() : await loadAgentKey(folder);
-  const client = options.client ?? (await connectTo(options, settings, metrics));
-  const gateway = folder === undefined ? undefined : await readGatewayFile(folder);
+  const units = new Map<string, Unit>();
+  const shared = { folder, gateway, key, units, clock, log, random, metrics };
+  const { client, uplink } = await connectServer(options, shared);
   const path = folder === undefined ? undefined : join(folder, 'checkpoint.json');
   const checkpoint = await openCheckpoint({ path, clock, log });
   const common = { client, nodeName, namespace, clock, log, random, metrics };
@@ -81,7 +80,6 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const placements = createInformer<Placement>({ ...common, resource: PLACEMENT });
   const secrets = createInformer<Secret>({ ...common, resource: SECRET });
   const source = createPlacementSource({ placements, secrets, checkpoint, namespace });
-  const units = new Map<string, Unit>();
   const wake = (name: string) => controller.enqueue({ namespace, name });
   const wakeAll = () => {
     for (const name of new Set([...source.names(), ...units.keys()])) wake(name);
@@ -135,16 +133,6 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   };
   const drivers = new Map([...backends].map(([name, { view }]) => [name, view.driver]));
   const reporter = createNodeReporter({ ...common, ...settings, drivers });
-  const uplink =
-    gateway &&
-    createUplink({
-      gateway: async () => (await readGatewayFile(folder ?? '')) ?? gateway,
-      privateKey: key.privateKey,
-      dial: dialPlacement(units, clock),
-      clock,
-      log,
-      random,
-    });
   const reconciler = new PlacementReconciler(context, source, units);
   const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
   const controller = createController({
@@ -187,7 +175,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   };
 
   /** A part that dies takes the others down. */
-  const guard = async (part: Promise<unknown> | undefined) => {
+  const guard = async (part: Promise<unknown>) => {
     try {
       await part;
     } catch (error) {
@@ -196,6 +184,9 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
       throw error;
     }
   };
+  // To the very end: what was observed last is told over it.
+  const linked = uplink?.run(silence.signal);
+  const following = uplink && folder !== undefined && followGateway({ client, folder, clock, log }, stop);
   try {
     const ends = await Promise.allSettled(
       [
@@ -205,7 +196,6 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
         ...[...backends.values()].map(({ view }) => view.run(stop)),
         reporter.run(stop),
         keepNodeLease({ ...common, ...settings, onRenewed }, stop),
-        uplink?.run(stop),
         controller.run(stop),
         sweep.ended,
       ].map(guard),
@@ -226,21 +216,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     await checkpoint.flush().catch(error => log.warn({ err: error, path }, 'the checkpoint was not written'));
     await endpoint?.close();
     if (!options.client) await client.close();
+    await Promise.all([linked, following]);
     log.info({ node: nodeName }, 'the agent has stopped; workspaces go on');
   }
-}
-
-async function connectTo(
-  options: AgentOptions,
-  { folder }: AgentSettings,
-  metrics: Metrics,
-): Promise<Client> {
-  const file = options.kubeconfig ?? join(folder ?? '.', 'kubeconfig');
-  const { client } = await connect({
-    file,
-    userAgent: `nexus-agent/${VERSION}`,
-    metrics,
-    ...(options.clock && { clock: options.clock }),
-  });
-  return client;
 }

@@ -1,4 +1,5 @@
-import { GROUP_MASTERS, GROUP_NODES, NODE_USER_PREFIX } from './apiserver/auth/identity.ts';
+import { GROUP_NODES } from '../crds/names.ts';
+import { GROUP_MASTERS, NODE_USER_PREFIX } from './apiserver/auth/identity.ts';
 import type { Tokens } from './apiserver/auth/tokens.ts';
 import {
   type Kubeconfig,

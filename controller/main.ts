@@ -26,7 +26,7 @@ import { ensureNode } from './reconcilers/node/ensure-node.ts';
 import { startRest } from './rest/start-rest.ts';
 import { createEventRecorder } from './runtime/event-recorder.ts';
 import { createManager } from './runtime/manager.ts';
-import { startGateway } from './start-gateway.ts';
+import { localAgentKey, startGateway } from './start-gateway.ts';
 import { openSqliteStore } from './store/sqlite.ts';
 
 export interface ControllerOptions extends OptionValues<typeof SERVER_OPTIONS> {
@@ -99,8 +99,9 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     const keys = watchAuthorizedKeys(join(options.home, 'authorized_keys'), log);
     closers.unshift(() => keys.close());
 
+    const transport = injectTransport(server.app, { authorization: `Bearer ${own.token}` });
     const client = createClient({
-      transport: injectTransport(server.app, { authorization: `Bearer ${own.token}` }),
+      transport,
       userAgent: `nexus-controller/${VERSION}`,
       metrics,
       clock,
@@ -123,7 +124,13 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       metrics,
       signal,
     });
-    const localNode = options.localNode ? { name: options.localNode, labels: machineLabels() } : undefined;
+    const localNode = options.localNode
+      ? {
+          name: options.localNode,
+          labels: machineLabels(),
+          agentKeys: [await localAgentKey(options.home)],
+        }
+      : undefined;
     const { informers, controllers } = createReconcilers(
       { client, clock, log, metrics, recorder },
       {
@@ -137,7 +144,14 @@ export async function runController(options: ControllerOptions, signal: AbortSig
         workers: options.workers,
       },
     );
-    const gateway = await startGateway(options, { home: options.home, client, clock, log, metrics });
+    const gateway = await startGateway(options, {
+      home: options.home,
+      client,
+      transport,
+      clock,
+      log,
+      metrics,
+    });
     closers.unshift(() => gateway.close());
     const manager = createManager({ clock, log });
     informers.push(...gateway.informers);

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from './client/client.ts';
+import type { Transport } from './client/transport.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { findNode, grantKey } from './gateway/grant-key.ts';
 import { loadHostKeys } from './gateway/host-keys.ts';
@@ -23,6 +24,8 @@ export interface GatewayDeps {
   /** `$NEXUS_HOME`. */
   home: string;
   client: Client;
+  /** The same, for what agents ask. */
+  transport: Transport;
   clock: Clock;
   log: Logger;
   metrics: Metrics;
@@ -39,10 +42,15 @@ export interface RunningGateway {
 const GATEWAY_PORT = 3022;
 const OFF = 'off';
 
+/** Public key of the agent beside this server, which is made when it is not there yet. */
+export async function localAgentKey(home: string): Promise<string> {
+  return (await loadSshKey(join(home, 'agent', 'id_ed25519'), 'nexus-agent')).publicKey;
+}
+
 /** The gateway as the server's options say. Rejects when its key cannot be read. */
 export async function startGateway(
   options: OptionValues<typeof SERVER_OPTIONS>,
-  { home, client, clock, log, metrics }: GatewayDeps,
+  { home, client, transport, clock, log, metrics }: GatewayDeps,
 ): Promise<RunningGateway> {
   if (options.gatewayListen === OFF)
     return {
@@ -57,6 +65,7 @@ export async function startGateway(
   const keys = await loadHostKeys(dir);
   const gateway = createGateway({
     client,
+    transport,
     hostKey: keys.own,
     clock,
     log,
@@ -68,7 +77,7 @@ export async function startGateway(
   /** The agent beside this server needs no join. */
   const letLocalAgentIn = async (nodeName: string, addresses: string[]) => {
     const folder = join(home, 'agent');
-    const { publicKey } = await loadSshKey(join(folder, 'id_ed25519'), 'nexus-agent');
+    const publicKey = await localAgentKey(home);
     const seen = await findNode(client, nodeName);
     await grantKey(client, { nodeName, publicKey, labels: machineLabels() }, seen);
     await writeGatewayFile(folder, {

@@ -45,6 +45,8 @@ export const ROLE_MEMBER = 'nexus:member';
 export const ROLE_VIEWER = 'nexus:viewer';
 export const ROLE_NODE = 'nexus:node';
 
+/** The group of every agent towards the API. */
+export const GROUP_NODES = 'nexus:nodes';
 /** The group of every User towards the API. */
 export const GROUP_USERS = 'nexus:users';
 

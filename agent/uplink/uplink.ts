@@ -1,13 +1,16 @@
 import { connect as connectSocket, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Client as SshClient } from 'ssh2';
 import { slept } from '../../controller/kit/abort.ts';
 import { fullJitterMs } from '../../controller/kit/backoff.ts';
 import { batchWrites } from '../../controller/kit/batch-writes.ts';
+import { ChannelSocket } from '../../controller/kit/channel-socket.ts';
 import type { Clock } from '../../controller/kit/clock.ts';
 import type { GatewayFile } from '../../controller/kit/gateway-file.ts';
 import type { Logger } from '../../controller/kit/log.ts';
+import { SocketBacklog } from '../../controller/kit/socket-backlog.ts';
 import { SSH_ALGORITHMS } from '../../controller/kit/ssh-algorithms.ts';
-import { HEARTBEAT } from '../../controller/kit/uplink-protocol.ts';
+import { API, HEARTBEAT } from '../../controller/kit/uplink-protocol.ts';
 import { connectSsh, LoginRefused, type SshConnection, WrongHostKey } from '../ssh/connect-ssh.ts';
 import { type DialPlacement, serveStreams } from './serve-streams.ts';
 
@@ -23,19 +26,24 @@ export interface UplinkOptions {
 
 export interface Uplink {
   readonly isConnected: boolean;
+  /** A stream to the API, as this node. Waits a little for a connection that is being made; then rejects. */
+  connect(): Promise<Duplex>;
   /** Keeps the connection, made again whenever it breaks, until `signal` is aborted. */
   run(signal: AbortSignal): Promise<void>;
 }
 
 /** 1,000 agents that lost their gateway together come back over a minute at most, the first within two seconds. */
 const BACKOFF = { baseMs: 2_000, maxMs: 20_000 };
+/** For a connection that is being made again. */
+const WAIT_MS = 3_000;
 /** A connection that stood this long was a success. */
 const STABLE_MS = 10_000;
 
 /** The one connection of this node to the gateway. */
 export function createUplink(options: UplinkOptions): Uplink {
   const { clock, log, random } = options;
-  let live: SshClient | undefined;
+  let live: Live | undefined;
+  let waiting: (() => void)[] = [];
 
   const session = async (signal: AbortSignal): Promise<void> => {
     const { connection, socket, address } = await dialGateway(options, signal);
@@ -45,11 +53,14 @@ export function createUplink(options: UplinkOptions): Uplink {
     try {
       await Promise.race([serveStreams(client, socket, options), closed]);
       if (socket.destroyed) throw new Error(`${address} closed the connection`);
-      live = client;
+      live = { client, streams: new Set(), backlog: new SocketBacklog(socket) };
+      for (const wake of waiting.splice(0)) wake();
       log.info({ gateway: address }, 'connected to the gateway');
       await closed;
       if (!signal.aborted) log.warn({ gateway: address }, 'the connection to the gateway was lost');
     } finally {
+      for (const stream of live?.streams ?? [])
+        stream.destroy(new Error('the connection to the gateway was lost'));
       live = undefined;
       client.destroy();
       signal.removeEventListener('abort', end);
@@ -59,6 +70,17 @@ export function createUplink(options: UplinkOptions): Uplink {
   return {
     get isConnected() {
       return live !== undefined;
+    },
+    async connect() {
+      if (!live) {
+        const nap = new AbortController();
+        const wake = () => nap.abort();
+        waiting.push(wake);
+        await slept(clock, WAIT_MS, nap.signal);
+        waiting = waiting.filter(one => one !== wake);
+      }
+      if (!live) throw new Error('there is no connection to the gateway');
+      return openApi(live, clock);
     },
     async run(signal) {
       let last = '';
@@ -87,6 +109,24 @@ function hint(error: unknown): { next?: string } {
   if (error instanceof LoginRefused)
     return { next: "the node's key was removed; make a token with `nexus node token create` and join again" };
   return {};
+}
+
+interface Live {
+  client: SshClient;
+  streams: Set<Duplex>;
+  backlog: SocketBacklog;
+}
+
+function openApi({ client, streams, backlog }: Live, clock: Clock): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    client.forwardOut('agent', 0, API.host, API.port, (error, channel) => {
+      if (error) return reject(error);
+      const stream = new ChannelSocket(channel, { clock, backlog });
+      streams.add(stream);
+      stream.once('close', () => streams.delete(stream));
+      resolve(stream);
+    });
+  });
 }
 
 interface Dialled {

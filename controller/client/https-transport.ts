@@ -1,7 +1,7 @@
-import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { Agent, AgentOptions, ClientRequest, IncomingMessage } from 'node:http';
 import type { RequestOptions } from 'node:https';
 import type { Socket } from 'node:net';
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { type Clock, type Milliseconds, systemClock } from '../kit/clock.ts';
 import { ApiError } from '../kit/errors.ts';
 import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
@@ -14,6 +14,8 @@ export interface HttpsTransportOptions {
   server: string;
   /** A Unix socket of the same server, used instead, without TLS. */
   socketPath?: string;
+  /** A connection that stands, made by somebody else and used instead, without TLS. */
+  connect?: () => Promise<Duplex>;
   /** PEM. Absent: the system's authorities. */
   ca?: string;
   /** Bearer token, or where to get the present one before each request. */
@@ -40,8 +42,8 @@ const KEEP_ALIVE_PROBE_MS = 15_000;
 /** The Kubernetes API over HTTPS: kept-alive connections for requests, one of its own for each watch. */
 export function httpsTransport(options: HttpsTransportOptions): Transport {
   const url = new URL(options.server);
-  const { socketPath } = options;
-  const secure = url.protocol !== 'http:' && socketPath === undefined;
+  const { socketPath, connect } = options;
+  const secure = url.protocol !== 'http:' && socketPath === undefined && !connect;
   const clock = options.clock ?? systemClock;
   const tls = {
     ca: options.ca,
@@ -55,10 +57,10 @@ export function httpsTransport(options: HttpsTransportOptions): Transport {
   const https = secure ? process.getBuiltinModule('node:https') : undefined;
   const agent = https
     ? new https.Agent({ ...pool, ...tls, timeout: FREE_SOCKET_MS })
-    : new http.Agent({ ...pool, timeout: FREE_SOCKET_MS });
+    : plainAgent({ ...pool, timeout: FREE_SOCKET_MS }, connect);
   const watchAgent = https
     ? new https.Agent({ keepAlive: false, ...tls })
-    : new http.Agent({ keepAlive: false });
+    : plainAgent({ keepAlive: false }, connect);
   const prefix = url.pathname.replace(/\/+$/, '');
   const open = new Set<ClientRequest>();
   /** Failures of a kept connection that the server closed just when we wrote to it: nobody looked at the request. */
@@ -70,7 +72,8 @@ export function httpsTransport(options: HttpsTransportOptions): Transport {
     const headers: Record<string, string> = { ...request.headers };
     if (token) headers.authorization = `Bearer ${token}`;
     if (!request.stream) headers['accept-encoding'] = 'gzip';
-    if (typeof request.body === 'string') headers['content-length'] = String(Buffer.byteLength(request.body));
+    if (request.body !== undefined && !isStream(request.body))
+      headers['content-length'] = String(Buffer.byteLength(request.body));
     const init: RequestOptions = {
       ...(socketPath === undefined
         ? { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port || (secure ? 443 : 80) }
@@ -134,7 +137,7 @@ export function httpsTransport(options: HttpsTransportOptions): Transport {
           destroy: () => req.destroy(),
         });
       });
-      if (typeof request.body === 'object') request.body.on('error', error => req.destroy(error)).pipe(req);
+      if (isStream(request.body)) request.body.on('error', error => req.destroy(error)).pipe(req);
       else req.end(request.body);
     });
   }
@@ -156,6 +159,24 @@ export function httpsTransport(options: HttpsTransportOptions): Transport {
       watchAgent.destroy();
     },
   };
+}
+
+function isStream(body: TransportRequest['body']): body is Readable {
+  return typeof body === 'object' && !Buffer.isBuffer(body);
+}
+
+function plainAgent(options: AgentOptions, connect: (() => Promise<Duplex>) | undefined): Agent {
+  const agent = new http.Agent(options);
+  if (!connect) return agent;
+  agent.createConnection = (_options, done) => {
+    connect().then(
+      stream => done?.(null, stream),
+      // Its type wants a stream beside the error.
+      error => done?.(error, undefined as never),
+    );
+    return undefined;
+  };
+  return agent;
 }
 
 function decode(response: IncomingMessage): Readable {

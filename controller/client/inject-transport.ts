@@ -8,7 +8,7 @@ export interface Injectable {
     method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
     url: string;
     headers: Record<string, string>;
-    payload?: string | Readable;
+    payload?: string | Buffer | Readable;
     payloadAsStream: true;
     signal: AbortSignal;
   }): Promise<{

@@ -7,7 +7,7 @@ export interface TransportRequest {
   /** Lower-case names. */
   headers: Record<string, string>;
   /** A stream is sent as it comes, once. */
-  body?: string | Readable;
+  body?: string | Buffer | Readable;
   /** A watch: may be silent for long, and gets a connection of its own. */
   stream?: boolean;
   signal?: AbortSignal;

@@ -3,6 +3,7 @@ import ssh2, { type Connection } from 'ssh2';
 import { NODE, USER } from '../../crds/kinds.ts';
 import type { Node, User } from '../../crds/types.generated.ts';
 import type { Client } from '../client/client.ts';
+import type { Transport } from '../client/transport.ts';
 import type { Clock } from '../kit/clock.ts';
 import type { Logger } from '../kit/log.ts';
 import { Metrics } from '../kit/metrics.ts';
@@ -18,11 +19,14 @@ import { DEFAULT_GATEWAY_LIMITS, type GatewayLimits, Limiter } from './limits.ts
 import { type Joiner, login } from './login.ts';
 import { watchRights } from './rights.ts';
 import { socketOf } from './ssh2-internals.ts';
+import { createUplinkApi } from './uplink-api.ts';
 import { Uplinks } from './uplinks.ts';
 
 export interface GatewayOptions {
   /** The API, with the rights to read Users, Nodes and Workspaces and to ask what users may. */
   client: Client;
+  /** The same, for what agents ask: with the right to act as any node. */
+  transport: Transport;
   hostKey: SshKey;
   clock: Clock;
   log: Logger;
@@ -65,7 +69,8 @@ export function createGateway(options: GatewayOptions): Gateway {
   const limiter = new Limiter(limits, clock);
   const metrics = gatewayMetrics(options.metrics ?? new Metrics(), () => limiter.pending);
   const arrivals = new Arrivals({ limiter, limits, clock, log, metrics });
-  const uplinks = new Uplinks(clock);
+  const api = createUplinkApi({ transport: options.transport, log });
+  const uplinks = new Uplinks(clock, api.serve);
   const sessions = new Set<Session>();
   const servers: Server[] = [];
 
@@ -150,6 +155,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       const closed = servers.map(server => new Promise<void>(resolve => server.close(() => resolve())));
       for (const { who, connection } of sessions) if (who.kind !== 'node') connection.end();
       uplinks.close();
+      api.close();
       const cancel = clock.after(CLOSE_GRACE_MS, () => arrivals.destroyAll());
       await Promise.all(closed);
       cancel();

@@ -1,9 +1,11 @@
 import type { Duplex } from 'node:stream';
 import type { Connection, ServerChannel } from 'ssh2';
+import { ChannelSocket } from '../kit/channel-socket.ts';
 import type { Clock } from '../kit/clock.ts';
 import { SocketBacklog } from '../kit/socket-backlog.ts';
-import { readLine, SILENCE_MS, STREAMS, type StreamAnswer } from '../kit/uplink-protocol.ts';
+import { API, readLine, SILENCE_MS, STREAMS, type StreamAnswer } from '../kit/uplink-protocol.ts';
 import type { Arrival } from './arrivals.ts';
+import { OPEN_FAILURE, refuseChannel } from './ssh2-internals.ts';
 
 /** A stream to a workspace's sshd, and what queues in front of it. */
 export interface WorkspaceStream {
@@ -23,6 +25,8 @@ interface Link {
   heardAt: number;
 }
 
+/** An agent holds a few watches and a small pool. */
+const MAX_API_STREAMS = 64;
 const ANSWER_TIMEOUT_MS = 10_000;
 const LOOK_MS = 1_000;
 
@@ -31,10 +35,13 @@ export class Uplinks {
   /** By node, the newest last: one whose end was not noticed yet may still be there. */
   readonly #links = new Map<string, Link[]>();
   readonly #clock: Clock;
+  readonly #serveApi: (node: string, stream: Duplex) => void;
   #cancel = () => {};
 
-  constructor(clock: Clock) {
+  /** `serveApi` takes each stream of an agent's to the API. */
+  constructor(clock: Clock, serveApi: (node: string, stream: Duplex) => void) {
     this.#clock = clock;
+    this.#serveApi = serveApi;
     this.#look();
   }
 
@@ -63,7 +70,26 @@ export class Uplinks {
       this.#links.set(node, [...(this.#links.get(node) ?? []), link]);
       accept?.();
     });
+    this.#takeApi(link);
     connection.once('close', () => this.#remove(link));
+  }
+
+  #takeApi({ node, connection, backlog }: Link): void {
+    const streams = new Set<Duplex>();
+    connection.on('tcpip', (accept, reject, { destIP, destPort }) => {
+      if (destIP !== API.host || destPort !== API.port || streams.size >= MAX_API_STREAMS)
+        return refuseChannel(connection, reject, {
+          code: OPEN_FAILURE.prohibited,
+          message: `an agent may open ${MAX_API_STREAMS} channels, to ${API.host}:${API.port}`,
+        });
+      const stream = new ChannelSocket(accept(), { clock: this.#clock, backlog });
+      streams.add(stream);
+      stream.once('close', () => streams.delete(stream));
+      this.#serveApi(node, stream);
+    });
+    connection.once('close', () => {
+      for (const stream of streams) stream.destroy(new Error('the connection was lost'));
+    });
   }
 
   /** A stream to the sshd of a placement. Rejects with a reason for people. */

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { type ApiServer, createApiServer } from '../../controller/apiserver/api-server.ts';
 import type { Client } from '../../controller/client/client.ts';
 import { createClient } from '../../controller/client/create-client.ts';
@@ -17,8 +20,8 @@ export interface ApiLab {
   ca: string;
   /** Bearer token of an admin. */
   token: string;
-  /** The same server, over its socket and in process. */
-  clients: Record<'https' | 'inject', Client>;
+  /** The same server: over its port, over streams that somebody else made, and in process. */
+  clients: Record<'https' | 'stream' | 'inject', Client>;
   /** One more, over its own connections. The caller's to close. */
   transport(): Transport;
   close(): Promise<void>;
@@ -31,8 +34,19 @@ export async function startApiLab(kept?: Store): Promise<ApiLab> {
   const server = await createApiServer({ store, crds: loadCrds(), policy: loadPolicy(), tls });
   const { token } = await server.tokens.create({ user: 'admin', groups: ['system:masters'] });
   const { url } = await server.listen({ host: '127.0.0.1', port: 0 });
+  const plain = createServer((request, response) => server.app.routing(request, response));
+  await new Promise<void>(resolve => plain.listen(0, '127.0.0.1', resolve));
+  const { port } = plain.address() as AddressInfo;
+  const connectPlain = async () => {
+    const socket = connect({ host: '127.0.0.1', port });
+    await once(socket, 'connect');
+    return socket;
+  };
   const clients = {
     https: createClient({ transport: httpsTransport({ server: url, ca, token }) }),
+    stream: createClient({
+      transport: httpsTransport({ server: 'http://stream', connect: connectPlain, token }),
+    }),
     inject: createClient({ transport: injectTransport(server.app, { authorization: `Bearer ${token}` }) }),
   };
   return {
@@ -46,6 +60,8 @@ export async function startApiLab(kept?: Store): Promise<ApiLab> {
     async close() {
       await Promise.all(Object.values(clients).map(client => client.close()));
       await server.close();
+      plain.closeAllConnections();
+      await new Promise(resolve => plain.close(resolve));
       if (!kept) await store.close();
     },
   };

@@ -63,6 +63,7 @@ export async function gatewayLab(t: Test, options: Partial<GatewayOptions> = {})
   const abort = new AbortController();
   const gateway = createGateway({
     client,
+    transport,
     hostKey: KEYS.gateway,
     clock: systemClock,
     log,
@@ -184,9 +185,9 @@ export async function gatewayLab(t: Test, options: Partial<GatewayOptions> = {})
           Object.entries(fields).every(([key, value]) => line.includes(`"${key}":${JSON.stringify(value)}`)),
       ),
     /** Waits for a line of the gateway's or agent's log. */
-    untilLogged: (message: string, fields: Record<string, unknown> = {}) =>
+    untilLogged: (message: string, fields: Record<string, unknown> = {}, timeoutMs = 10_000) =>
       until(() => lab.logged(message, fields)[0], {
-        timeoutMs: 10_000,
+        timeoutMs,
         everyMs: 10,
         what: () => `the line "${message}" ${JSON.stringify(fields)}\n${lines.slice(-30).join('\n')}`,
       }),

@@ -1,3 +1,5 @@
+import { GROUP_NODES } from '../../../crds/names.ts';
+
 /** Who makes a request. */
 export interface Identity {
   /** `admin`, `nexus:node:node-1`, `system:anonymous`. */
@@ -11,7 +13,6 @@ export const GROUP_UNAUTHENTICATED = 'system:unauthenticated';
 export const ANONYMOUS: Identity = { name: 'system:anonymous', groups: [GROUP_UNAUTHENTICATED] };
 export const GROUP_MASTERS = 'system:masters';
 export const GROUP_AUTHENTICATED = 'system:authenticated';
-export const GROUP_NODES = 'nexus:nodes';
 export const NODE_USER_PREFIX = 'nexus:node:';
 
 /** The node whose agent this is; undefined for anybody else. */

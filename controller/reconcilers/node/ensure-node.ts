@@ -12,6 +12,8 @@ import { nodeRights } from './node-rights.ts';
 export interface LocalNode {
   name: string;
   labels?: Record<string, string>;
+  /** With which its agent logs into the gateway: `ssh-ed25519 AAAA…`. */
+  agentKeys?: string[];
 }
 
 /**
@@ -32,12 +34,16 @@ export async function ensureNode(client: Client, local: LocalNode, signal?: Abor
   return node;
 }
 
-async function makeNode(client: Client, { name, labels }: LocalNode, signal?: AbortSignal): Promise<Node> {
+async function makeNode(
+  client: Client,
+  { name, labels, agentKeys }: LocalNode,
+  signal?: AbortSignal,
+): Promise<Node> {
   const wanted: Node = {
     apiVersion: 'nexus.dev/v1alpha1',
     kind: 'Node',
     metadata: { name, ...(labels && { labels }) },
-    spec: {},
+    spec: { ...(agentKeys && { agentKeys }) },
   };
   try {
     return await client.create(NODE, wanted, { fieldManager: FIELD_MANAGER, signal });
