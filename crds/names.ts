@@ -18,9 +18,12 @@ export const FINALIZER_WORKSPACE = 'nexus.dev/workspace';
 /** On a Placement: held until the node's agent has removed what it made. */
 export const FINALIZER_PLACEMENT = 'nexus.dev/agent';
 
+/** On a User: held until no workspace is left in the user's namespace. */
+export const FINALIZER_USER = 'nexus.dev/user';
+
 /** On a Workspace: a changed value restarts its container once. */
 export const ANNOTATION_RESTARTED_AT = 'nexus.dev/restarted-at';
-/** On a Workspace that is being deleted: `true` forgets what its node does not answer for. */
+/** On a Workspace that is being deleted: `true` forgets what its node does not answer for. On a User: what is in the namespace goes too. */
 export const ANNOTATION_FORCE_DELETE = 'nexus.dev/force-delete';
 
 export const NODE_NAMESPACE_PREFIX = 'nexus-node-';

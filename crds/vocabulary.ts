@@ -92,6 +92,12 @@ export const REASONS = {
   DriverUnavailable: 'No engine answers.',
   Isolated: 'Workspaces cannot reach each other or the node.',
   NotIsolated: 'The engine or the privileges of the agent do not allow it; the message tells which.',
+  // User
+  Suspended: 'The user is shut out, as declared.',
+  NamespaceTaken: "A namespace of the user's name was there before and was not given to the user.",
+  KeyTaken: 'An SSH key of the user is registered with another user already.',
+  KeyUnusable: 'An SSH key of the user is damaged or too weak.',
+  WorkspacesRemain: 'The user is being deleted and has workspaces left.',
   // Events without a condition
   Created: 'Made.',
   Deleted: 'Removed.',

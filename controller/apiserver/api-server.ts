@@ -11,6 +11,7 @@ import { namespaceLifecycle } from './admission/namespace-lifecycle.ts';
 import { nodeRestriction } from './admission/node-restriction.ts';
 import { rbacEscalation } from './admission/rbac-escalation.ts';
 import { systemDefinitions } from './admission/system-definitions.ts';
+import { userAdmission } from './admission/user.ts';
 import { workspaceAdmission } from './admission/workspace.ts';
 import type { Authorizer } from './auth/authorizer.ts';
 import type { Authenticator } from './auth/identity.ts';
@@ -106,6 +107,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       rbacEscalation(authorizer, rights),
       nodeRestriction,
       workspaceAdmission,
+      userAdmission(store),
       ...(options.admission ?? []),
     ]),
   };

@@ -49,6 +49,9 @@ export function parseSshPublicKey(text: string): SshPublicKey | { problem: strin
   return { type, fingerprint: `SHA256:${digest}`, key: `${type} ${data}`, comment: comment.join(' ') };
 }
 
+/** `<type> <base64>` of a line that may be no key at all: equal for equal keys. */
+export const bareSshKey = (line: string): string => line.trim().split(/\s+/, 2).join(' ');
+
 /** The type that the blob itself names (RFC 4253, 6.6). */
 function nameOf(blob: Buffer): string {
   if (blob.length < 4) return '';

@@ -9,6 +9,7 @@ import {
   type Resource,
   ROLE_BINDING,
   SECRET,
+  USER,
   WORKSPACE,
 } from '../../crds/kinds.ts';
 import { LABEL_NODE, NODE_NAMESPACE_PREFIX } from '../../crds/names.ts';
@@ -27,6 +28,10 @@ import {
 import { createEventRelay, isAboutPlacement } from './events/event-relay.ts';
 import { createCollectors } from './gc/create-collectors.ts';
 import { createNodeReconciler } from './node/node-reconciler.ts';
+import { createOwnerKeys } from './user/owner-keys.ts';
+import { indexByKey } from './user/user-keys.ts';
+import { createUserReconciler } from './user/user-reconciler.ts';
+import { userWatches } from './user/user-watches.ts';
 import { createWorkspaceEnvironment } from './workspace/pass.ts';
 import { createWorkspaceReconciler } from './workspace/workspace-reconciler.ts';
 import { workspaceWatches } from './workspace/workspace-watches.ts';
@@ -69,12 +74,14 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
   const leases = inform(LEASE);
   const namespaces = inform(NAMESPACE);
   const events = inform(EVENT);
+  const users = inform(USER);
   const policy = {
     clusterRoles: inform(CLUSTER_ROLE),
     roleBindings: inform(ROLE_BINDING),
     clusterRoleBindings: inform(CLUSTER_ROLE_BINDING),
   };
   const eventTtlMs = options.eventTtlMs ?? DEFAULT_EVENT_TTL_MS;
+  indexByKey(users);
   const env = createWorkspaceEnvironment({
     client,
     clock,
@@ -85,6 +92,7 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
     secrets,
     defaultImage: options.defaultImage,
     authorizedKeys: options.authorizedKeys,
+    ownerKeys: createOwnerKeys({ users, namespaces }),
     nodeLossDeleteMs: options.nodeLossDeleteMs ?? DEFAULT_NODE_LOSS_DELETE_MS,
   });
 
@@ -135,6 +143,10 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
       ],
     }),
     control({
+      reconciler: createUserReconciler({ client, clock, recorder, users, namespaces, policy }),
+      watches: userWatches({ users, namespaces, workspaces, policy }),
+    }),
+    control({
       reconciler: createWorkspaceReconciler(env),
       watches: workspaceWatches(env),
       workers: options.workers ?? 8,
@@ -155,7 +167,7 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
       ...createCollectors({
         ...deps,
         eventTtlMs,
-        shared: { workspaces, placements, nodes, secrets, leases, namespaces, events, ...policy },
+        shared: { workspaces, placements, nodes, secrets, leases, namespaces, events, users, ...policy },
       }),
     );
   if (metrics) {

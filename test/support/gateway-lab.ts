@@ -89,6 +89,8 @@ export async function gatewayLab(t: Test, options: Partial<GatewayOptions> = {})
   const lab = {
     dir,
     client,
+    /** For what the server itself would refuse. */
+    store,
     gateway: gateway as Gateway,
     port,
     sshd,

@@ -9,10 +9,11 @@ import {
   type Resource,
   ROLE_BINDING,
   SECRET,
+  USER,
   WORKSPACE,
 } from '../../../crds/kinds.ts';
 import type { Event, KubeObject, Lease, Namespace, Secret } from '../../../crds/object.ts';
-import type { Node, Placement, Workspace } from '../../../crds/types.generated.ts';
+import type { Node, Placement, User, Workspace } from '../../../crds/types.generated.ts';
 import type { Milliseconds } from '../../kit/clock.ts';
 import { type Controller, createController } from '../../runtime/controller.ts';
 import type { Part } from '../../runtime/manager.ts';
@@ -33,6 +34,7 @@ export interface SharedInformers extends PolicyCaches {
   leases: Informer<Lease>;
   namespaces: Informer<Namespace>;
   events: Informer<Event>;
+  users: Informer<User>;
 }
 
 /** What Kubernetes does by itself and the embedded server must be helped with: ownership, namespaces, old Events. */
@@ -48,6 +50,7 @@ export function createCollectors(
     [LEASE, shared.leases],
     [NAMESPACE, shared.namespaces],
     [EVENT, shared.events],
+    [USER, shared.users],
     [CLUSTER_ROLE, shared.clusterRoles],
     [ROLE_BINDING, shared.roleBindings],
     [CLUSTER_ROLE_BINDING, shared.clusterRoleBindings],

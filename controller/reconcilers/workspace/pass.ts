@@ -6,6 +6,7 @@ import { formatKey, keyOf } from '../../kit/paths.ts';
 import type { EventRecorder, Informer, Outcome, ReconcileContext } from '../../runtime/reconciler.ts';
 import type { SharedKeys } from '../deps.ts';
 import { type OwnWrites, readYourWrites } from '../read-your-writes.ts';
+import type { OwnerKeys } from '../user/owner-keys.ts';
 import type { HostKey } from './host-key.ts';
 import { NodeLedger } from './node-ledger.ts';
 import type { Problem } from './requests.ts';
@@ -32,6 +33,8 @@ export interface WorkspaceEnvironmentOptions extends WorkspaceCaches {
   recorder: EventRecorder;
   defaultImage: string;
   authorizedKeys?: SharedKeys;
+  /** Of the users, for the workspaces in their namespaces. */
+  ownerKeys?: OwnerKeys;
   nodeLossDeleteMs: Milliseconds;
 }
 

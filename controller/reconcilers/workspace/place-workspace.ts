@@ -49,7 +49,7 @@ export async function placeWorkspace(pass: Pass, env: WorkspaceEnvironment): Pro
     { ...secrets, secretData },
     {
       image: env.defaultImage,
-      authorizedKeys: env.authorizedKeys?.current(),
+      authorizedKeys: [...(env.authorizedKeys?.current() ?? []), ...(env.ownerKeys?.of(namespace) ?? [])],
     },
   );
   // No await between the decision and this: it is what keeps two passes from taking one port.

@@ -42,6 +42,7 @@ export function workspaceWatches(env: WorkspaceEnvironment): ControllerWatch[] {
     watchSharedPorts(env),
     watchRoom(env),
     watchSharedKeys(env),
+    watchOwnerKeys(env),
   ];
 }
 
@@ -123,6 +124,18 @@ function watchSharedKeys({ authorizedKeys, workspaces }: WorkspaceEnvironment): 
       authorizedKeys?.onChange(() => {
         for (const { metadata } of workspaces.list())
           enqueue({ name: metadata.name, namespace: metadata.namespace });
+      }) ?? (() => {}),
+  };
+}
+
+/** Keys of a user are in the placements of the user's workspaces. */
+function watchOwnerKeys({ ownerKeys, workspaces }: WorkspaceEnvironment): ControllerWatch {
+  return {
+    synced: Promise.all([workspaces.synced, ownerKeys?.synced]).then(() => {}),
+    subscribe: enqueue =>
+      ownerKeys?.onChange(namespace => {
+        for (const { metadata } of workspaces.list({ namespace }))
+          enqueue({ name: metadata.name, namespace });
       }) ?? (() => {}),
   };
 }

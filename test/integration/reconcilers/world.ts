@@ -1,11 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
 import { createApiServer } from '../../../controller/apiserver/api-server.ts';
-import type { CustomResourceDefinition } from '../../../controller/apiserver/registry/crd.ts';
 import type { Client } from '../../../controller/client/client.ts';
 import { createClient } from '../../../controller/client/create-client.ts';
 import { injectTransport } from '../../../controller/client/inject-transport.ts';
 import type { Transport } from '../../../controller/client/transport.ts';
+import { loadCrds, loadPolicy } from '../../../controller/defaults.ts';
 import { systemClock } from '../../../controller/kit/clock.ts';
 import { ApiError, isApiError } from '../../../controller/kit/errors.ts';
 import { silentLogger } from '../../../controller/kit/log.ts';
@@ -21,12 +19,6 @@ import type { Event, KubeObject } from '../../../crds/object.ts';
 import type { Placement, Workspace, WorkspaceSpec } from '../../../crds/types.generated.ts';
 import { FakeAgent, type FakeAgentOptions } from '../../support/fake-agent.ts';
 
-const CRDS = ['workspace', 'placement', 'node'].map(
-  name =>
-    parse(
-      readFileSync(new URL(`../../../crds/${name}.yaml`, import.meta.url), 'utf8'),
-    ) as CustomResourceDefinition,
-);
 const DEADLINE_MS = 20_000;
 
 /** A control plane in this process: the real API server over the in-memory store, the reconcilers, and fake agents. */
@@ -60,7 +52,8 @@ export class World {
     const store = createMemoryStore();
     const server = await createApiServer({
       store,
-      crds: CRDS,
+      crds: loadCrds(),
+      policy: loadPolicy(),
       authenticator: { authenticate: () => ({ name: 'admin', groups: ['system:masters'] }) },
     });
     await server.app.ready();
