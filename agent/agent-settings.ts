@@ -4,6 +4,7 @@ import type { Client } from '../controller/client/client.ts';
 import type { Clock, Milliseconds } from '../controller/kit/clock.ts';
 import type { Logger } from '../controller/kit/log.ts';
 import type { Metrics } from '../controller/kit/metrics.ts';
+import { nodeNameFrom } from '../controller/kit/node-name.ts';
 import { parseBytes, parseCpuMillis } from '../controller/kit/quantity.ts';
 import { nodeNamespace } from '../crds/names.ts';
 import type { GivenDriver } from './backends.ts';
@@ -48,7 +49,7 @@ export interface AgentSettings {
 
 /** Throws on a quantity that is none. */
 export function agentSettings(options: AgentOptions): AgentSettings {
-  const nodeName = options.nodeName ?? defaultNodeName();
+  const nodeName = options.nodeName ?? nodeNameFrom(hostname());
   const { home, address } = options;
   const folder = home === undefined ? undefined : join(home, 'agent');
   const listen = options.agentMetrics ?? (folder === undefined ? undefined : socketIn(folder));
@@ -102,15 +103,4 @@ function reserveOf(options: AgentOptions): { cpuMillis: number; memoryBytes: num
 function socketIn(folder: string): string | undefined {
   const path = join(folder, 'agent.sock');
   return Buffer.byteLength(path) < 104 ? path : undefined;
-}
-
-/** The host's name, made fit to name a Node. */
-function defaultNodeName(): string {
-  const label = hostname().toLowerCase().split('.')[0] ?? '';
-  return (
-    label
-      .replace(/[^a-z0-9-]+/g, '-')
-      .slice(0, 50)
-      .replace(/^-+|-+$/g, '') || 'node'
-  );
 }

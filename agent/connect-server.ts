@@ -54,7 +54,8 @@ export async function connectServer(
   const client = async () => {
     if (options.client) return options.client;
     const file = options.kubeconfig ?? join(folder ?? '.', 'kubeconfig');
-    if (!uplink || options.kubeconfig || existsSync(file)) {
+    // A gateway that a controller on this machine told of has a socket, and a kubeconfig beside it; a join needs none.
+    if (!uplink || options.kubeconfig || (gateway.socket && existsSync(file))) {
       if (!options.kubeconfig && !existsSync(file))
         throw new Error(
           'this machine belongs to no server yet: make a token there with `nexus node token create` and type what it prints',

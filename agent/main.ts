@@ -35,6 +35,7 @@ import { followGateway } from './uplink/follow-gateway.ts';
 export type { AgentOptions } from './agent-settings.ts';
 export type { GivenDriver } from './backends.ts';
 export { AGENT_OPTIONS } from './options.ts';
+export { JoinError, joinServer } from './uplink/join.ts';
 
 /** Without a server for this long at the start, the node goes on from its checkpoint. */
 const CHECKPOINT_AFTER_MS = 2_000;

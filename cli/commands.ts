@@ -24,6 +24,7 @@ export const COMMANDS: Record<string, LoadCommand> = {
   cp: async () => (await import('./commands/cp.ts')).cp,
   'port-forward': async () => (await import('./commands/port-forward.ts')).portForward,
   'ssh-config': async () => (await import('./commands/ssh-config.ts')).sshConfig,
+  node: async () => (await import('./commands/node.ts')).node,
   backup: async () => (await import('./commands/backup.ts')).backup,
   restore: async () => (await import('./commands/backup.ts')).restore,
   config: async () => (await import('./commands/config.ts')).config,

@@ -7,7 +7,7 @@ import type { Transport } from './client/transport.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { findNode, grantKey } from './gateway/grant-key.ts';
 import { loadHostKeys } from './gateway/host-keys.ts';
-import { publishGateway, unpublishGateway } from './gateway/publish.ts';
+import { type Published, publishGateway, unpublishGateway } from './gateway/publish.ts';
 import type { Clock } from './kit/clock.ts';
 import { gatewayFilePath, writeGatewayFile } from './kit/gateway-file.ts';
 import type { Logger } from './kit/log.ts';
@@ -63,16 +63,18 @@ export async function startGateway(
     };
   const dir = join(home, 'server', 'gateway');
   const keys = await loadHostKeys(dir);
+  const socket = join(dir, 'gateway.sock');
+  let published: Published = { address: '', hostKeys: keys.published };
   const gateway = createGateway({
     client,
     transport,
     hostKey: keys.own,
+    published: () => published,
     clock,
     log,
     metrics,
     limits: limitsOf(options),
   });
-  const socket = join(dir, 'gateway.sock');
 
   /** The agent beside this server needs no join. */
   const letLocalAgentIn = async (nodeName: string, addresses: string[]) => {
@@ -107,7 +109,8 @@ export async function startGateway(
         chmodSync(socket, 0o600);
       }
       const address = options.gatewayAddress ?? `${hostFor(at.host, options.advertise)}:${port}`;
-      await publishGateway(client, { address, hostKeys: keys.published });
+      published = { address, hostKeys: keys.published };
+      await publishGateway(client, published);
       const loopback = `${bracketed(isEverywhere(at.host) ? '127.0.0.1' : at.host)}:${port}`;
       if (options.localNode) await letLocalAgentIn(options.localNode, [loopback]);
       log.info({ address, port }, 'the gateway is open');

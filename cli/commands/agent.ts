@@ -1,19 +1,50 @@
+import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { AGENT_OPTIONS } from '../../agent/options.ts';
-import { resolveOptions } from '../../controller/kit/options.ts';
-import type { Command } from '../command.ts';
-import { EXIT } from '../errors.ts';
+import { nodeNameFrom } from '../../controller/kit/node-name.ts';
+import { kebab, resolveOptions } from '../../controller/kit/options.ts';
+import { readOptionsFile, writeOptionsFile } from '../../controller/kit/options-file.ts';
+import type { Command, CommandContext, Flags } from '../command.ts';
+import { CliError, EXIT, usageError } from '../errors.ts';
 import { optionFlags } from '../option-flags.ts';
 import { tellParentReady } from '../up/parent.ts';
 
+interface AgentFlags extends Flags {
+  action?: 'join';
+  server?: string;
+  token?: string;
+  nodeName?: string;
+}
+
+/** What `join` was told of the node is kept there, for every later start. */
+const optionsFile = (home: string) => join(home, 'agent', 'options.json');
+
 export const agent: Command = {
-  usage: 'agent',
-  describe: "Run a node's agent alone",
+  usage: 'agent [action] [server]',
+  describe: "Run a node's agent alone, or `agent join SERVER`: make this machine a node of a server",
   examples: [
-    ['nexus agent --kubeconfig node-1.kubeconfig --node-name node-1', 'run what the server places on node-1'],
+    ['nexus agent join gateway.example.com --token nexus-join…', 'as `nexus node token create` prints it'],
+    ['nexus agent', 'run it, once the machine has joined'],
+    ['nexus agent --kubeconfig node-1.kubeconfig --node-name node-1', 'without a gateway'],
   ],
-  build: yargs => optionFlags(yargs, AGENT_OPTIONS, 'Agent:'),
-  async run(flags, context) {
-    const { values } = resolveOptions(AGENT_OPTIONS, { flags, env: context.io.env });
+  build: yargs =>
+    optionFlags(
+      yargs
+        .positional('action', {
+          type: 'string',
+          choices: ['join'],
+          describe: 'What to do instead of running',
+        })
+        .positional('server', { type: 'string', describe: 'Gateway of the server, HOST or HOST:PORT [3022]' })
+        .option('token', { type: 'string', describe: 'Of `nexus node token create`, for join' }),
+      AGENT_OPTIONS,
+      'Agent:',
+    ),
+  async run(raw, context) {
+    const flags = raw as AgentFlags;
+    if (flags.action === 'join') return joinNode(flags, context);
+    const file = readOptionsFile(optionsFile(context.home));
+    const { values } = resolveOptions(AGENT_OPTIONS, { flags, env: context.io.env, file });
     const { runAgent } = await import('../../agent/main.ts');
     await runAgent(
       { ...values, kubeconfig: flags.kubeconfig, home: context.home, onReady: tellParentReady },
@@ -22,3 +53,35 @@ export const agent: Command = {
     return EXIT.done;
   },
 };
+
+async function joinNode(flags: AgentFlags, context: CommandContext): Promise<number> {
+  const { server, token } = flags;
+  const how = '`nexus node token create` on the server prints the whole command';
+  if (!server) throw usageError('join which server?', how);
+  if (!token) throw usageError('with which --token?', how);
+  // Read here too, so that a bad one is told before anything is done.
+  const { values } = resolveOptions(AGENT_OPTIONS, { flags, env: context.io.env });
+  const { JoinError, joinServer } = await import('../../agent/main.ts');
+  const joined = await joinServer({
+    server,
+    token,
+    ...(values.nodeName !== undefined && { nodeName: values.nodeName }),
+    defaultNodeName: nodeNameFrom(hostname()),
+    home: context.home,
+    clock: context.clock,
+    signal: context.signal,
+  }).catch(error => {
+    if (!(error instanceof JoinError)) throw error;
+    throw new CliError(error.message, { next: error.next, cause: error });
+  });
+  const given = Object.keys(AGENT_OPTIONS).filter(name => flags[name] !== undefined && name !== 'nodeName');
+  await writeOptionsFile(
+    optionsFile(context.home),
+    Object.fromEntries(given.map(name => [name, flags[name]])),
+  );
+  context.print(`this machine is node ${joined.nodeName}; run it: nexus agent`);
+  context.verbose(`how to reach the gateway is in ${joined.file}`);
+  if (given.length > 0)
+    context.verbose(`kept for every start: ${given.map(name => `--${kebab(name)}`).join(', ')}`);
+  return EXIT.done;
+}

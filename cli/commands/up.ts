@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AGENT_OPTIONS } from '../../agent/options.ts';
+import { nodeNameFrom } from '../../controller/kit/node-name.ts';
 import { resolveOptions } from '../../controller/kit/options.ts';
 import { SERVER_OPTIONS } from '../../controller/options.ts';
 import type { Command } from '../command.ts';
@@ -18,17 +19,6 @@ const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 const AGENT_ONLY = Object.fromEntries(
   Object.entries(AGENT_OPTIONS).filter(([name]) => !(name in SERVER_OPTIONS)),
 );
-
-/** A host name made fit to name a Node: a DNS label of at most 50 characters. */
-export function nodeNameFrom(host: string): string {
-  const label = host
-    .toLowerCase()
-    .split('.')[0]
-    ?.replace(/[^a-z0-9-]+/g, '-')
-    .slice(0, 50)
-    .replace(/^-+|-+$/g, '');
-  return label || 'node';
-}
 
 export const up: Command = {
   usage: 'up',

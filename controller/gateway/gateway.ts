@@ -14,10 +14,13 @@ import type { Part } from '../runtime/manager.ts';
 import { type Arrival, Arrivals } from './arrivals.ts';
 import { gatewayMetrics } from './gateway-metrics.ts';
 import { createIdentities, type Peer } from './identities.ts';
+import { findToken, sweepTokens } from './join-tokens.ts';
 import { serveUser, type UserChannel } from './jump-host.ts';
 import { DEFAULT_GATEWAY_LIMITS, type GatewayLimits, Limiter } from './limits.ts';
 import { type Joiner, login } from './login.ts';
+import type { Published } from './publish.ts';
 import { watchRights } from './rights.ts';
+import { serveJoin } from './serve-join.ts';
 import { socketOf } from './ssh2-internals.ts';
 import { createUplinkApi } from './uplink-api.ts';
 import { Uplinks } from './uplinks.ts';
@@ -33,6 +36,8 @@ export interface GatewayOptions {
   random?: () => number;
   metrics?: Metrics;
   limits?: Partial<GatewayLimits>;
+  /** What a machine that joins is told; asked once the gateway listens. */
+  published: () => Published;
 }
 
 /** The SSH server: jump host of users, uplink of agents. */
@@ -95,6 +100,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     });
     const who = await login(connection, {
       identities,
+      findToken: password => findToken(client, password),
       onRefused(attempt) {
         metrics.refused(attempt.why);
         log.info({ address, ...attempt }, 'a login was refused');
@@ -105,7 +111,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     sessions.add(session);
     metrics.loggedIn(who.kind);
     metrics.opened(who.kind);
-    const name = who.kind === 'join' ? who.tokenId : who.name;
+    const name = who.kind === 'join' ? who.token.id : who.name;
     log.info({ kind: who.kind, name, address }, 'logged in');
     connection.once('close', () => {
       sessions.delete(session);
@@ -118,7 +124,10 @@ export function createGateway(options: GatewayOptions): Gateway {
         { peer: who, arrival, channels: session.channels },
         { client, identities, uplinks, maxChannels: limits.maxChannels, clock, log, metrics },
       );
-    else if (who.kind === 'node') uplinks.add(who.name, connection, arrival);
+    else {
+      serveJoin(connection, who, { client, identities, published: options.published, clock, log });
+      if (who.kind === 'node') uplinks.add(who.name, connection, arrival);
+    }
   }
 
   identities.onLoss(({ kind, name }) => {
@@ -139,6 +148,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     informers: [
       { name: 'gateway users', run: users.run, ready: users.synced },
       { name: 'gateway nodes', run: nodes.run, ready: nodes.synced },
+      { name: 'join tokens', run: signal => sweepTokens(common, signal) },
     ],
     async listen(at) {
       const server = createServer(accept);

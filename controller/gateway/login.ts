@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { AuthContext, AuthenticationType, Connection } from 'ssh2';
+import type { KeptToken } from '../kit/join-token.ts';
 import { JOIN_USER } from '../kit/uplink-protocol.ts';
 import { judgeKey } from './authenticate.ts';
 import type { Identities, Peer } from './identities.ts';
@@ -7,14 +8,13 @@ import type { Identities, Peer } from './identities.ts';
 /** A machine that showed a join token instead of a key. */
 export interface Joiner {
   kind: 'join';
-  /** Of the token. */
-  tokenId: string;
+  token: KeptToken;
 }
 
 export interface LoginDeps {
   identities: Identities;
-  /** Takes the secret of a join token; undefined when it opens nothing. */
-  checkToken?: (secret: string) => Promise<string | undefined>;
+  /** The join token that a password belongs to. */
+  findToken: (password: string) => Promise<KeptToken | undefined>;
   onRefused: (attempt: { user: string; method: string; why: string; fingerprint?: string }) => void;
 }
 
@@ -24,7 +24,7 @@ const MAX_PASSWORDS = 3;
 
 /** Resolves with who logged in, once they have. Calls `onRefused` for each attempt that failed. */
 export function login(connection: Connection, deps: LoginDeps): Promise<Peer | Joiner> {
-  const { identities, checkToken, onRefused } = deps;
+  const { identities, findToken, onRefused } = deps;
   let offers = 0;
   let passwords = 0;
   let accepted: Peer | Joiner | undefined;
@@ -36,7 +36,7 @@ export function login(connection: Connection, deps: LoginDeps): Promise<Peer | J
       else context.reject(methods(context));
     };
     const methods = ({ username }: AuthContext): AuthenticationType[] =>
-      checkToken && username === JOIN_USER ? ['publickey', 'password'] : ['publickey'];
+      username === JOIN_USER ? ['publickey', 'password'] : ['publickey'];
     connection.on('authentication', async context => {
       if (context.method === 'publickey') {
         const verdict = judgeKey(context, identities);
@@ -48,11 +48,11 @@ export function login(connection: Connection, deps: LoginDeps): Promise<Peer | J
         accepted = verdict.peer;
         return context.accept();
       }
-      if (context.method === 'password' && context.username === JOIN_USER && checkToken) {
+      if (context.method === 'password' && context.username === JOIN_USER) {
         passwords++;
-        const tokenId = await checkToken(context.password).catch(() => undefined);
-        if (tokenId === undefined) return refuse(context, 'BadToken');
-        accepted = { kind: 'join', tokenId };
+        const token = await findToken(context.password).catch(() => undefined);
+        if (token === undefined) return refuse(context, 'BadToken');
+        accepted = { kind: 'join', token };
         return context.accept();
       }
       // Every client begins with `none`, to hear what there is.

@@ -21,6 +21,20 @@ export const SILENCE_MS = HEARTBEAT.everyMs * (HEARTBEAT.missed + 1);
 
 export type StreamAnswer = { ok: true } | { error: string };
 
+/** What a machine that joins says of itself, one line. */
+export interface JoinRequest {
+  nodeName: string;
+  /** Whether somebody chose that name; else it is the machine's, and the token's comes first. */
+  isNamed: boolean;
+  /** `ssh-ed25519 AAAA…`, the agent's. */
+  publicKey: string;
+  labels: Record<string, string>;
+}
+
+export type JoinAnswer =
+  | { nodeName: string; addresses: string[]; hostKeys: string[] }
+  | { error: string; next?: string };
+
 const MAX_LINE_BYTES = 4096;
 
 /** Reads one line of JSON from the head of a stream; what follows stays in it. Rejects when it ends or is no such line. */

@@ -44,7 +44,10 @@ export interface RunResult {
 }
 
 /** A gateway over a real API server: alice and bob with a workspace each on node n1, whose sshd is OpenSSH's own. */
-export async function gatewayLab(t: Test, options: Partial<GatewayOptions> = {}) {
+export async function gatewayLab(
+  t: Test,
+  { before, ...options }: Partial<GatewayOptions> & { before?: (client: Client) => Promise<void> } = {},
+) {
   const dir = mkdtempSync(join(tmpdir(), 'nexus-gateway-'));
   const store = createMemoryStore();
   const server = await createApiServer({ store, crds: loadCrds(), policy: loadPolicy() });
@@ -59,12 +62,14 @@ export async function gatewayLab(t: Test, options: Partial<GatewayOptions> = {})
     authorizedKeys: [KEYS.alice.publicKey, KEYS.bob.publicKey, KEYS.stranger.publicKey],
   });
   await declare(client);
+  await before?.(client);
 
   const abort = new AbortController();
   const gateway = createGateway({
     client,
     transport,
     hostKey: KEYS.gateway,
+    published: () => ({ address: 'gateway.example.com:3022', hostKeys: [KEYS.gateway.publicKey] }),
     clock: systemClock,
     log,
     metrics,

@@ -1,6 +1,5 @@
 import t from 'tap';
 import { parsePlace } from '../../../cli/commands/cp.ts';
-import { nodeNameFrom } from '../../../cli/commands/up.ts';
 import { parseExpectation } from '../../../cli/commands/wait.ts';
 import { EXIT } from '../../../cli/errors.ts';
 import { parseForward } from '../../../cli/forward/parse.ts';
@@ -8,6 +7,7 @@ import { parseFormat } from '../../../cli/output/format.ts';
 import { renderTable } from '../../../cli/output/table.ts';
 import { shellQuote } from '../../../cli/ssh/run.ts';
 import { verdict } from '../../../cli/wait/ready.ts';
+import { nodeNameFrom } from '../../../controller/kit/node-name.ts';
 import type { KubeObject } from '../../../crds/object.ts';
 import type { Workspace } from '../../../crds/types.generated.ts';
 
