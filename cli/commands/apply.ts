@@ -3,10 +3,11 @@ import { parseDuration } from '../../controller/kit/duration.ts';
 import { ApiError, isApiError } from '../../controller/kit/errors.ts';
 import type { Resource } from '../../crds/kinds.ts';
 import type { KubeObject } from '../../crds/object.ts';
-import type { Command, CommandContext, Flags } from '../command.ts';
+import type { Command, CommandContext } from '../command.ts';
 import { CliError, EXIT, usageError } from '../errors.ts';
-import { type Prepared, prepare } from '../manifest/prepare.ts';
-import { type Manifest, readManifests } from '../manifest/read.ts';
+import { type ManifestFlags, manifestFlags, readDeclared } from '../manifest/flags.ts';
+import type { Prepared } from '../manifest/prepare.ts';
+import type { Manifest } from '../manifest/read.ts';
 import { type Format, formatObject, nameOf, parseFormat } from '../output/format.ts';
 import { prune } from '../prune.ts';
 import { waitUntilReady } from '../wait/ready.ts';
@@ -19,11 +20,8 @@ const PARALLEL = 8;
 /** How long a kind that the files themselves define is waited for. */
 const NEW_KIND_MS = 10_000;
 
-interface ApplyFlags extends Flags {
-  filename: string[];
-  recursive: boolean;
+interface ApplyFlags extends ManifestFlags {
   dryRun: boolean;
-  forceConflicts: boolean;
   prune: boolean;
   selector?: string;
   wait: boolean;
@@ -50,25 +48,11 @@ export const apply: Command = {
     ['cat shop.yaml | nexus apply -f - --dry-run', 'see what would happen'],
   ],
   build: yargs =>
-    yargs
-      .option('filename', {
-        alias: 'f',
-        type: 'string',
-        array: true,
-        demandOption: true,
-        nargs: 1,
-        describe: 'File, folder or - for standard input',
-      })
-      .option('recursive', { alias: 'R', type: 'boolean', default: false, describe: 'Folders below too' })
+    manifestFlags(yargs)
       .option('dry-run', {
         type: 'boolean',
         default: false,
         describe: 'Ask the server what would happen, and change nothing',
-      })
-      .option('force-conflicts', {
-        type: 'boolean',
-        default: false,
-        describe: 'Take over fields that others have set',
       })
       .option('prune', {
         type: 'boolean',
@@ -96,9 +80,8 @@ export const apply: Command = {
       throw usageError(`--timeout must be a duration such as 90s or 5m, not "${flags.timeout}"`);
     const format = flags.output === undefined ? undefined : parseFormat(flags.output);
     if (format?.kind === 'table') throw usageError('apply -o takes json, yaml, name or jsonpath={…}');
-    const manifests = await readManifests(flags.filename, context.io.stdin, { recursive: flags.recursive });
+    const { manifests, prepared } = await readDeclared(flags, context);
     const client = await context.client();
-    const prepared = await prepare(manifests, flags.namespace, context);
 
     const applied: Applied[] = [];
     const failures: unknown[] = [];

@@ -4,10 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isApiError } from '../../controller/kit/errors.ts';
 import type { KubeObject } from '../../crds/object.ts';
-import type { Command, Flags } from '../command.ts';
+import type { Command } from '../command.ts';
 import { CliError, EXIT } from '../errors.ts';
-import { prepare } from '../manifest/prepare.ts';
-import { readManifests } from '../manifest/read.ts';
+import { type ManifestFlags, manifestFlags, readDeclared } from '../manifest/flags.ts';
 import { toYaml } from '../output/yaml.ts';
 import { FIELD_MANAGER } from './apply.ts';
 
@@ -18,23 +17,11 @@ export const diff: Command = {
   usage: 'diff',
   describe: 'Show what `apply` would change; exits 1 when it would change something',
   examples: [['nexus diff -f shop.yaml', 'what is there against what would be']],
-  build: yargs =>
-    yargs
-      .option('filename', {
-        alias: 'f',
-        type: 'string',
-        array: true,
-        demandOption: true,
-        nargs: 1,
-        describe: 'File, folder or - for standard input',
-      })
-      .option('recursive', { alias: 'R', type: 'boolean', default: false, describe: 'Folders below too' })
-      .option('force-conflicts', { type: 'boolean', default: false, describe: 'As with apply' }),
+  build: manifestFlags,
   async run(raw, context) {
-    const flags = raw as Flags & { filename: string[]; recursive: boolean; forceConflicts: boolean };
-    const manifests = await readManifests(flags.filename, context.io.stdin, { recursive: flags.recursive });
+    const flags = raw as ManifestFlags;
+    const { prepared } = await readDeclared(flags, context);
     const client = await context.client();
-    const prepared = await prepare(manifests, flags.namespace, context);
     const base = mkdtempSync(join(tmpdir(), 'nexus-diff-'));
     try {
       for (const side of ['live', 'applied']) mkdirSync(join(base, side));

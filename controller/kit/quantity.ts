@@ -17,42 +17,68 @@ const FACTORS: Record<string, readonly [bigint, bigint]> = {
   Pi: [1n << 50n, 1n],
   Ei: [1n << 60n, 1n],
 };
-const QUANTITY = /^([+-]?)(\d+)?(?:\.(\d*))?(?:[eE]([+-]?\d{1,3})|(n|u|m|k|[MGTPE]|[KMGTPE]i))?$/;
+const FORM = /^([+-]?)(\d+)?(?:\.(\d*))?(?:[eE]([+-]?\d{1,3})|(n|u|m|k|[MGTPE]|[KMGTPE]i))?$/;
 /** Longer ones are mistakes. */
 const MAX_LENGTH = 64;
+const NANOS = 1_000_000_000n;
 
-/** A quantity times `unit`, exactly, then rounded away from zero as Kubernetes does. */
-function parseScaled(quantity: string, unit: bigint): number | undefined {
-  const match = quantity.length <= MAX_LENGTH ? QUANTITY.exec(quantity) : null;
-  if (!match) return undefined;
-  const [, sign, whole = '', fraction = '', exponent = '0', suffix = ''] = match;
-  if (whole === '' && fraction === '') return undefined;
-  const [numerator, denominator] = FACTORS[suffix] ?? [1n, 1n];
-  const power = Number(exponent) - fraction.length;
-  const over = BigInt(whole + fraction) * numerator * unit * 10n ** BigInt(Math.max(0, power));
-  const under = denominator * 10n ** BigInt(Math.max(0, -power));
-  const rounded = Number((over + under - 1n) / under);
-  if (!Number.isFinite(rounded)) return undefined;
-  return sign === '-' && rounded !== 0 ? -rounded : rounded;
-}
+/** Any Kubernetes quantity (`4Gi`, `500m`, `1.5G`, `1e3`, `-2`), exact to a billionth; what is finer is rounded away from zero. */
+export class Quantity {
+  readonly nanos: bigint;
+  constructor(nanos: bigint) {
+    this.nanos = nanos;
+  }
 
-/** The value of any Kubernetes quantity (`4Gi`, `500m`, `1.5G`, `1e3`, `-2`), to a thousandth; undefined when it is none. */
-export function parseQuantity(quantity: string): number | undefined {
-  const thousandths = parseScaled(quantity, 1000n);
-  return thousandths === undefined ? undefined : thousandths / 1000;
+  /** undefined when the text is none. */
+  static parse(text: string): Quantity | undefined {
+    const match = text.length <= MAX_LENGTH ? FORM.exec(text) : null;
+    if (!match) return undefined;
+    const [, sign, whole = '', fraction = '', exponent = '0', suffix = ''] = match;
+    if (whole === '' && fraction === '') return undefined;
+    const [numerator, denominator] = FACTORS[suffix] ?? [1n, 1n];
+    const power = Number(exponent) - fraction.length;
+    const over = BigInt(whole + fraction) * numerator * NANOS * 10n ** BigInt(Math.max(0, power));
+    const under = denominator * 10n ** BigInt(Math.max(0, -power));
+    const nanos = (over + under - 1n) / under;
+    return new Quantity(sign === '-' ? -nanos : nanos);
+  }
+
+  isInteger(): boolean {
+    return this.nanos % NANOS === 0n;
+  }
+  toInteger(): bigint {
+    return this.nanos / NANOS;
+  }
+  toFloat(): number {
+    return Number(this.nanos) / 1e9;
+  }
+  compare(other: Quantity): bigint {
+    return this.nanos < other.nanos ? -1n : this.nanos > other.nanos ? 1n : 0n;
+  }
+  plus(other: Quantity): Quantity {
+    return new Quantity(this.nanos + other.nanos);
+  }
+  minus(other: Quantity): Quantity {
+    return new Quantity(this.nanos - other.nanos);
+  }
 }
 
 /** Bytes in a Kubernetes quantity (`4Gi`, `512Mi`, `1.5G`, `1024`), rounded up; undefined when it is none or negative. */
 export function parseBytes(quantity: string): number | undefined {
-  return notNegative(parseScaled(quantity, 1n));
+  return inUnitsOf(NANOS, quantity);
 }
 
 /** Thousandths of a core in a Kubernetes quantity (`2`, `0.5`, `500m`), rounded up; undefined when it is none or negative. */
 export function parseCpuMillis(quantity: string): number | undefined {
-  return notNegative(parseScaled(quantity, 1000n));
+  return inUnitsOf(NANOS / 1000n, quantity);
 }
 
-const notNegative = (value: number | undefined) => (value !== undefined && value >= 0 ? value : undefined);
+function inUnitsOf(unitNanos: bigint, quantity: string): number | undefined {
+  const nanos = Quantity.parse(quantity)?.nanos;
+  if (nanos === undefined || nanos < 0n) return undefined;
+  const units = Number((nanos + unitNanos - 1n) / unitNanos);
+  return Number.isFinite(units) ? units : undefined;
+}
 
 /** Whole cores as `2`, else `1500m`. */
 export function formatCpuMillis(millis: number): string {

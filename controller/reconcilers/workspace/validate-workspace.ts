@@ -1,5 +1,6 @@
 import type { WorkspaceService } from '../../../crds/kinds.ts';
 import type { WorkspaceSpec } from '../../../crds/types.generated.ts';
+import { findCycle } from '../../kit/find-cycle.ts';
 import { parseBytes, parseCpuMillis } from '../../kit/quantity.ts';
 
 const MIN_MEMORY_BYTES = 32 * 2 ** 20;
@@ -48,42 +49,18 @@ function badPorts(spec: WorkspaceSpec): string[] {
 }
 
 function badDependencies(services: WorkspaceService[]): string[] {
-  const byName = new Map(services.map(service => [service.name, service]));
+  const graph = new Map(services.map(({ name, dependsOn }) => [name, dependsOn ?? []]));
   const faults: string[] = [];
   for (const service of services)
     for (const dependency of service.dependsOn ?? [])
-      if (!byName.has(dependency))
+      if (!graph.has(dependency))
         faults.push(
           `services "${service.name}": dependsOn names "${dependency}", which is not declared; declare it or remove it`,
         );
-  const cycle = findCycle(byName);
+  const cycle = findCycle(graph);
   if (cycle)
     faults.push(`services: dependsOn goes round in a circle, ${cycle.join(' → ')}; remove one of these`);
   return faults;
-}
-
-/** The first cycle in declaration order, its first service repeated at the end. */
-function findCycle(services: Map<string, WorkspaceService>): string[] | undefined {
-  const finished = new Set<string>();
-  const path: string[] = [];
-  const visit = (name: string): string[] | undefined => {
-    const start = path.indexOf(name);
-    if (start >= 0) return [...path.slice(start), name];
-    if (finished.has(name)) return undefined;
-    path.push(name);
-    for (const next of services.get(name)?.dependsOn ?? []) {
-      const cycle = visit(next);
-      if (cycle) return cycle;
-    }
-    path.pop();
-    finished.add(name);
-    return undefined;
-  };
-  for (const name of services.keys()) {
-    const cycle = visit(name);
-    if (cycle) return cycle;
-  }
-  return undefined;
 }
 
 function checkHealthCheck(service: WorkspaceService): string[] {

@@ -1,9 +1,9 @@
 import { Environment } from '@marcbachmann/cel-js';
 import { RE2JS } from 're2js';
+import { Quantity } from '../../../kit/quantity.ts';
 import { compilePattern, type Matcher } from '../pattern.ts';
 import { fail, SYNC } from './fail.ts';
 import { registerNetwork } from './network.ts';
-import { Quantity } from './quantity.ts';
 import { registerStrings } from './strings.ts';
 
 type List = readonly unknown[] | ReadonlySet<unknown>;
