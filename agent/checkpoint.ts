@@ -10,7 +10,7 @@ export interface CheckpointData {
   version: 1;
   /** uid of the Node: tells one installation from another. */
   server?: string;
-  /** Last desired state, without status and without secret values. */
+  /** Last desired state without secret values, and of the status what was last known of the container. */
   placements: Record<string, Placement>;
   /** By `placement/workspace uid`: the restart mark that was carried out. */
   restartMarks: Record<string, string>;
@@ -23,7 +23,7 @@ export interface CheckpointData {
 /** What an agent remembers over its restarts, so that a node goes on healing while the server is away. */
 export interface Checkpoint {
   readonly data: Readonly<CheckpointData>;
-  remember(placement: Placement): void;
+  remember(placement: Placement, container: NonNullable<Placement['status']>['container']): void;
   /** The placement and its mark. */
   forget(name: string): Promise<void>;
   restartMark(name: string, workspaceUid: string): string | undefined;
@@ -82,10 +82,9 @@ export async function openCheckpoint({ path, clock, log }: CheckpointOptions): P
     get data() {
       return low.data;
     },
-    remember(placement) {
-      const { status: _, ...rest } = placement;
-      const { managedFields: __, resourceVersion: ___, ...metadata } = rest.metadata;
-      const kept: Placement = { ...rest, metadata };
+    remember(placement, container) {
+      const { managedFields: _, resourceVersion: __, ...metadata } = placement.metadata;
+      const kept: Placement = { ...placement, metadata, status: { ...(container && { container }) } };
       if (jsonEqual(low.data.placements[metadata.name], kept)) return;
       low.data.placements[metadata.name] = kept;
       writeSoon();

@@ -71,7 +71,8 @@ export function createEngineView(options: EngineViewOptions): EngineView {
     read,
     invalidate,
     async run(signal) {
-      const backoff = new Backoff({ baseMs: 250, maxMs: 10_000 }, options.random);
+      // To ask costs little, and nothing is healed before the engine is heard again.
+      const backoff = new Backoff({ baseMs: 250, maxMs: 2_000 }, options.random);
       let lost = false;
       while (!signal.aborted) {
         try {

@@ -82,6 +82,8 @@ export function createNodeReporter(options: NodeReporterOptions): NodeReporter {
       let isRegistered = false;
       while (!signal.aborted) {
         let waitMs = options.intervalMs ?? 30_000;
+        // Before it looks: what happens meanwhile is looked at again.
+        woken = new AbortController();
         try {
           if (!isRegistered) {
             const node = await findNode(options, signal);
@@ -104,7 +106,6 @@ export function createNodeReporter(options: NodeReporterOptions): NodeReporter {
           log[level]({ err: error }, 'the node was not reported; it is tried again');
           waitMs = backoff.next() + 200;
         }
-        woken = new AbortController();
         await slept(clock, waitMs, AbortSignal.any([signal, woken.signal]));
       }
     },

@@ -218,7 +218,7 @@ async function performOnEngine(
         })
       ).inputTaken;
       unit.known = 'Running';
-      unit.startedAt = undefined;
+      unit.start = undefined;
       unit.preStopSince = undefined;
       if (action.reason === 'ContainerDied')
         return warning('ContainerDied', 'the container had ended and was started again');

@@ -13,6 +13,7 @@ import { PLACEMENT } from '../../crds/kinds.ts';
 import { FINALIZER_PLACEMENT } from '../../crds/names.ts';
 import type { Placement } from '../../crds/types.generated.ts';
 import type { AgentContext } from '../agent-context.ts';
+import type { Instance } from '../driver.ts';
 import { mayRun } from '../fence/open-fence.ts';
 import { renewGuest } from '../fence/renew-guests.ts';
 import type { Desired } from '../model/desired.ts';
@@ -22,13 +23,13 @@ import { leaveVolume } from '../moved-volumes.ts';
 import type { PlacementSource } from '../placement-source.ts';
 import { laneOf } from '../plan/actions.ts';
 import { plan } from '../plan/plan.ts';
-import { summarize } from '../status/summarize.ts';
+import { summarize, toTheSecond } from '../status/summarize.ts';
 import { act } from './act.ts';
 import { warning } from './notice.ts';
 import { noticesBetween } from './notices.ts';
 import { observe } from './observe.ts';
 import { pendingKeys } from './pending-keys.ts';
-import { createUnit, disposeUnit, type Unit } from './unit.ts';
+import { createUnit, disposeUnit, recall, type Unit } from './unit.ts';
 
 /** Rounds of one pass; more follow in another pass, so that no placement keeps a worker. */
 const MAX_ROUNDS = 12;
@@ -101,9 +102,8 @@ export class PlacementReconciler implements Reconciler {
     const { name } = placement.metadata;
     const there = this.units.get(name);
     if (there && there.workspaceUid === placement.spec.workspace.uid) {
-      // Begun from the checkpoint, which holds no status: what the API says of the container is news.
-      if (!there.status && there.known === 'Missing')
-        there.known = placement.status?.container?.state ?? 'Missing';
+      // Begun before anything was known of the container: what the API says of it is news.
+      if (!there.status && there.known === 'Missing') recall(there, placement.status?.container);
       there.placementUid = placement.metadata.uid ?? '';
       return there;
     }
@@ -191,12 +191,9 @@ export class PlacementReconciler implements Reconciler {
     const { instance, guest, health } = observed;
     if (observed.engineError || observed.driverMissing) return;
     const isRestarted =
-      instance?.state === 'Running' &&
-      unit.known === 'Running' &&
-      unit.startedAt !== undefined &&
-      instance.startedAt !== unit.startedAt;
+      instance?.state === 'Running' && unit.known === 'Running' && hasStartedAnew(unit, instance);
     const notices = isRestarted
-      ? [warning('ContainerDied', 'the container had ended and was started by somebody else')]
+      ? [warning('ContainerDied', 'the container had ended and was started again by the engine or by hand')]
       : [];
     if (instance && guest) {
       const seen = { instanceId: instance.id, guest, health };
@@ -206,7 +203,7 @@ export class PlacementReconciler implements Reconciler {
     for (const { type, reason, message } of notices) events.event(placement, type, reason, message);
     if (instance?.state === 'Running') {
       unit.known = 'Running';
-      unit.startedAt = instance.startedAt;
+      unit.start = { instanceId: instance.id, startedAt: instance.startedAt };
     }
   }
 
@@ -223,7 +220,7 @@ export class PlacementReconciler implements Reconciler {
     if (!jsonEqual(status, unit.status)) unit.status = status;
     // JSON has no undefined: what is sent and what comes back must compare as equal.
     statuses.submit(placement, unit.status ?? status);
-    if (!desired.deleting) checkpoint.remember(placement);
+    if (!desired.deleting) checkpoint.remember(placement, status.container);
   }
 
   /** The finalizer comes before anything is made. A server that is away does not keep a node from healing. */
@@ -239,6 +236,12 @@ export class PlacementReconciler implements Reconciler {
       throw error;
     }
   }
+}
+
+/** The very container that was seen last, in another run. A status tells the time to the second. */
+function hasStartedAnew({ start }: Unit, { id, startedAt }: Instance): boolean {
+  if (start?.instanceId !== id || start.startedAt === undefined || startedAt === undefined) return false;
+  return start.startedAt !== startedAt && start.startedAt !== toTheSecond(startedAt);
 }
 
 /** Nothing can be done now. What could not be seen tells nobody when it can: it is looked at again, ever less often. */

@@ -26,8 +26,8 @@ export interface Unit {
   health?: HealthMonitor;
   /** The container as this agent, or the status it wrote before it was restarted, last knew it. */
   known: KnownContainer;
-  /** Start of the container that is known. */
-  startedAt?: string;
+  /** The start of a container that was seen last. */
+  start?: { instanceId: string; startedAt?: string };
   /** Its instance is being told how long it may go on. */
   isRenewing?: boolean;
   /** The fenced instance that this agent has told so. */
@@ -56,17 +56,28 @@ export interface Unit {
 
 export function createUnit(placement: Placement, clock: Clock, random: () => number): Unit {
   const { status, metadata, spec } = placement;
-  return {
+  const unit: Unit = {
     name: metadata.name,
     workspaceUid: spec.workspace.uid,
     placementUid: metadata.uid ?? '',
     attempts: new Attempts(clock, random),
-    known: status?.container?.state ?? 'Missing',
+    known: 'Missing',
     ownRestarts: new Map(),
     blindLooks: 0,
     settledBefore: status?.observedGeneration === metadata.generation,
-    ...(status && { status }),
+    // A checkpoint holds what was known of the container alone.
+    ...(status?.observedGeneration !== undefined && { status }),
   };
+  recall(unit, status?.container);
+  return unit;
+}
+
+/** What an earlier agent knew of the container, so that what became of it meanwhile can be told. */
+export function recall(unit: Unit, container: NonNullable<PlacementStatus['container']> | undefined): void {
+  if (!container) return;
+  unit.known = container.state ?? 'Missing';
+  const { id, startedAt } = container;
+  if (id !== undefined && unit.known === 'Running') unit.start = { instanceId: id, startedAt };
 }
 
 /** Ends everything that follows the placement; forwards are the forwarder's. */

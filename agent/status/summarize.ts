@@ -118,7 +118,7 @@ function containerOf(desired: Desired, { instance }: Observed): PlacementStatus[
 }
 
 /** Engines tell nanoseconds. */
-function toTheSecond(time: string | undefined): string | undefined {
+export function toTheSecond(time: string | undefined): string | undefined {
   const ms = Date.parse(time ?? '');
   return Number.isNaN(ms) ? undefined : timestamp(ms);
 }

@@ -63,6 +63,38 @@ t.test('an agent that starts without its server goes on from its checkpoint', as
   t.equal(node.guest.inside(id).services.size, 2);
 });
 
+t.test('what became of a container before an agent started without its server is told as it was', async t => {
+  const lab = await AgentLab.open(t);
+  const node = memoryNode(lab);
+  const home = t.testdir({});
+  const first = node.start({ home });
+  for (const name of ['lost', 'restarted']) {
+    await lab.place(name, { services, ssh: { port: name === 'lost' ? 2222 : 2223 } }, values);
+    await lab.ready(name);
+  }
+  await first.stop();
+  lab.goAway();
+  const lost = node.instance('lost').id;
+  node.engine.lose(lost);
+  const { id } = node.instance('restarted');
+  node.engine.kill(id, { restart: true, now: Date.now() + 5_000 });
+  node.start({ home });
+  await until(() => node.engine.instances.size === 2 && node.instance('lost').state === 'Running', {
+    timeoutMs: 10_000,
+    what: () => 'the container to be made again',
+  });
+  lab.comeBack();
+  await lab.untilEvent('lost', 'ContainerMissing');
+  await lab.untilEvent('restarted', 'ContainerDied');
+  await Promise.all([lab.ready('lost', 30_000), lab.ready('restarted', 30_000)]);
+  const made = (await lab.events()).filter(({ reason }) => reason === 'Created');
+  t.same(
+    made.map(({ count }) => count ?? 1),
+    [1, 1],
+    'none was made for the first time again',
+  );
+});
+
 t.test('nothing is an orphan before the server has told what there is', async t => {
   const lab = await AgentLab.open(t);
   const node = memoryNode(lab);
