@@ -11,7 +11,7 @@ import { LABEL_NODE } from '../../crds/names.ts';
 import type { Workspace } from '../../crds/types.generated.ts';
 import { freePorts } from './ports.ts';
 import { type CliOptions, type CliResult, cli } from './run-cli.ts';
-import { until } from './until.ts';
+import { untilObject } from './until-object.ts';
 
 const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 
@@ -24,7 +24,7 @@ export interface NexusUp {
   cli(args: string[], options?: CliOptions): Promise<CliResult>;
   apply(yaml: string, ...args: string[]): Promise<CliResult>;
   workspace(name: string): Promise<Workspace>;
-  /** Resolves when `test` holds of the workspace, polled by watch; rejects with what it was last. */
+  /** Resolves when `test` holds of the workspace, followed by watch; rejects with what it was last. */
   untilWorkspace(
     name: string,
     what: string,
@@ -36,7 +36,9 @@ export interface NexusUp {
   log(): string;
   /** Stops both gracefully; state stays. */
   stop(): Promise<number | null>;
-  /** Starts again what was stopped. */
+  /** SIGKILL to all of it at once. */
+  kill(): Promise<void>;
+  /** Starts again what was stopped or killed. */
   start(): Promise<void>;
   /** Stops, and removes state and everything on the engine. */
   destroy(): Promise<void>;
@@ -111,14 +113,10 @@ export async function nexusUp(options: NexusUpOptions = {}): Promise<NexusUp> {
     apply: (yaml, ...args) => up.cli(['apply', '-f', '-', ...args], { stdin: yaml }),
     workspace: name => client.get(WORKSPACE, key(name)),
     async untilWorkspace(name, what, test, timeoutMs = 60_000) {
-      let last: Workspace | undefined;
-      const look = async () => {
-        last = await client.get(WORKSPACE, key(name)).catch(() => undefined);
-        return last && test(last) ? last : undefined;
-      };
-      return until(look, {
+      return untilObject(client, WORKSPACE, key(name), {
+        look: workspace => workspace && test(workspace) && workspace,
         timeoutMs,
-        what: () => `workspace ${name}: ${what}; it is ${JSON.stringify(last?.status, null, 1)}`,
+        what: last => `workspace ${name}: ${what}; it is ${JSON.stringify(last?.status, null, 1)}`,
       });
     },
     pids() {
@@ -134,6 +132,12 @@ export async function nexusUp(options: NexusUpOptions = {}): Promise<NexusUp> {
     },
     log: () => readFileSync(logFile, 'utf8'),
     stop,
+    async kill() {
+      const { server, agent } = up.pids();
+      // The parent first: it would start them again.
+      for (const pid of [child?.pid, server, agent]) if (pid) process.kill(pid, 'SIGKILL');
+      await exited;
+    },
     start,
     async destroy() {
       await client.close();
@@ -142,12 +146,15 @@ export async function nexusUp(options: NexusUpOptions = {}): Promise<NexusUp> {
       rmSync(home, { recursive: true, force: true });
     },
   };
-  await until(
-    async () =>
-      (await client.get(NODE, { name: node }).catch(() => undefined))?.status?.conditions?.some(
-        c => c.type === 'Ready' && c.status === 'True',
-      ),
-    { timeoutMs: 30_000, what: () => `node ${node} to be ready\n${up.log().slice(-3000)}` },
+  await untilObject(
+    client,
+    NODE,
+    { name: node },
+    {
+      look: found => found?.status?.conditions?.some(c => c.type === 'Ready' && c.status === 'True'),
+      timeoutMs: 30_000,
+      what: () => `node ${node} to be ready\n${up.log().slice(-3000)}`,
+    },
   );
   return up;
 }

@@ -13,8 +13,9 @@ import type { ConditionType, Reason } from '../../crds/vocabulary.ts';
 import { findTestEngine } from './engine.ts';
 import { ensureTestImage } from './images.ts';
 import { type NexusUpOptions, nexusUp } from './nexus-up.ts';
+import type { OwnEngine } from './own-engine.ts';
 import { sshLogin } from './ssh-login.ts';
-import { until } from './until.ts';
+import { untilObjects } from './until-object.ts';
 
 const run = promisify(execFile);
 
@@ -26,13 +27,16 @@ while True:
   c, _ = s.accept(); c.recv(999); c.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: ${text.length}\\r\\nConnection: close\\r\\n\\r\\n${text}'); c.close()
 "`;
 
-/** `nexus up` on the test engine with ranges of ports of its own; removed with the test. */
-export async function upLab(t: Test, options: NexusUpOptions = {}) {
-  const engine = await findTestEngine();
+/** `nexus up` on the test engine, or another one, with ranges of ports of its own; removed with the test. */
+export async function upLab(
+  t: Test,
+  options: Omit<NexusUpOptions, 'socketPath'> & { engine?: Pick<OwnEngine, 'docker' | 'socketPath'> } = {},
+) {
+  const engine = options.engine ?? (await findTestEngine());
   if ('problem' in engine) throw new Error(engine.problem);
   const { docker, socketPath } = engine;
   const image = await ensureTestImage(docker, 'ready');
-  const up = await nexusUp({ socketPath, ...options });
+  const up = await nexusUp({ ...options, socketPath });
   t.teardown(() => up.destroy());
   const dir = join(up.home, 'test-ssh');
   mkdirSync(dir);
@@ -45,17 +49,9 @@ export async function upLab(t: Test, options: NexusUpOptions = {}) {
   const docker_ = async (...args: string[]) =>
     (await run('docker', ['-H', `unix://${socketPath}`, ...args], { timeout: 20_000 })).stdout.trim();
   const idOf = async (name: string) => (await up.workspace(name)).status?.containerID ?? 'none';
-  const eventsOf = async (name: string): Promise<Event[]> => {
-    const { items } = await client.list(EVENT, {
-      namespace: 'default',
-      fieldSelector: `involvedObject.kind=Workspace,involvedObject.name=${name}`,
-    });
-    return items;
-  };
-  const countOf = async (name: string, reason: Reason) =>
-    (await eventsOf(name))
-      .filter(event => event.reason === reason)
-      .reduce((sum, { count }) => sum + (count ?? 1), 0);
+  const eventsOf = async (name: string): Promise<Event[]> =>
+    (await client.list(EVENT, eventsAbout(name))).items;
+  const countOf = async (name: string, reason: Reason) => countIn(await eventsOf(name), reason);
 
   return {
     up,
@@ -79,9 +75,11 @@ export async function upLab(t: Test, options: NexusUpOptions = {}) {
     countOf,
     eventsOf,
     untilEvent: (name: string, reason: Reason, timeoutMs = 15_000, more = 0) =>
-      until(async () => (await countOf(name, reason)) > more, {
+      untilObjects(client, EVENT, eventsAbout(name), {
+        look: events => countIn(events, reason) > more,
         timeoutMs,
-        what: () => `an Event ${reason} on ${name}\n${notRequests(up.log()).slice(-4000)}`,
+        what: events =>
+          `an Event ${reason} on ${name}, beside ${events.map(event => event.reason)}\n${notRequests(up.log()).slice(-4000)}`,
       }),
     /** Id and start of its container. */
     async life(name: string): Promise<{ id: string; startedAt: string }> {
@@ -128,6 +126,14 @@ export function isReady({ status, metadata }: Workspace): boolean {
     ) === true
   );
 }
+
+const eventsAbout = (name: string) => ({
+  namespace: 'default',
+  fieldSelector: `involvedObject.kind=Workspace,involvedObject.name=${name}`,
+});
+
+const countIn = (events: Event[], reason: Reason) =>
+  events.filter(event => event.reason === reason).reduce((sum, { count }) => sum + (count ?? 1), 0);
 
 /** The lines of a log that tell of more than a request. */
 function notRequests(log: string): string {
