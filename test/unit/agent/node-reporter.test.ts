@@ -9,13 +9,13 @@ import { TinyApi } from '../../support/tiny-api.ts';
 t.test('an engine that comes back while the node is being reported is reported at once', async t => {
   const clock = new FakeClock();
   const api = new TinyApi();
+  api.put('/apis/nexus.dev/v1alpha1/nodes/n1', { apiVersion: 'nexus.dev/v1alpha1', kind: 'Node' });
   const driver = createMemoryDriver({ node: 'n1', clock });
   const reporter = createNodeReporter({
     client: createClient({ transport: api }),
     nodeName: 'n1',
     namespace: 'nexus-node-n1',
     address: '127.0.0.1',
-    hostname: 'n1',
     drivers: new Map([['memory', driver]]),
     reserve: { cpuMillis: 0, memoryBytes: 0, diskBytes: 0 },
     clock,
