@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -27,7 +27,8 @@ export async function startPodman(t: Test): Promise<{ socketPath: string; docker
   const { stdout: limit } = await promisify(execFile)('sh', ['-c', 'ulimit -Hn']);
   const limits = ['nofile', 'nproc'].map(name => `${name}=${limit.trim()}:${limit.trim()}`);
   const configuration = join(dir, 'containers.conf');
-  await writeFile(configuration, `[containers]\ndefault_ulimits = ${JSON.stringify(limits)}\n`);
+  const engine = (await isHybrid()) ? '[engine]\nruntime = "runc"\n' : '';
+  await writeFile(configuration, `[containers]\ndefault_ulimits = ${JSON.stringify(limits)}\n${engine}`);
   const service = spawn('podman', ['system', 'service', '--time=0', `unix://${socketPath}`], {
     stdio: 'ignore',
     env: { ...process.env, CONTAINERS_CONF: configuration },
@@ -48,4 +49,10 @@ export async function startPodman(t: Test): Promise<{ socketPath: string; docker
       await setTimeout(50);
     }
   }
+}
+
+/** Whether a controller is in the unified hierarchy beside those of the former kind: crun refuses to run there. */
+async function isHybrid(): Promise<boolean> {
+  const controllers = await readFile('/sys/fs/cgroup/unified/cgroup.controllers', 'utf8').catch(() => '');
+  return controllers.trim() !== '';
 }
