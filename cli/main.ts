@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { systemClock } from '../controller/kit/clock.ts';
 import type { Command, Flags, Io } from './command.ts';
+import { readApplyFlags } from './commands/apply-flags.ts';
 import { readGetFlags } from './commands/get-flags.ts';
 import { createContext } from './context.ts';
 import { describeError, EXIT } from './errors.ts';
@@ -26,8 +27,10 @@ export async function runCli(argv: string[], io: Io, signal: AbortSignal): Promi
   };
   try {
     // What is asked most often, and what people wait for: without loading what the rest needs.
-    const quick = readGetFlags(argv);
-    if (quick) return await run((await import('./commands/get.ts')).get, quick);
+    const get = readGetFlags(argv);
+    if (get) return await run((await import('./commands/get.ts')).get, get);
+    const apply = readApplyFlags(argv);
+    if (apply) return await run((await import('./commands/apply.ts')).apply, apply);
     const { parseCommandLine } = await import('./parse.ts');
     return await parseCommandLine(argv, { io, signal, home, run });
   } catch (error) {

@@ -31,6 +31,7 @@ export async function parseCommandLine(args: string[], options: CommandLineOptio
   const isKnown = name !== undefined && Object.hasOwn(COMMANDS, name);
   const y = yargs(argv)
     .scriptName('nexus')
+    .detectLocale(false)
     .usage('$0 <command>\n\nSelf-hosted development workspaces, kept as declared.')
     .parserConfiguration({ 'populate--': true, 'parse-positional-numbers': false })
     .version(false)

@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { sha256 } from '../../controller/kit/hash.ts';
+import { listShipped, readShipped } from '../../controller/kit/program.ts';
 import { GUEST_RUN_DIR } from './guest.ts';
 
 export const GUEST_PROGRAM_PATH = '/opt/nexus/guest';
@@ -21,21 +21,18 @@ export const MANAGED_PATHS: readonly string[] = [
   GUEST_HOST_KEY_PATH,
 ];
 
-const folder = new URL('./program/', import.meta.url);
-const parts = readdirSync(folder)
-  .filter(name => /^\d.*\.sh$/.test(name))
-  .sort()
-  .map(name => readFileSync(new URL(name, folder), 'utf8'));
-const source = parts.join('\n');
+const FOLDER = 'agent/guest/program';
+const parts = listShipped(FOLDER).filter(path => /\/\d[^/]*\.sh$/.test(path));
+const source = parts.map(readShipped).join('\n');
 
 /** Digest of the program, so that one that differs is told apart. */
 export const GUEST_VERSION = sha256(source).slice(0, 12);
 /** What is installed as GUEST_PROGRAM_PATH. */
 export const GUEST_PROGRAM = source.replace('@VERSION@', GUEST_VERSION);
 /** Login shell of the user. */
-export const GUEST_SHELL = readFileSync(new URL('shell.sh', folder), 'utf8');
+export const GUEST_SHELL = readShipped(`${FOLDER}/shell.sh`);
 
-const bootScript = readFileSync(new URL('boot.sh', folder), 'utf8').replaceAll(/^\s*#.*\n/gm, '');
+const bootScript = readShipped(`${FOLDER}/boot.sh`).replaceAll(/^\s*#.*\n/gm, '');
 
 /** For InstanceSpec.command, under the engine's init. Takes the program from what is handed over when it is not there. */
 export function guestCommand(): string[] {

@@ -5,12 +5,13 @@ import type { Resource } from '../../crds/kinds.ts';
 import type { KubeObject } from '../../crds/object.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { CliError, EXIT, usageError } from '../errors.ts';
-import { type ManifestFlags, manifestFlags, readDeclared } from '../manifest/flags.ts';
 import type { Prepared } from '../manifest/prepare.ts';
 import type { Manifest } from '../manifest/read.ts';
+import { readDeclared } from '../manifest/read-declared.ts';
 import { type Format, formatObject, nameOf, parseFormat } from '../output/format.ts';
 import { prune } from '../prune.ts';
 import { waitUntilReady } from '../wait/ready.ts';
+import { APPLY_OPTIONS, type ApplyFlags } from './apply-flags.ts';
 
 /** The owner of the fields that `nexus apply` sets. */
 export const FIELD_MANAGER = 'nexus';
@@ -19,15 +20,6 @@ const FIRST = ['Namespace', 'CustomResourceDefinition', 'Secret', 'ConfigMap'];
 const PARALLEL = 8;
 /** How long a kind that the files themselves define is waited for. */
 const NEW_KIND_MS = 10_000;
-
-interface ApplyFlags extends ManifestFlags {
-  dryRun: boolean;
-  prune: boolean;
-  selector?: string;
-  wait: boolean;
-  timeout: string;
-  output?: string;
-}
 
 export interface Applied {
   manifest: Manifest;
@@ -47,26 +39,7 @@ export const apply: Command = {
     ],
     ['cat shop.yaml | nexus apply -f - --dry-run', 'see what would happen'],
   ],
-  build: yargs =>
-    manifestFlags(yargs)
-      .option('dry-run', {
-        type: 'boolean',
-        default: false,
-        describe: 'Ask the server what would happen, and change nothing',
-      })
-      .option('prune', {
-        type: 'boolean',
-        default: false,
-        describe: 'Delete what -l selects, was applied before, and is not in the files',
-      })
-      .option('selector', { alias: 'l', type: 'string', describe: 'With --prune: label selector' })
-      .option('wait', { type: 'boolean', default: false, describe: 'Wait until workspaces are as declared' })
-      .option('timeout', { type: 'string', default: '5m', describe: 'With --wait: how long' })
-      .option('output', {
-        alias: 'o',
-        type: 'string',
-        describe: 'json, yaml or name: print the objects instead of what happened',
-      }),
+  build: yargs => yargs.options(APPLY_OPTIONS),
 
   async run(raw, context) {
     const flags = raw as ApplyFlags;

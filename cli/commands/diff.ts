@@ -6,7 +6,8 @@ import { isApiError } from '../../controller/kit/errors.ts';
 import type { KubeObject } from '../../crds/object.ts';
 import type { Command } from '../command.ts';
 import { CliError, EXIT } from '../errors.ts';
-import { type ManifestFlags, manifestFlags, readDeclared } from '../manifest/flags.ts';
+import { MANIFEST_OPTIONS, type ManifestFlags } from '../manifest/options.ts';
+import { readDeclared } from '../manifest/read-declared.ts';
 import { toYaml } from '../output/yaml.ts';
 import { FIELD_MANAGER } from './apply.ts';
 
@@ -17,7 +18,7 @@ export const diff: Command = {
   usage: 'diff',
   describe: 'Show what `apply` would change; exits 1 when it would change something',
   examples: [['nexus diff -f shop.yaml', 'what is there against what would be']],
-  build: manifestFlags,
+  build: yargs => yargs.options(MANIFEST_OPTIONS),
   async run(raw, context) {
     const flags = raw as ManifestFlags;
     const { prepared } = await readDeclared(flags, context);

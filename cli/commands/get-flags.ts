@@ -1,9 +1,6 @@
 import type { Flags } from '../command.ts';
+import { type QuickOption, readQuickFlags } from '../quick-flags.ts';
 
-// Not imported: that would read every export of node:util, and with it load worker threads and more.
-const { parseArgs } = process.getBuiltinModule('node:util');
-
-/** The flags of `get`, as yargs takes them; the quick reader below takes the same table. */
 export const GET_OPTIONS = {
   output: {
     alias: 'o',
@@ -27,7 +24,7 @@ export const GET_OPTIONS = {
     default: false,
     describe: 'Exit 0 when a named object is not there',
   },
-} as const;
+} as const satisfies Record<string, QuickOption>;
 
 export interface GetFlags extends Flags {
   resource: string;
@@ -44,50 +41,9 @@ export interface GetFlags extends Flags {
   showManagedFields: boolean;
 }
 
-const GLOBALS = {
-  kubeconfig: { type: 'string' },
-  context: { type: 'string' },
-  namespace: { type: 'string', short: 'n' },
-  verbose: { type: 'boolean', short: 'v', default: false },
-} as const;
-
-const camel = (name: string) => name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
-
-/**
- * Reads a plain command line of `get` in a thousandth of the time that yargs takes to load. Undefined for whatever is
- * not plain (help, wrong use, a value that two parsers could read differently): yargs then says what there is to say.
- */
+/** Reads a plain command line of `get`, as readQuickFlags() does. */
 export function readGetFlags(argv: string[]): GetFlags | undefined {
-  if (argv[0] !== 'get') return undefined;
-  const options: Record<string, { type: 'string' | 'boolean'; short?: string; default?: boolean }> = {
-    ...GLOBALS,
-  };
-  for (const [name, spec] of Object.entries(GET_OPTIONS))
-    options[name] = {
-      type: spec.type,
-      ...('alias' in spec && { short: spec.alias }),
-      ...('default' in spec && { default: spec.default }),
-    };
-  try {
-    const { values, positionals, tokens } = parseArgs({
-      args: argv.slice(1),
-      options,
-      allowPositionals: true,
-      allowNegative: true,
-      tokens: true,
-    });
-    const seen = new Set<string>();
-    for (const token of tokens) {
-      if (token.kind === 'option-terminator') return undefined;
-      if (token.kind !== 'option') continue;
-      if (seen.has(token.name) || token.value?.startsWith('=') || token.value === '') return undefined;
-      seen.add(token.name);
-    }
-    const [resource, ...names] = positionals;
-    if (!resource || positionals.some(word => word === '' || word === 'help')) return undefined;
-    const flags = Object.fromEntries(Object.entries(values).map(([name, value]) => [camel(name), value]));
-    return { ...flags, _: ['get'], resource, names } as unknown as GetFlags;
-  } catch {
-    return undefined;
-  }
+  const read = argv[0] === 'get' ? readQuickFlags(argv, GET_OPTIONS) : undefined;
+  const [resource, ...names] = read?.words ?? [];
+  return read && resource ? ({ ...read.flags, resource, names } as GetFlags) : undefined;
 }

@@ -1,10 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { AGENT_OPTIONS } from '../../agent/options.ts';
 import { nodeNameFrom } from '../../controller/kit/node-name.ts';
 import { resolveOptions } from '../../controller/kit/options.ts';
+import { ownCommand } from '../../controller/kit/program.ts';
 import { SERVER_OPTIONS } from '../../controller/options.ts';
 import type { Command } from '../command.ts';
 import { EXIT } from '../errors.ts';
@@ -12,8 +12,6 @@ import { optionFlags, passFlags } from '../option-flags.ts';
 import { keepRunning } from '../up/keep-running.ts';
 import { ensureOwnKeys } from '../up/own-keys.ts';
 import { tellParentReady } from '../up/parent.ts';
-
-const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 
 /** Those of the logs are both's, and are told with the server's. */
 const AGENT_ONLY = Object.fromEntries(
@@ -34,11 +32,20 @@ export const up: Command = {
     ensureOwnKeys(context.home, context.io.env.HOME);
     const nodeName = server.localNode ?? agent.nodeName ?? nodeNameFrom(hostname());
     const env = { ...context.io.env, NEXUS_HOME: context.home };
+    const own = ownCommand();
     const abort = new AbortController();
     const signal = AbortSignal.any([context.signal, abort.signal]);
     const start = (name: string, args: string[], stopTimeoutMs?: number) =>
       keepRunning(
-        { name, module: MAIN, args, env, clock: context.clock, note: context.note, stopTimeoutMs },
+        {
+          name,
+          file: own.file,
+          args: [...own.args, ...args],
+          env,
+          clock: context.clock,
+          note: context.note,
+          stopTimeoutMs,
+        },
         signal,
       );
 

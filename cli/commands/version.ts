@@ -1,4 +1,4 @@
-import { VERSION } from '../../controller/kit/version.ts';
+import { programVersion } from '../../controller/kit/program.ts';
 import type { Command } from '../command.ts';
 import { EXIT } from '../errors.ts';
 
@@ -7,7 +7,9 @@ export const version: Command = {
   describe: 'Print the version of this program, and of the server where there is one',
   build: yargs => yargs.option('client', { type: 'boolean', default: false, describe: 'This program only' }),
   async run(flags, context) {
-    context.print(`nexus ${VERSION} (Node.js ${process.versions.node}, ${process.platform} ${process.arch})`);
+    const { version, build } = programVersion();
+    const { versions, platform, arch } = process;
+    context.print(`nexus ${version} (${build}; Node.js ${versions.node}, ${platform} ${arch})`);
     if (flags.client) return EXIT.done;
     try {
       const client = await context.client();

@@ -1,12 +1,12 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { Backoff } from '../../controller/kit/backoff.ts';
 import type { Clock, Milliseconds } from '../../controller/kit/clock.ts';
 
 export interface ProgramOptions {
   /** For messages. */
   name: string;
-  /** Module and arguments of the process. It sends the IPC message `ready` when it serves. */
-  module: string;
+  /** Program and arguments of the process. It sends the IPC message `ready` when it serves. */
+  file: string;
   args: string[];
   env: Record<string, string | undefined>;
   clock: Clock;
@@ -41,7 +41,7 @@ export function keepRunning(options: ProgramOptions, signal: AbortSignal): Progr
 
   const once = () =>
     new Promise<string>(resolve => {
-      const child = fork(options.module, options.args, {
+      const child = spawn(options.file, options.args, {
         env: options.env,
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       });

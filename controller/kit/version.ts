@@ -1,7 +1,4 @@
-// Not imported: see client/kubeconfig.ts.
-const { readFileSync } = process.getBuiltinModule('node:fs');
+import { programVersion } from './program.ts';
 
 /** Of this program, from package.json. */
-export const VERSION: string = (
-  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
-).version;
+export const VERSION: string = programVersion().version;

@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { startThread } from '../../kit/program.ts';
 import { StoreError, type StoreErrorCode } from '../store.ts';
 import type { Operations } from './operations.ts';
 import type { Request, Response } from './worker.ts';
@@ -10,8 +10,7 @@ interface Call {
 
 /** A thread with one database: calls are run in the order in which they were made. */
 export class DatabaseThread {
-  // Hooks that the process was started with, such as a test runner's, are none of its business and slow to load.
-  readonly #worker = new Worker(new URL('./worker.ts', import.meta.url), { execArgv: [] });
+  readonly #worker = startThread('controller/store/sqlite/worker.ts');
   readonly #calls = new Map<number, Call>();
   #lastId = 0;
   #ended: StoreError | undefined;

@@ -9,16 +9,16 @@ import { until } from '../../support/until.ts';
 const program = (dir: string, text: string) => {
   const module = join(dir, 'program.mjs');
   writeFileSync(module, text);
-  return module;
+  return { file: process.execPath, args: [module] };
 };
 
 t.test('a process that ends is started again, later each time, until it is to stop', async t => {
-  const module = program(t.testdir({}), `process.send('ready', () => process.exit(3));`);
+  const command = program(t.testdir({}), `process.send('ready', () => process.exit(3));`);
   const clock = new FakeClock();
   const abort = new AbortController();
   const notes: string[] = [];
   const kept = keepRunning(
-    { name: 'it', module, args: [], env: process.env, clock, note: line => notes.push(line) },
+    { name: 'it', ...command, env: process.env, clock, note: line => notes.push(line) },
     abort.signal,
   );
   await kept.ready;
@@ -36,9 +36,9 @@ t.test('a process that ends is started again, later each time, until it is to st
 });
 
 t.test('a process that never was ready is not started again, and why is told', async t => {
-  const module = program(t.testdir({}), 'process.exit(1);');
+  const command = program(t.testdir({}), 'process.exit(1);');
   const kept = keepRunning(
-    { name: 'it', module, args: [], env: process.env, clock: new FakeClock(), note: () => {} },
+    { name: 'it', ...command, env: process.env, clock: new FakeClock(), note: () => {} },
     new AbortController().signal,
   );
   await t.rejects(kept.ended, /it exited with 1 before it was ready/);
@@ -46,7 +46,7 @@ t.test('a process that never was ready is not started again, and why is told', a
 });
 
 t.test('a process that does not stop when it is told is killed', async t => {
-  const module = program(
+  const command = program(
     t.testdir({}),
     `process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); process.send('ready');`,
   );
@@ -54,8 +54,7 @@ t.test('a process that does not stop when it is told is killed', async t => {
   const abort = new AbortController();
   const options = {
     name: 'it',
-    module,
-    args: [],
+    ...command,
     env: process.env,
     clock,
     note: () => {},

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { readApplyFlags } from '../../../cli/commands/apply-flags.ts';
 import { readGetFlags } from '../../../cli/commands/get-flags.ts';
 
 t.test('a plain command line is read, with the defaults of what is not said', async t => {
@@ -39,4 +40,27 @@ t.test('whatever is not plain is left to yargs', async t => {
     ['get', ''],
   ])
     t.equal(readGetFlags(argv), undefined, argv.join(' '));
+});
+
+t.test('apply is read as well: files in their order, standard input, the defaults', async t => {
+  t.match(readApplyFlags(['apply', '-f', 'a.yaml', '--filename=b', '-Rf', '-', '--wait', '-n', 'team']), {
+    _: ['apply'],
+    filename: ['a.yaml', 'b', '-'],
+    recursive: true,
+    wait: true,
+    timeout: '5m',
+    namespace: 'team',
+    dryRun: false,
+    prune: false,
+  });
+  for (const argv of [
+    ['apply'],
+    ['apply', 'a.yaml'],
+    ['apply', '-f'],
+    ['apply', '-f', 'a', 'b'],
+    ['apply', '-f', 'a', '-l', 'x', '-l', 'y'],
+    ['apply', '-f', 'a', '--dry-run=server'],
+    ['get', '-f', 'a'],
+  ])
+    t.equal(readApplyFlags(argv), undefined, argv.join(' '));
 });

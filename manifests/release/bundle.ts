@@ -1,0 +1,174 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type BuildOptions, build, type Metafile, type Plugin, transform } from 'esbuild';
+import { assignPacks, type PackPlan } from './packs.ts';
+
+/** What a bundle says of itself; see controller/kit/program.ts. */
+export interface About {
+  version: string;
+  commit?: string;
+  modified?: boolean;
+}
+
+/** The program in few files, by their names, and what the loader needs to know to run them. */
+export interface Bundle {
+  files: Map<string, string>;
+  start: string;
+  /** Chunk → pack. */
+  chunks: Record<string, string>;
+  /** Files of the project that it was made from: all, and those that `nexus get` runs. */
+  inputs: { all: string[]; get: string[] };
+  /** Packages of others that are in it. */
+  packages: string[];
+}
+
+const ENTRY = `import { runProcess } from './cli/main.ts'; void runProcess();`;
+
+/** A pack is loaded whole, when the first of its chunks is asked for: what is started most often, and waited for, is first. */
+const PLAN: PackPlan = {
+  first: [
+    ['get', 'release-entry.ts', 'cli/commands/get.ts'],
+    ['apply', 'cli/commands/apply.ts'],
+    [
+      'cli',
+      'cli/parse.ts',
+      'controller/kit/jsonpath.ts',
+      /^cli\/(?!commands\/(up|doctor|cp|port-forward)\.ts)/,
+    ],
+  ],
+  others: [
+    ['more', /^cli\//],
+    ['server', 'controller/main.ts'],
+    ['agent', 'agent/main.ts'],
+  ],
+  shared: 'shared',
+  rest: 'rest',
+};
+
+/** Read while the program runs, by readShipped(). */
+const SHIPPED = ['crds', 'agent/guest/program', 'manifests/image', 'manifests/rbac'];
+const SHIPPED_FILE = /\.(yaml|sh|txt)$|\/Dockerfile$/;
+/** Started by startThread(). */
+const THREADS = ['controller/store/sqlite/worker.ts'];
+/** The one file that may ask where it lies, as it knows releases. */
+const KNOWS_RELEASES = 'controller/kit/program.ts';
+
+/** Parts of packages that are compiled on the machine where they are installed. Those that have them do without. */
+const NO_NATIVE_PARTS: Plugin = {
+  name: 'no-native-parts',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /\.node$|^cpu-features$/ }, ({ path }) => ({ path, namespace: 'native' }));
+    onLoad({ filter: /.*/, namespace: 'native' }, ({ path }) => ({
+      contents: `throw new Error(${JSON.stringify(`a release of nexus does not carry ${path}`)})`,
+    }));
+  },
+};
+
+/** A file of ours that looks for its neighbours would find none. */
+function onlyProgramLooksForFiles(root: string): Plugin {
+  return {
+    name: 'only-program-looks-for-files',
+    setup({ onLoad }) {
+      onLoad({ filter: /\.ts$/ }, ({ path }) => {
+        const name = path.slice(root.length + 1);
+        if (name.startsWith('node_modules/') || name === KNOWS_RELEASES) return undefined;
+        if (!/import\.meta\.(?!main\b)/.test(readFileSync(path, 'utf8'))) return undefined;
+        return {
+          errors: [
+            { text: `${name} uses import.meta; what ships is read with readShipped() of ${KNOWS_RELEASES}` },
+          ],
+        };
+      });
+    },
+  };
+}
+
+/** Bundles the program of the checkout at `root`. The same sources give the same bytes. Throws when esbuild warns. */
+export async function bundle(root: string): Promise<Bundle> {
+  const options = commonOptions(root);
+  const stdin = { contents: ENTRY, resolveDir: root, sourcefile: 'release-entry.ts', loader: 'ts' as const };
+  const { outputFiles, metafile } = await build({ ...options, stdin, splitting: true, format: 'esm' });
+  const outputs = new Map(outputFiles.map(({ path, text }) => [path.slice(root.length + 1), text]));
+  const plan = assignPacks(metafile, PLAN);
+  const packs = new Map<string, string[]>();
+  for (const [chunk, pack] of plan.packs) {
+    const code = await toFunction(outputs.get(chunk) ?? '');
+    packs.set(pack, [
+      ...(packs.get(pack) ?? []),
+      `${JSON.stringify(`./${chunk}`)}:(function (module, exports, require) {\n${code}\n})`,
+    ]);
+  }
+  const threads = await Promise.all(THREADS.map(path => thread(options, path)));
+  const shipped = SHIPPED.flatMap(folder => readdirSync(join(root, folder)).map(name => `${folder}/${name}`))
+    .filter(path => SHIPPED_FILE.test(path))
+    .sort();
+  const texts = [
+    ...shipped.map(path => [path, readFileSync(join(root, path), 'utf8')]),
+    ...threads.map(({ path, text }) => [path, text]),
+  ];
+  const inputs = [metafile, ...threads.map(one => one.metafile)].flatMap(one => Object.keys(one.inputs));
+  const own = (paths: string[]) =>
+    [...new Set(paths)]
+      .filter(path => !path.startsWith('node_modules/') && !/^native:|^release-entry/.test(path))
+      .sort();
+  return {
+    files: new Map([
+      ...[...packs].map(
+        ([name, parts]) => [`${name}.cjs`, `module.exports={\n${parts.join(',\n')}\n};\n`] as const,
+      ),
+      ['files.json', `${JSON.stringify(Object.fromEntries(texts))}\n`] as const,
+    ]),
+    start: `./${plan.start}`,
+    chunks: Object.fromEntries([...plan.packs].map(([chunk, pack]) => [`./${chunk}`, pack])),
+    inputs: { all: [...own(inputs), ...shipped, ...SHIPPED], get: own(plan.inputsOf('cli/commands/get.ts')) },
+    packages: [
+      ...new Set(inputs.flatMap(path => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? [])),
+    ].sort(),
+  };
+}
+
+function commonOptions(root: string) {
+  return {
+    absWorkingDir: root,
+    outdir: root,
+    bundle: true,
+    write: false,
+    metafile: true,
+    // A checkout may share its node_modules with another.
+    preserveSymlinks: true,
+    platform: 'node',
+    target: 'node24',
+    legalComments: 'none',
+    chunkNames: '[name]-[hash]',
+    entryNames: '[name]-[hash]',
+    define: {
+      'import.meta.main': 'false',
+      'import.meta.dirname': 'undefined',
+      // A package that looks for files of its own finds none.
+      'import.meta.url': '"file:///nexus/release.mjs"',
+      __filename: '"/nexus/release.cjs"',
+      __dirname: '"/nexus"',
+    },
+    plugins: [NO_NATIVE_PARTS, onlyProgramLooksForFiles(root)],
+    logLevel: 'silent',
+  } satisfies BuildOptions;
+}
+
+/** A chunk as the body of a function of module, exports and require. */
+async function toFunction(code: string): Promise<string> {
+  const { code: body } = await transform(code, {
+    format: 'cjs',
+    platform: 'node',
+    target: 'node24',
+    supported: { 'dynamic-import': false },
+  });
+  return body.trimEnd();
+}
+
+async function thread(
+  options: ReturnType<typeof commonOptions>,
+  path: string,
+): Promise<{ path: string; text: string; metafile: Metafile }> {
+  const { outputFiles, metafile } = await build({ ...options, entryPoints: [path], format: 'cjs' });
+  return { path, text: outputFiles[0]?.text ?? '', metafile };
+}
