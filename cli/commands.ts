@@ -30,6 +30,7 @@ export const COMMANDS: Record<string, LoadCommand> = {
   config: async () => (await import('./commands/config.ts')).config,
   init: async () => (await import('./commands/init.ts')).init,
   schema: async () => (await import('./commands/schema.ts')).schema,
+  image: async () => (await import('./commands/image.ts')).image,
   doctor: async () => (await import('./commands/doctor.ts')).doctor,
   controller: async () => (await import('./commands/controller.ts')).controller,
   agent: async () => (await import('./commands/agent.ts')).agent,

@@ -1,7 +1,11 @@
 import { DEFAULT_GATEWAY_LIMITS } from './gateway/limits.ts';
 import { LOG_OPTIONS } from './kit/log-options.ts';
 import type { OptionTable } from './kit/options.ts';
+import { VERSION } from './kit/version.ts';
 import { REST_OPTIONS } from './rest/options.ts';
+
+/** Of workspaces that name no image. It is on no registry: `nexus image` makes it. */
+export const DEFAULT_IMAGE = `nexus-workspace:${VERSION}`;
 
 /** Every option of the server: flags of `nexus controller` and `nexus up`, NEXUS_* in the environment, server.yaml. */
 export const SERVER_OPTIONS = {
@@ -18,7 +22,7 @@ export const SERVER_OPTIONS = {
   },
   defaultImage: {
     type: 'string',
-    default: 'nexus-workspace:0.1.0',
+    default: DEFAULT_IMAGE,
     env: 'NEXUS_DEFAULT_IMAGE',
     help: 'Image of workspaces that name none',
   },

@@ -10,6 +10,7 @@ import type { Command } from '../command.ts';
 import { EXIT } from '../errors.ts';
 import { optionFlags, passFlags } from '../option-flags.ts';
 import { keepRunning } from '../up/keep-running.ts';
+import { noteMissingImage } from '../up/missing-image.ts';
 import { ensureOwnKeys } from '../up/own-keys.ts';
 import { tellParentReady } from '../up/parent.ts';
 
@@ -63,7 +64,14 @@ export const up: Command = {
           ...passFlags({ ...flags, nodeName }, AGENT_OPTIONS),
         ];
         const nodeAgent = start('agent', args);
-        nodeAgent.ready.then(tellParentReady, () => {});
+        nodeAgent.ready.then(
+          () => {
+            tellParentReady();
+            if (agent.drivers?.includes('docker') ?? true)
+              noteMissingImage(server.defaultImage, agent.dockerSocket, context.note);
+          },
+          () => {},
+        );
         await Promise.race([controller.ended, nodeAgent.ended]);
         abort.abort();
         await nodeAgent.ended.catch(() => {});

@@ -1,22 +1,15 @@
 /**
  * Gets the default workspace image onto an engine: present, else pulled (only a reference that names its registry), else
  * built from the Dockerfile, else made from Debian's packages alone, for machines that reach no image registry.
- *
- * `node manifests/image/build.ts [--socket PATH] [--tag REF]`
  */
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { PassThrough, type Readable } from 'node:stream';
-import { parseArgs } from 'node:util';
-import Docker from 'dockerode';
+import type Docker from 'dockerode';
 import { pack } from 'tar-stream';
+import { readShipped } from '../../controller/kit/program.ts';
 import { ensurePackages } from '../install/packages.ts';
 
-const here = new URL('./', import.meta.url);
-const version = (JSON.parse(readFileSync(new URL('../../package.json', here), 'utf8')) as { version: string })
-  .version;
-
-export const DEFAULT_WORKSPACE_IMAGE = `nexus-workspace:${version}`;
+const FOLDER = 'manifests/image';
 const BASE = 'debian:bookworm-slim';
 const SUITE = 'bookworm';
 const PULL_TIMEOUT_MS = 60_000;
@@ -77,7 +70,7 @@ async function build(docker: Docker, tag: string): Promise<void> {
   await pull(docker, BASE);
   const context = pack();
   for (const name of ['Dockerfile', 'packages.txt'])
-    context.entry({ name }, readFileSync(new URL(name, here)));
+    context.entry({ name }, readShipped(`${FOLDER}/${name}`));
   context.finalize();
   const stream = (await docker.buildImage(context as unknown as NodeJS.ReadableStream, {
     t: tag,
@@ -97,7 +90,7 @@ function follow(docker: Docker, stream: Readable): Promise<void> {
 
 async function bootstrap(docker: Docker, tag: string): Promise<void> {
   await ensurePackages({ mmdebstrap: 'mmdebstrap' });
-  const include = readFileSync(new URL('packages.txt', here), 'utf8').trim().split('\n').join(',');
+  const include = readShipped(`${FOLDER}/packages.txt`).trim().split('\n').join(',');
   const hooks = [
     'rm -f "$1"/etc/ssh/ssh_host_*',
     'rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin "$1"/usr/share/doc/*/changelog*',
@@ -137,16 +130,4 @@ function splitTag(reference: string): [string, string | undefined] {
   return colon > reference.lastIndexOf('/')
     ? [reference.slice(0, colon), reference.slice(colon + 1)]
     : [reference, undefined];
-}
-
-if (import.meta.main) {
-  const { values } = parseArgs({
-    options: {
-      socket: { type: 'string', default: '/var/run/docker.sock' },
-      tag: { type: 'string', default: DEFAULT_WORKSPACE_IMAGE },
-    },
-  });
-  await ensureWorkspaceImage(new Docker({ socketPath: values.socket }), values.tag, line =>
-    console.log(line),
-  );
 }

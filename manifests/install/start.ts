@@ -8,8 +8,9 @@ import { homedir, setPriority } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Docker from 'dockerode';
+import { DEFAULT_IMAGE } from '../../controller/options.ts';
 import { GIT_PORT, type ServedRepository, serveRepository } from '../../examples/01-hello/serve.ts';
-import { DEFAULT_WORKSPACE_IMAGE, ensureWorkspaceImage } from '../image/build.ts';
+import { ensureWorkspaceImage } from '../image/build.ts';
 import { type Engine, ensureEngine } from './engine.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -136,8 +137,8 @@ async function main(): Promise<number> {
   const engine = await ensureEngine(say);
   say(`container engine  ${engine.version} at ${engine.socket}`);
   const docker = new Docker({ socketPath: engine.socket });
-  await ensureWorkspaceImage(docker, DEFAULT_WORKSPACE_IMAGE, say);
-  say(`workspace image   ${DEFAULT_WORKSPACE_IMAGE}`);
+  await ensureWorkspaceImage(docker, DEFAULT_IMAGE, say);
+  say(`workspace image   ${DEFAULT_IMAGE}`);
 
   let git: ServedRepository | undefined;
   let up: Up | undefined;

@@ -1,6 +1,7 @@
 /** What the tests need of the machine: an engine, the workspace image, and the real tools that people use. */
 import Docker from 'dockerode';
-import { DEFAULT_WORKSPACE_IMAGE, ensureWorkspaceImage } from '../image/build.ts';
+import { DEFAULT_IMAGE } from '../../controller/options.ts';
+import { ensureWorkspaceImage } from '../image/build.ts';
 import { ensureEngine } from './engine.ts';
 import { ensurePackages, type Packages } from './packages.ts';
 import { ensureSchemathesis } from './schemathesis.ts';
@@ -35,7 +36,7 @@ for (const ensure of [() => ensurePackages(TOOLS), ensureSchemathesis])
 try {
   const engine = await ensureEngine(say);
   say(`container engine: ${engine.version} at ${engine.socket}`);
-  await ensureWorkspaceImage(new Docker({ socketPath: engine.socket }), DEFAULT_WORKSPACE_IMAGE, say);
+  await ensureWorkspaceImage(new Docker({ socketPath: engine.socket }), DEFAULT_IMAGE, say);
 } catch (error) {
   say((error as Error).message);
   process.exit(1);

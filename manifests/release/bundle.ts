@@ -33,7 +33,7 @@ const PLAN: PackPlan = {
       'cli',
       'cli/parse.ts',
       'controller/kit/jsonpath.ts',
-      /^cli\/(?!commands\/(up|doctor|cp|port-forward)\.ts)/,
+      /^cli\/(?!commands\/(up|doctor|image|cp|port-forward)\.ts)/,
     ],
   ],
   others: [
