@@ -10,6 +10,7 @@ import { HOST_KEY, type SpecPatch, USER_KEY } from './agent-data.ts';
 import { AgentLab } from './agent-lab.ts';
 import { findTestEngine } from './engine.ts';
 import { ensureTestImage } from './images.ts';
+import { removeFromEngine } from './nexus-up.ts';
 import { sshLogin } from './ssh-login.ts';
 import { steadyPorts } from './steady-ports.ts';
 
@@ -25,6 +26,8 @@ export async function dockerLab(t: Test) {
   t.teardown(async () => {
     await removeEverything(driver);
     await driver.close();
+    // The network too, which a driver leaves to the next agent.
+    await removeFromEngine(socketPath, node);
   });
   const image = await ensureTestImage(docker, 'ready');
   const lab = await AgentLab.open(t, node);
@@ -42,7 +45,10 @@ export async function dockerLab(t: Test) {
     /** Places a workspace on a port that is free, and answers with a way to log in. */
     async place(name: string, patch: SpecPatch = {}, values: Record<string, string> = {}) {
       const [port = 0] = await steadyPorts(1);
-      await lab.place(name, { driver: 'docker', image, ...patch, ssh: { port, ...patch.ssh } }, values);
+      // Names on the engine come of the uid, and other tests share the engine.
+      const workspace = { name, namespace: 'default', uid: `${node}-${name}`, generation: 1 };
+      const spec = { driver: 'docker' as const, image, workspace, ...patch, ssh: { port, ...patch.ssh } };
+      await lab.place(name, spec, values);
       return { port, ssh: login(port) };
     },
     login,
