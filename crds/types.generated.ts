@@ -345,6 +345,19 @@ message: string
  */
 nodeName?: string
 /**
+ * That it is being moved to another node. Absent once it has arrived.
+ */
+move?: {
+/**
+ * The Node that it leaves.
+ */
+from: string
+/**
+ * Why it leaves.
+ */
+reason: ("Drain" | "Taint" | "NodeLoss")
+}
+/**
  * The Placement in the node's namespace.
  */
 placementName?: string
@@ -760,6 +773,10 @@ retainVolume?: boolean
  */
 onNodeLoss?: ("Wait" | "Reschedule")
 /**
+ * Since when the workspace may be moved: created for always, else a mark that changes each time it is allowed anew. Told back in the status once it holds on the node.
+ */
+fence?: string
+/**
  * Why it must not run here although its workspace should run. Absent: it may.
  */
 evictedBy?: ("Drain" | "Taint" | "NodeLoss")
@@ -773,6 +790,10 @@ export interface PlacementStatus {
  * The generation of the spec that this status speaks of.
  */
 observedGeneration?: number
+/**
+ * The mark of the spec, once what runs here ends by itself when the node reaches no server.
+ */
+fence?: string
 /**
  * The generation of the workspace's spec that this status speaks of.
  */
@@ -954,7 +975,16 @@ address?: string
  */
 unschedulable?: boolean
 /**
- * Marks that keep off workspaces without a matching toleration.
+ * That the node is to be emptied. Workspaces with onNodeLoss: Reschedule are moved, the others are stopped and kept; both go on when it is taken away. New ones are kept off.
+ */
+drain?: {
+/**
+ * Workspaces that are stopped or moved at once. Defaults to 1.
+ */
+maxConcurrent?: number
+}
+/**
+ * Marks that keep off workspaces without a matching toleration. NoExecute also moves those that are there, where they have onNodeLoss: Reschedule.
  */
 taints?: {
 /**
@@ -1008,7 +1038,7 @@ to: number
 }
 
 /**
- * What was observed. Written by the agent, save allocated and the condition Ready, which are the controller's.
+ * What was observed. Written by the agent, save allocated and the conditions Ready and Drained, which are the controller's.
  */
 export interface NodeStatus {
 /**
@@ -1092,7 +1122,7 @@ disk?: string
 workspaces?: number
 }
 /**
- * Ready (the controller's), and the agent's: DriversReady, WorkspacesIsolated.
+ * The controller's: Ready and, while it is drained, Drained. The agent's: DriversReady, WorkspacesIsolated.
  */
 conditions?: {
 /**

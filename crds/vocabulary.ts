@@ -9,6 +9,7 @@ export const CONDITIONS = {
   ServicesReady: 'Every service runs and is healthy.',
   PortsReady: 'Every declared port is open on the node.',
   Ready: 'Everything above holds.',
+  Drained: 'Node: nothing runs on it that was to be moved or stopped. There while the node is drained.',
   DriversReady: 'Node: at least one driver answers.',
   WorkspacesIsolated: 'Node: workspaces cannot reach each other or the node.',
 } as const;
@@ -84,10 +85,15 @@ export const REASONS = {
   Degraded: 'The workspace can be reached, but something in it does not work.',
   Failed: 'The workspace cannot be made; the message says what to change.',
   Unknown: 'It was not observed.',
+  Moving: 'The workspace is being moved to another node, where it begins with an empty home.',
+  Moved: 'The workspace was moved to another node; what was on the former node alone is lost to it.',
+  NodeDrained: 'The node is being drained, so the workspace was stopped; it goes on when the drain ends.',
   // Node
   AgentReady: 'The agent is heard and a driver answers.',
   NeverHeard: 'The agent has not reported yet.',
   LeaseExpired: 'The agent was not heard within the lease.',
+  Draining: 'Workspaces are being moved or stopped; the message tells how many are left.',
+  Drained: 'Every workspace of the node was moved or stopped.',
   DriverReady: 'The engine answers.',
   DriverUnavailable: 'No engine answers.',
   Isolated: 'Workspaces cannot reach each other or the node.',

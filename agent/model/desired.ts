@@ -15,6 +15,8 @@ export interface Desired {
   retainVolume: boolean;
   /** The workspace may be moved: it runs here only while the fence is open. */
   mayMove: boolean;
+  /** Since when it may be moved, to be told back. */
+  fenceMark?: string;
   /** It is moving away: its volume is kept for a while. */
   isMoving: boolean;
   image: string;

@@ -55,6 +55,7 @@ export function resolve(placement: Placement, secret: Secret | undefined, facts:
     running: spec.running,
     retainVolume: spec.retainVolume === true,
     mayMove: spec.onNodeLoss === 'Reschedule',
+    ...(spec.fence !== undefined && { fenceMark: spec.fence }),
     isMoving: spec.onNodeLoss === 'Reschedule' && spec.evictedBy !== undefined,
     image: spec.image,
     instance: {

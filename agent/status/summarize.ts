@@ -43,6 +43,7 @@ export function summarize(
     observedGeneration: desired.generation,
     workspaceGeneration: desired.workspaceGeneration,
     conditions,
+    ...fenceOf(desired, observed, previous),
     container: observed.engineError ? previous?.container : containerOf(desired, observed),
     ...sshOf(desired, previous),
     services,
@@ -50,6 +51,18 @@ export function summarize(
     portConflicts: conflicts,
     ...(repository && { repository }),
   };
+}
+
+/** What is told is held to: the workspace may be started elsewhere on the strength of it. */
+function fenceOf(
+  { mayMove, fenceMark }: Desired,
+  { engineError, driverMissing, instance, guest }: Observed,
+  previous: PlacementStatus | undefined,
+): Pick<PlacementStatus, 'fence'> {
+  if (!mayMove || fenceMark === undefined) return {};
+  const isDown = !engineError && !driverMissing && instance?.state !== 'Running';
+  const holds = isDown || guest?.fenced || (!guest && previous?.fence === fenceMark);
+  return holds && instance?.autoStart !== true ? { fence: fenceMark } : {};
 }
 
 interface Findings {

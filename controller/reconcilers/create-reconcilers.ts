@@ -27,6 +27,7 @@ import {
 } from './deps.ts';
 import { createEventRelay, isAboutPlacement } from './events/event-relay.ts';
 import { createCollectors } from './gc/create-collectors.ts';
+import { Heartbeats } from './node/heartbeats.ts';
 import { createNodeReconciler } from './node/node-reconciler.ts';
 import { createOwnerKeys } from './user/owner-keys.ts';
 import { indexByKey } from './user/user-keys.ts';
@@ -82,7 +83,10 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
   };
   const eventTtlMs = options.eventTtlMs ?? DEFAULT_EVENT_TTL_MS;
   indexByKey(users);
+  const leaseGraceMs = options.leaseGraceMs ?? DEFAULT_LEASE_GRACE_MS;
+  const heartbeats = new Heartbeats(clock, leaseGraceMs);
   const env = createWorkspaceEnvironment({
+    heartbeats,
     client,
     clock,
     recorder,
@@ -117,7 +121,8 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
         policy,
         localNode: options.localNode,
         loadOf: node => env.ledger.load(node),
-        leaseGraceMs: options.leaseGraceMs ?? DEFAULT_LEASE_GRACE_MS,
+        leaseGraceMs,
+        heartbeats,
       }),
       watches: [
         watch(nodes),

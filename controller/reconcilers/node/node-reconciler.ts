@@ -19,7 +19,8 @@ import { FIELD_MANAGER } from '../deps.ts';
 import { cachedPolicy, keepPolicy, type PolicyCaches } from '../keep-policy.ts';
 import type { NodeLoad } from '../workspace/schedule.ts';
 import { ensureNode, type LocalNode, makeNodeNamespace } from './ensure-node.ts';
-import { type Heartbeat, hearLease, judgeNode } from './judge-node.ts';
+import type { Heartbeats } from './heartbeats.ts';
+import { judgeNode } from './judge-node.ts';
 import { nodeRights } from './node-rights.ts';
 
 /** How long changes of what is set aside are gathered before they are written. */
@@ -39,6 +40,7 @@ export interface NodeReconcilerOptions {
   /** What is set aside on a node. */
   loadOf(node: string): NodeLoad;
   leaseGraceMs: Milliseconds;
+  heartbeats: Heartbeats;
 }
 
 /**
@@ -47,8 +49,7 @@ export interface NodeReconcilerOptions {
  * agent may do.
  */
 export function createNodeReconciler(options: NodeReconcilerOptions): Reconciler {
-  const { client, clock, nodes, leases, namespaces, placements } = options;
-  const heartbeats = new Map<string, Heartbeat>();
+  const { client, clock, nodes, leases, namespaces, placements, heartbeats } = options;
   /** When `allocated` was last written, by node. */
   const countedAt = new Map<string, Milliseconds>();
 
@@ -68,9 +69,11 @@ export function createNodeReconciler(options: NodeReconcilerOptions): Reconciler
 
   /** The node is gone: its namespace goes when nothing is placed there any more. */
   async function forget(name: string, signal: AbortSignal): Promise<Outcome> {
-    heartbeats.delete(name);
     countedAt.delete(name);
     const namespace = namespaces.get(nodeNamespace(name));
+    // Its agent may go on: what is placed there is moved only when that has been silent for long enough.
+    if (namespace) heartbeats.hear(name, leases.get(name, nodeNamespace(name)), undefined);
+    else heartbeats.forget(name);
     if (!namespace || namespace.metadata.deletionTimestamp) return done;
     if (namespace.metadata.labels?.[LABEL_NODE] !== name) return done;
     if (placements.list({ namespace: nodeNamespace(name) }).length > 0)
@@ -126,16 +129,13 @@ export function createNodeReconciler(options: NodeReconcilerOptions): Reconciler
         return done;
       }
       if (!node || node.metadata.deletionTimestamp) return forget(name, signal);
-      const now = { nowMs: clock.now(), graceMs: options.leaseGraceMs };
-      const lease = leases.get(name, nodeNamespace(name));
-      const heartbeat = hearLease(heartbeats.get(name), lease, node, now);
-      if (heartbeat) heartbeats.set(name, heartbeat);
-      else heartbeats.delete(name);
+      const now = { uptimeMs: clock.uptime(), graceMs: options.leaseGraceMs };
+      const heartbeat = heartbeats.hear(name, leases.get(name, nodeNamespace(name)), node);
       const { ready, againMs } = judgeNode(node, heartbeat, now);
       const counted = allocatedOf(options.loadOf(name));
-      const dueMs = (countedAt.get(name) ?? Number.NEGATIVE_INFINITY) + GATHER_MS - now.nowMs;
+      const dueMs = (countedAt.get(name) ?? Number.NEGATIVE_INFINITY) + GATHER_MS - now.uptimeMs;
       const isEarly = dueMs > 0 && !jsonEqual(counted, node.status?.allocated);
-      if (!isEarly) countedAt.set(name, now.nowMs);
+      if (!isEarly) countedAt.set(name, now.uptimeMs);
       const [held] = await Promise.all([
         ensureRights(node, signal),
         write(node, ready, isEarly ? node.status?.allocated : counted, signal),

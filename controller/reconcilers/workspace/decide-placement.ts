@@ -12,7 +12,7 @@ import {
   requestedAmounts,
   wantedForwards,
 } from './requests.ts';
-import { describeUnfit, schedule } from './schedule.ts';
+import { type Schedule, schedule } from './schedule.ts';
 
 /** Where a workspace runs and what it is given there. */
 export interface Decision {
@@ -45,13 +45,7 @@ function place(
 ): Decision | { problem: Problem } {
   const { spec, metadata } = workspace;
   const scheduled = schedule(spec, ledger.candidates(metadata.namespace), spec.image ?? defaultImage);
-  if ('message' in scheduled)
-    return {
-      problem: {
-        reason: scheduled.lacksPorts ? 'PortsExhausted' : 'NoNodeFits',
-        message: describeUnfit(scheduled),
-      },
-    };
+  if ('message' in scheduled) return { problem: describeUnfit(scheduled) };
   let problem: Problem | undefined;
   for (const { node, driver } of scheduled.fits) {
     const nodeName = node.metadata.name;
@@ -60,6 +54,14 @@ function place(
     problem ??= exhausted(nodeName, ports);
   }
   return { problem: problem ?? { reason: 'NoNodeFits', message: 'No node fits.' } };
+}
+
+/** Why no node fits, and what to do. */
+export function describeUnfit({ message, lacksPorts }: Extract<Schedule, { message: string }>): Problem {
+  return {
+    reason: lacksPorts ? 'PortsExhausted' : 'NoNodeFits',
+    message: `${message}. Make room, change the spec, or add a node; it is tried again by itself.`,
+  };
 }
 
 function adjust(

@@ -2,6 +2,7 @@ import { placementName } from '../../../crds/names.ts';
 import type { Condition } from '../../../crds/object.ts';
 import type { Node, Placement, Workspace, WorkspaceStatus } from '../../../crds/types.generated.ts';
 import { getCondition, type NewCondition, setCondition } from '../../runtime/conditions.ts';
+import { isHeldByDrain, mayMove, shouldRun } from './evictions.ts';
 import { countReady, endpointOf, foldPorts, foldServices, nodeAddress } from './fold-services.ts';
 import { findSilence } from './node-health.ts';
 import { observePhase } from './observe-phase.ts';
@@ -19,6 +20,8 @@ export interface Observation {
   problem?: Problem;
   /** What holds up a removal. */
   deletion?: Problem;
+  /** Why it is not moved off a lost node. */
+  cannotMove?: string;
   /** Milliseconds since the epoch. */
   nowMs: number;
 }
@@ -42,14 +45,15 @@ export function fold(observation: Observation): { status: WorkspaceStatus; targe
   const { workspace, placement, node, problem, deletion } = observation;
   const { metadata, spec, status: before } = workspace;
   const generation = metadata.generation ?? 0;
-  const silence = placement && findSilence(node, placement.spec.nodeName, placement.spec.driver);
+  const silence = placement && foldSilence(observation, placement);
   const target = targetPhase(observation, silence);
   const phase = nextPhase(before?.phase, target);
   const reported = placement?.status?.workspaceGeneration;
   // Until the agent speaks of the new spec, so does the status not; a refused spec is as observed as it will be.
   const speaksOf = problem || deletion || silence || reported === undefined ? generation : reported;
   const services = foldServices(workspace, placement, node, silence !== undefined);
-  const conditions = foldConditions(observation, { silence, phase, generation: speaksOf });
+  const move = foldMove(observation, phase);
+  const conditions = foldConditions(observation, { silence, phase, move, generation: speaksOf });
   const ready = getCondition(conditions, 'Ready');
   const host = nodeAddress(node) ?? (placement && before?.ssh?.host);
   const port = placement?.spec.ssh.port;
@@ -65,6 +69,7 @@ export function fold(observation: Observation): { status: WorkspaceStatus; targe
       image: placement.status?.container?.image ?? placement.spec.image,
       ...(placement.status?.container?.id && { containerID: placement.status.container.id }),
     }),
+    ...(move && { move }),
     servicesReady: countReady(workspace, services, silence !== undefined),
     ...((placement || hostKeys) && {
       ssh: {
@@ -80,6 +85,36 @@ export function fold(observation: Observation): { status: WorkspaceStatus; targe
     ...(placement?.status?.repository && { repository: placement.status.repository }),
   };
   return { status, target };
+}
+
+type Move = NonNullable<WorkspaceStatus['move']>;
+
+const ARRIVED: readonly Phase[] = ['Running', 'Degraded', 'Failed', 'Stopped'];
+
+/** From when its placement is marked until it has arrived elsewhere; also while it is placed nowhere. */
+function foldMove({ workspace, placement, deletion }: Observation, phase: Phase): Move | undefined {
+  const before = workspace.status?.move;
+  if (deletion || !shouldRun(workspace) || !mayMove(workspace)) return undefined;
+  if (placement?.spec.evictedBy) return { from: placement.spec.nodeName, reason: placement.spec.evictedBy };
+  if (!before || !placement) return before;
+  const isStaying = placement.spec.nodeName === before.from && !placement.metadata.deletionTimestamp;
+  return isStaying || ARRIVED.includes(phase) ? undefined : before;
+}
+
+function foldSilence(
+  { workspace, node, cannotMove }: Observation,
+  placement: Placement,
+): Problem | undefined {
+  const { nodeName, driver } = placement.spec;
+  const silence = findSilence(node, nodeName, driver);
+  if (silence?.reason !== 'NodeUnreachable' || !mayMove(workspace) || !shouldRun(workspace)) return silence;
+  return {
+    ...silence,
+    message: cannotMove
+      ? `Node ${nodeName} is lost. ${cannotMove}`
+      : `The agent of node ${nodeName} is silent, so nobody knows how the workspace is. Unless it answers in time, the ` +
+        'workspace is moved to another node, where it begins with an empty home.',
+  };
 }
 
 function targetPhase(
@@ -99,6 +134,7 @@ function targetPhase(
 interface Verdict {
   silence: Problem | undefined;
   phase: Phase;
+  move: Move | undefined;
   generation: number;
 }
 
@@ -136,10 +172,16 @@ function scheduled({ workspace, placement, problem }: Observation): NewCondition
   return { type, status: 'Unknown', reason: 'Progressing', message: 'A node is being chosen.' };
 }
 
+const LEFT: Record<Move['reason'], string> = {
+  Drain: 'drained',
+  Taint: 'tainted against it',
+  NodeLoss: 'lost',
+};
+
 /** The summary: the first thing that is wrong, in the order of conditions. */
 function ready(
-  { placement, problem, deletion }: Observation,
-  { silence, phase }: Verdict,
+  { workspace, placement, problem, deletion }: Observation,
+  { silence, phase, move }: Verdict,
   others: readonly NewCondition[],
 ): NewCondition {
   const type = 'Ready';
@@ -154,6 +196,17 @@ function ready(
     reason,
     message,
   });
+  if (move)
+    return says(
+      'Moving',
+      `It is being moved off node ${move.from}, which is ${LEFT[move.reason]}, and begins elsewhere with an empty home.`,
+    );
+  if (isHeldByDrain(workspace, placement))
+    return says(
+      'NodeDrained',
+      `Node ${placement?.spec.nodeName} is drained, so the workspace is stopped there; its files are kept. It goes on after ` +
+        `"nexus node uncordon ${placement?.spec.nodeName}".`,
+    );
   if (phase === 'Stopped') return says('Stopped', 'The workspace is stopped; start it with "nexus start".');
   if (phase === 'Stopping') return says('Stopping', 'The workspace is being stopped; its files are kept.');
   const cause = others.find(condition => condition.status !== 'True') ?? agentsOwn(placement);

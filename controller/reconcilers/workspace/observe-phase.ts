@@ -24,6 +24,10 @@ export function observePhase(workspace: Workspace, placement: Placement | undefi
   const { status } = placement;
   if (!isRunning) return hasStopped(placement) ? 'Stopped' : 'Stopping';
   if (!status || placement.metadata.deletionTimestamp) return 'Creating';
+  // Kept from running on its node: it stays there stopped, or leaves.
+  if (placement.spec.evictedBy && workspace.spec.onNodeLoss !== 'Reschedule')
+    return hasStopped(placement) ? 'Stopped' : 'Stopping';
+  if (placement.spec.evictedBy) return 'Stopping';
   const reasons = (status.conditions ?? []).filter(c => c.status !== 'True').map(c => c.reason);
   const containerRuns = status.container?.state === 'Running' && !reasons.includes('CreatingContainer');
   if (containerRuns && isTrue(status.conditions, 'Ready')) return 'Running';
@@ -36,7 +40,7 @@ export function observePhase(workspace: Workspace, placement: Placement | undefi
 }
 
 /** Whether the agent reports, of a spec that asks for a stop, that the container does not run. */
-function hasStopped({ metadata, spec, status }: Placement): boolean {
+export function hasStopped({ metadata, spec, status }: Placement): boolean {
   if (spec.running || !status || status.container?.state === 'Running') return false;
   if (status.container === undefined && !getCondition(status.conditions, 'Ready')) return false;
   return (status.observedGeneration ?? 0) >= (metadata.generation ?? 0);

@@ -5,6 +5,7 @@ import type { Clock, Milliseconds } from '../../kit/clock.ts';
 import { formatKey, keyOf } from '../../kit/paths.ts';
 import type { EventRecorder, Informer, Outcome, ReconcileContext } from '../../runtime/reconciler.ts';
 import type { SharedKeys } from '../deps.ts';
+import type { Heartbeats } from '../node/heartbeats.ts';
 import { type OwnWrites, readYourWrites } from '../read-your-writes.ts';
 import type { OwnerKeys } from '../user/owner-keys.ts';
 import type { HostKey } from './host-key.ts';
@@ -36,6 +37,7 @@ export interface WorkspaceEnvironmentOptions extends WorkspaceCaches {
   /** Of the users, for the workspaces in their namespaces. */
   ownerKeys?: OwnerKeys;
   nodeLossDeleteMs: Milliseconds;
+  heartbeats: Heartbeats;
 }
 
 /** What the steps share between passes. Everything in it can be rebuilt from the API. */
@@ -57,6 +59,10 @@ export interface Pass {
   hostKey?: HostKey;
   /** The first thing that keeps the spec from being carried out. Steps that need none are skipped then. */
   problem?: Problem;
+  /** Why a workspace that would be moved off a lost node stays. */
+  cannotMove?: string;
+  /** In how many milliseconds to look again, at the latest. */
+  againMs?: Milliseconds;
   /** What the pass comes to, if status asks for nothing sooner. */
   outcome?: Outcome;
   context: ReconcileContext;

@@ -14,6 +14,7 @@ import { formatKey, keyOf } from '../../kit/paths.ts';
 import type { Outcome } from '../../runtime/reconciler.ts';
 import { FIELD_MANAGER } from '../deps.ts';
 import { decidePlacement } from './decide-placement.ts';
+import { type Eviction, shouldRun, standingEviction } from './evictions.ts';
 import type { Pass, WorkspaceEnvironment } from './pass.ts';
 import { syncPlacementSecret } from './placement-secret.ts';
 import { resolvePlacement } from './resolve-placement.ts';
@@ -25,8 +26,7 @@ import { resolveSecrets } from './resolve-secrets.ts';
  */
 export async function placeWorkspace(pass: Pass, env: WorkspaceEnvironment): Promise<Outcome | undefined> {
   const { workspace, context } = pass;
-  const { name, namespace = '', uid = '' } = workspace.metadata;
-  env.waiting.leave({ name, namespace });
+  const { namespace = '', uid = '' } = workspace.metadata;
   await findUnanswered(pass, env);
   const { placement } = pass;
   const secrets = resolveSecrets(workspace.spec, secret => env.own.secrets.get({ name: secret, namespace }));
@@ -50,6 +50,8 @@ export async function placeWorkspace(pass: Pass, env: WorkspaceEnvironment): Pro
     {
       image: env.defaultImage,
       authorizedKeys: [...(env.authorizedKeys?.current() ?? []), ...(env.ownerKeys?.of(namespace) ?? [])],
+      evictedBy: placement && evictionOf(workspace, placement, env),
+      placed: placement?.spec,
     },
   );
   // No await between the decision and this: it is what keeps two passes from taking one port.
@@ -59,7 +61,7 @@ export async function placeWorkspace(pass: Pass, env: WorkspaceEnvironment): Pro
     // A secret that changed is there before the spec that names its digest; a new one needs its owner first.
     if (placement) await syncPlacementSecret(env, placement, secretData, context.signal);
     pass.placement = placement
-      ? await update(env, placement, spec, context.signal)
+      ? await updatePlacement(env, placement, spec, context.signal)
       : await create(env, wanted, context.signal);
     env.ledger.confirm(pass.placement);
   } catch (error) {
@@ -97,9 +99,20 @@ async function findUnanswered(pass: Pass, env: WorkspaceEnvironment): Promise<vo
 
 async function carryOn(pass: Pass, env: WorkspaceEnvironment): Promise<undefined> {
   const { placement, workspace } = pass;
-  const running = workspace.spec.running !== false;
-  if (!placement || placement.spec.running === running) return;
-  pass.placement = await update(env, placement, { ...placement.spec, running }, pass.context.signal);
+  if (!placement) return;
+  const { evictedBy: _, ...spec } = placement.spec;
+  const evictedBy = evictionOf(workspace, placement, env);
+  const running = shouldRun(workspace) && !evictedBy;
+  const wanted: PlacementSpec = { ...spec, running, ...(evictedBy && { evictedBy }) };
+  pass.placement = await updatePlacement(env, placement, wanted, pass.context.signal);
+}
+
+function evictionOf(
+  workspace: Workspace,
+  placement: Placement,
+  { ledger }: WorkspaceEnvironment,
+): Eviction | undefined {
+  return standingEviction(workspace, placement, ledger.node(placement.spec.nodeName));
 }
 
 function newPlacement(workspace: Workspace, spec: PlacementSpec): Placement {
@@ -136,7 +149,7 @@ async function create(env: WorkspaceEnvironment, wanted: Placement, signal: Abor
 }
 
 /** Optimistic: a placement that changed since it was read is a conflict, and looked at again. */
-async function update(
+export async function updatePlacement(
   env: WorkspaceEnvironment,
   placement: Placement,
   spec: PlacementSpec,

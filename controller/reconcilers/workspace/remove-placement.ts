@@ -3,7 +3,7 @@ import { ANNOTATION_FORCE_DELETE, FINALIZER_PLACEMENT } from '../../../crds/name
 import type { Placement, Workspace } from '../../../crds/types.generated.ts';
 import { isApiError } from '../../kit/errors.ts';
 import { keyOf } from '../../kit/paths.ts';
-import { removeFinalizer } from '../../runtime/finalizers.ts';
+import { isDeleting, removeFinalizer } from '../../runtime/finalizers.ts';
 import type { Outcome } from '../../runtime/reconciler.ts';
 import { FIELD_MANAGER } from '../deps.ts';
 import { silentSince } from './node-health.ts';
@@ -11,7 +11,8 @@ import type { WorkspaceEnvironment } from './pass.ts';
 import type { Problem } from './requests.ts';
 
 /**
- * Has a placement removed by its agent. A node that is silent for `nodeLossDeleteMs`, or the workspace's annotation
+ * Has a placement removed by its agent. Where the workspace it was made for is gone or going,
+ * a node that is silent for `nodeLossDeleteMs`, or the workspace's annotation
  * nexus.dev/force-delete=true, ends the wait: then what the node may still hold is forgotten, and an Event says so;
  * the node's agent removes what no placement asks for when it returns. Returns what it waits for.
  */
@@ -34,7 +35,9 @@ export async function removePlacement(
   }
   const node = env.ledger.node(nodeName);
   const since = node ? silentSince(node) : Date.parse(deletionTimestamp ?? '') || clock.now();
-  const leftMs = since === undefined ? undefined : since + env.nodeLossDeleteMs - clock.now();
+  // What still belongs to a workspace may be running there: only its agent may say that it is not.
+  const isWanted = workspace?.metadata.uid === placement.spec.workspace.uid && !isDeleting(workspace);
+  const leftMs = since === undefined || isWanted ? undefined : since + env.nodeLossDeleteMs - clock.now();
   const isForced = workspace?.metadata.annotations?.[ANNOTATION_FORCE_DELETE] === 'true';
   const isHeld = deletionTimestamp !== undefined && finalizers?.includes(FINALIZER_PLACEMENT);
   if (isHeld && (isForced || (leftMs !== undefined && leftMs <= 0))) {

@@ -3,6 +3,7 @@ import { ANNOTATION_RESTARTED_AT, DEFAULT_USER, placementName } from '../../../c
 import type { PlacementSpec, Workspace } from '../../../crds/types.generated.ts';
 import { secretHash } from '../../kit/secret-hash.ts';
 import type { Decision } from './decide-placement.ts';
+import { type Eviction, FENCED_FROM_THE_BEGINNING } from './evictions.ts';
 import { toResources } from './requests.ts';
 import type { ResolvedSecrets } from './resolve-secrets.ts';
 
@@ -11,6 +12,10 @@ export interface Defaults {
   image: string;
   /** Public keys that may log in beside the workspace's own. */
   authorizedKeys?: readonly string[];
+  /** What keeps the workspace from running where it is placed. */
+  evictedBy?: Eviction;
+  /** What is there; absent: it is made. */
+  placed?: PlacementSpec;
 }
 
 /** A workspace on its node with nothing left to look up. `secretData` is all of the placement's Secret. */
@@ -37,7 +42,7 @@ export function resolvePlacement(
     nodeName: decision.nodeName,
     driver: decision.driver,
     image: spec.image ?? defaults.image,
-    running: spec.running !== false,
+    running: spec.running !== false && !defaults.evictedBy,
     secretName: placementName(metadata.name, namespace),
     secretHash: secretHash(secrets.secretData),
     resources: toResources(decision.amounts, spec.resources?.pids),
@@ -59,7 +64,17 @@ export function resolvePlacement(
     ...(spec.lifecycle && { lifecycle: spec.lifecycle }),
     ...(restartedAt !== undefined && { restartedAt }),
     ...(spec.retainVolume && { retainVolume: true }),
+    ...(spec.onNodeLoss === 'Reschedule' && {
+      onNodeLoss: spec.onNodeLoss,
+      fence: fenceMark(workspace, defaults.placed),
+    }),
+    ...(defaults.evictedBy && { evictedBy: defaults.evictedBy }),
   };
+}
+
+/** Stays for as long as the workspace may be moved. What is made so has never run without its node's fence. */
+function fenceMark({ metadata }: Workspace, placed: PlacementSpec | undefined): string {
+  return placed ? (placed.fence ?? `generation-${metadata.generation}`) : FENCED_FROM_THE_BEGINNING;
 }
 
 function resolveService(service: WorkspaceService, secrets: ResolvedSecrets): PlacementService {

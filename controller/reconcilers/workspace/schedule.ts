@@ -91,6 +91,7 @@ function judge(
   { node, load }: Candidate,
 ): { reason: string } | Fit {
   if (node.metadata.deletionTimestamp) return { reason: 'be going' };
+  if (node.spec?.drain) return { reason: 'be being drained' };
   if (node.spec?.unschedulable) return { reason: 'be unschedulable' };
   if (!isReady(node)) return { reason: 'be not ready' };
   if (!Object.entries(spec.nodeSelector ?? {}).every(([k, v]) => node.metadata.labels?.[k] === v))
@@ -154,11 +155,6 @@ export function isTolerated(taint: Taint, tolerations: NonNullable<WorkspaceSpec
 function compareRanks(a: readonly number[], b: readonly number[]): number {
   for (const [i, left] of a.entries()) if (left !== b[i]) return left - (b[i] ?? 0);
   return 0;
-}
-
-/** For a status: why no node fits, and what to do. */
-export function describeUnfit({ message }: Extract<Schedule, { message: string }>): string {
-  return `${message}. Make room, change the spec, or add a node; it is tried again by itself.`;
 }
 
 /** Reasons are written for several nodes; the most frequent comes first. */

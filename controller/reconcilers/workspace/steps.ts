@@ -4,6 +4,7 @@ import { isApiError } from '../../kit/errors.ts';
 import { addFinalizer } from '../../runtime/finalizers.ts';
 import { FIELD_MANAGER } from '../deps.ts';
 import { hostKeySecretName, newHostKeySecret, readHostKey } from './host-key.ts';
+import { leaveNode } from './leave-node.ts';
 import { findPlacements, type Step } from './pass.ts';
 import { placeWorkspace } from './place-workspace.ts';
 import { removePlacement } from './remove-placement.ts';
@@ -17,6 +18,7 @@ export const STEPS: readonly Step[] = [
   holdUntilRemoved,
   removeStrangers,
   findOwnPlacement,
+  leaveNode,
   validate,
   ensureHostKey,
   placeWorkspace,
@@ -50,10 +52,7 @@ async function removeStrangers(...[pass, env]: Parameters<Step>) {
 async function findOwnPlacement(...[pass, env]: Parameters<Step>) {
   const { name, namespace, uid } = pass.workspace.metadata;
   pass.placement = findPlacements(env, { name, namespace }).find(({ spec }) => spec.workspace.uid === uid);
-  if (!pass.placement?.metadata.deletionTimestamp) return undefined;
-  // Somebody deleted it: it is made again when it is gone.
-  const { outcome } = await removePlacement(env, pass.placement, pass.workspace, pass.context.signal);
-  return outcome;
+  return undefined;
 }
 
 async function validate(...[pass]: Parameters<Step>): Promise<undefined> {

@@ -20,6 +20,7 @@ export async function summarize(pass: Pass, env: WorkspaceEnvironment, deletion?
     ...(hostKey && { hostKeys: [hostKey.publicKey] }),
     problem,
     deletion,
+    cannotMove: pass.cannotMove,
     nowMs: env.clock.now(),
   });
   try {
@@ -35,7 +36,10 @@ export async function summarize(pass: Pass, env: WorkspaceEnvironment, deletion?
   if (!deletion) tell(env.recorder, workspace, status);
   // An observation that is two steps away is reached by the next passes.
   if (status.phase !== target) return { kind: 'requeueAfter', ms: 0 };
-  if (pass.outcome) return pass.outcome;
+  const { outcome, againMs = Number.POSITIVE_INFINITY } = pass;
+  if (outcome?.kind === 'requeueAfter') return { kind: 'requeueAfter', ms: Math.min(outcome.ms, againMs) };
+  if (Number.isFinite(againMs)) return { kind: 'requeueAfter', ms: Math.max(0, againMs) };
+  if (outcome) return outcome;
   return problem ? { kind: 'waiting', reason: problem.reason } : done;
 }
 
@@ -51,10 +55,21 @@ function tell(recorder: EventRecorder, workspace: Workspace, status: WorkspaceSt
   if (scheduled?.status === 'False' && scheduled.reason !== 'Stopped' && isNews)
     recorder.event(workspace, 'Warning', scheduled.reason, scheduled.message);
 
+  const { move } = before ?? {};
+  const arrives = status.nodeName !== undefined && status.nodeName !== before?.nodeName;
+  if (move && move.reason !== 'NodeLoss' && arrives && status.nodeName !== move.from)
+    recorder.event(
+      workspace,
+      'Normal',
+      'Moved',
+      `Moved from node ${move.from} to ${status.nodeName}, with an empty home. The former home volume is kept on ${move.from} for a while.`,
+    );
   if (status.phase === before?.phase) return;
   const message = status.message ?? '';
   if (status.phase === 'Running') recorder.event(workspace, 'Normal', 'Ready', 'Everything is as declared.');
-  else if (status.phase === 'Stopped') recorder.event(workspace, 'Normal', 'Stopped', message);
-  else if (status.phase === 'Unknown')
+  else if (status.phase === 'Stopped') {
+    const { reason = 'Stopped' } = getCondition(conditions, 'Ready') ?? {};
+    recorder.event(workspace, 'Normal', reason, message);
+  } else if (status.phase === 'Unknown')
     recorder.event(workspace, 'Warning', getCondition(conditions, 'Ready')?.reason ?? 'Unknown', message);
 }

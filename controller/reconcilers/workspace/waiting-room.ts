@@ -1,8 +1,9 @@
 import type { Workspace, WorkspaceSpec } from '../../../crds/types.generated.ts';
 import type { ObjectKey } from '../../client/client.ts';
 import { formatKey } from '../../kit/paths.ts';
+import { describeUnfit } from './decide-placement.ts';
 import { requestedAmounts, wantedForwards } from './requests.ts';
-import { type Candidate, describeUnfit, schedule } from './schedule.ts';
+import { type Candidate, schedule } from './schedule.ts';
 
 interface Waiting {
   key: ObjectKey;
@@ -49,7 +50,7 @@ export class WaitingRoom {
       }
       if (!answers.has(shape)) {
         const scheduled = schedule(spec, candidates);
-        answers.set(shape, 'message' in scheduled ? describeUnfit(scheduled) : undefined);
+        answers.set(shape, 'message' in scheduled ? describeUnfit(scheduled).message : undefined);
       }
       const answer = answers.get(shape);
       if (answer === undefined) fitting.push(key);

@@ -19,6 +19,7 @@ export function createWorkspaceReconciler(env: WorkspaceEnvironment): Reconciler
       if (!workspace) return forget(env, key, context);
       const pass: Pass = { workspace, context };
       if (isDeleting(workspace)) return finalize(env, pass);
+      env.waiting.leave(key);
       for (const step of STEPS) {
         pass.outcome = await step(pass, env);
         if (pass.outcome) break;

@@ -343,3 +343,59 @@ t.test('an IPv6 address is put in brackets', async t => {
   const node = { ...makeNode('n'), spec: { address: '2001:db8::1' } };
   t.equal(fold(observe(report(OK), { node })).status.ssh?.endpoint, '[2001:db8::1]:2222');
 });
+
+const movable: WorkspaceSpec = { ...SPEC, onNodeLoss: 'Reschedule' };
+const down = report(
+  { ContainerReady: ['False', 'ContainerStopped'], Ready: ['False', 'Stopped'] },
+  { container: { state: 'Stopped' } },
+);
+const evicted = (spec: WorkspaceSpec, by: 'Drain' | 'NodeLoss', status: PlacementStatus): Observation => ({
+  ...observe(undefined),
+  workspace: makeWorkspace('w', spec),
+  placement: makePlacement('w', 'n', { running: false, evictedBy: by }, { status }),
+});
+
+t.test('one that is stopped because its node is drained says so, and how it goes on', async t => {
+  const stopping = fold(evicted(SPEC, 'Drain', report(OK))).status;
+  t.match(getCondition(stopping.conditions as Condition[], 'Ready'), { reason: 'NodeDrained' });
+  t.notOk(stopping.move);
+  const { status, target } = fold(evicted(SPEC, 'Drain', down));
+  t.equal(target, 'Stopped');
+  t.match(status.message, /uncordon n/);
+});
+
+t.test('a move is told from when it begins until the workspace has arrived', async t => {
+  const begun = fold(evicted(movable, 'Drain', report(OK)));
+  const move = { from: 'n', reason: 'Drain' };
+  t.match([begun.target, begun.status.move], ['Stopping', move]);
+  t.match(begun.status.message, /off node n, which is drained.*empty home/);
+  const told = makeWorkspace('w', movable, {}, { phase: 'Creating', move: { from: 'n', reason: 'Drain' } });
+  const nowhere = fold(unplaced({ workspace: told })).status;
+  t.same([nowhere.phase, nowhere.move], ['Pending', move]);
+  const there = (status: PlacementStatus | undefined, node = 'm') =>
+    fold({
+      ...observe(undefined),
+      workspace: told,
+      placement: makePlacement('w', node, { forwards }, { status }),
+      node: makeNode(node),
+    }).status;
+  t.same(there(undefined).move, move, 'it is being made');
+  t.notOk(there(report(OK)).move, 'it runs');
+  t.notOk(there(undefined, 'n').move, 'it stays after all');
+  t.notOk(
+    fold({ ...evicted({ ...movable, running: false }, 'Drain', down) }).status.move,
+    'its owner stopped it',
+  );
+});
+
+t.test('a lost node says of what may be moved what becomes of it', async t => {
+  const lost = { node: makeNode('n', { ready: 'Unknown' }) };
+  const workspace = makeWorkspace('w', movable);
+  t.match(
+    fold(observe(report(OK), { ...lost, workspace })).status.message,
+    /Unless it answers in time.*moved/,
+  );
+  t.match(fold(observe(report(OK), lost)).status.message, /was not touched/);
+  const stuck = fold(observe(report(OK), { ...lost, workspace, cannotMove: 'No room.' }));
+  t.match([stuck.target, stuck.status.message], ['Unknown', 'Node n is lost. No room.']);
+});

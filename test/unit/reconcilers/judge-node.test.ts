@@ -1,50 +1,12 @@
 import t from 'tap';
-import { microTimestamp } from '../../../controller/kit/clock.ts';
-import { hearLease, judgeNode } from '../../../controller/reconcilers/node/judge-node.ts';
-import type { Lease } from '../../../crds/object.ts';
+import { judgeNode } from '../../../controller/reconcilers/node/judge-node.ts';
 import { makeNode } from '../../support/fixtures.ts';
 
-const NOW = Date.UTC(2026, 0, 1, 12);
-const at = (nowMs: number) => ({ nowMs, graceMs: 40_000 });
-const lease = (ms: number): Lease => ({
-  apiVersion: 'coordination.k8s.io/v1',
-  kind: 'Lease',
-  metadata: { name: 'n' },
-  spec: { renewTime: microTimestamp(ms) },
-});
+const NOW = 1_000_000;
+const at = (uptimeMs: number) => ({ uptimeMs, graceMs: 40_000 });
 const node = makeNode('n');
 
-t.test('a renewal counts from when it was seen, whatever the clock of the node says', async t => {
-  const first = hearLease(undefined, lease(NOW), node, at(NOW));
-  t.equal(first?.seenAt, NOW);
-  t.equal(hearLease(first, lease(NOW), node, at(NOW + 5000)), first, 'no news');
-  t.equal(
-    hearLease(first, lease(NOW - 7_200_000), node, at(NOW + 9000))?.seenAt,
-    NOW + 9000,
-    'news from a slow clock',
-  );
-});
-
-t.test('at first sight a fresh renewal counts from its time, never from the future', async t => {
-  t.equal(hearLease(undefined, lease(NOW - 10_000), node, at(NOW))?.seenAt, NOW - 10_000);
-  t.equal(hearLease(undefined, lease(NOW + 3_600_000), node, at(NOW))?.seenAt, NOW);
-});
-
-t.test(
-  'after the controller was away a node that was Ready is given time to renew, a lost one is not',
-  async t => {
-    t.equal(hearLease(undefined, lease(NOW - 600_000), node, at(NOW))?.seenAt, NOW);
-    const lost = makeNode('n', { ready: 'Unknown' });
-    t.equal(hearLease(undefined, lease(NOW - 600_000), lost, at(NOW))?.seenAt, NOW - 600_000);
-  },
-);
-
-t.test('no lease is no news', async t => {
-  t.equal(hearLease(undefined, undefined, node, at(NOW)), undefined);
-  t.equal(hearLease({ renewTime: 'x', seenAt: NOW }, { ...lease(NOW), spec: {} }, node, at(NOW)), undefined);
-});
-
-const heard = { renewTime: 'x', seenAt: NOW };
+const heard = { renewTime: 'x', seenAt: NOW, heardAt: NOW };
 const cases: {
   reason: string;
   args: Parameters<typeof judgeNode>;

@@ -6,13 +6,14 @@ import {
   newHostKeySecret,
   readHostKey,
 } from '../../../controller/reconcilers/workspace/host-key.ts';
+import { requestedAmounts } from '../../../controller/reconcilers/workspace/requests.ts';
 import { resolvePlacement } from '../../../controller/reconcilers/workspace/resolve-placement.ts';
 import {
   referencedSecrets,
   resolveSecrets,
 } from '../../../controller/reconcilers/workspace/resolve-secrets.ts';
 import type { Secret } from '../../../crds/object.ts';
-import type { WorkspaceSpec } from '../../../crds/types.generated.ts';
+import type { PlacementSpec, WorkspaceSpec } from '../../../crds/types.generated.ts';
 import { makeWorkspace } from '../../support/fixtures.ts';
 
 const encode = (text: string) => Buffer.from(text).toString('base64');
@@ -221,4 +222,28 @@ t.test("a user's own host key is taken whatever its kind; what is no private key
   t.equal(readHostKey(secret({ ssh_host_ed25519_key: pair.public })), undefined);
   t.equal(readHostKey(secret({ ssh_host_ed25519_key: 'junk' })), undefined);
   t.equal(readHostKey(secret({})), undefined);
+});
+
+t.test('what may be moved is marked, with the same mark for as long as it may be', async t => {
+  const decision = {
+    nodeName: 'n',
+    driver: 'memory',
+    amounts: requestedAmounts({}),
+    ssh: 2222,
+    forwards: [],
+  } as const;
+  const none = { credentials: false, env: [], serviceEnv: new Map(), data: {}, secretData: {} };
+  const place = (spec: WorkspaceSpec, generation: number, placed?: PlacementSpec) =>
+    resolvePlacement(makeWorkspace('w', spec, { generation }), { ...decision, forwards: [] }, none, {
+      image: 'debian:12',
+      placed,
+    });
+  const made = place({ onNodeLoss: 'Reschedule' }, 1);
+  t.match(made, { onNodeLoss: 'Reschedule', fence: 'created' });
+  t.equal(place({ onNodeLoss: 'Reschedule', image: 'debian:13' }, 2, made).fence, 'created');
+  const waits = place({}, 3, made);
+  t.notOk(waits.fence ?? waits.onNodeLoss);
+  const again = place({ onNodeLoss: 'Reschedule' }, 4, waits);
+  t.equal(again.fence, 'generation-4', 'its node must say that it knows');
+  t.equal(place({ onNodeLoss: 'Reschedule' }, 5, again).fence, 'generation-4');
 });

@@ -167,6 +167,15 @@ const refused: { reason: string; spec: WorkspaceSpec; nodes: Case[]; message: Re
     nodes: [['a', { spec: { unschedulable: true } }]],
     message: /unschedulable/,
   },
+  {
+    reason: 'drained',
+    spec: {},
+    nodes: [
+      ['a', { spec: { drain: {} } }],
+      ['b', { spec: { drain: {} } }],
+    ],
+    message: /2 are being drained/,
+  },
   { reason: 'going', spec: {}, nodes: [['a', { deleting: true }]], message: /is going/ },
   { reason: 'a taint', spec: {}, nodes: [['a', taint('NoSchedule')]], message: /taint gpu/ },
   { reason: 'NoExecute too', spec: {}, nodes: [['a', taint('NoExecute')]], message: /taint gpu/ },
