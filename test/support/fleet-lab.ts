@@ -1,20 +1,19 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import type { Test } from 'tap';
-import { parse } from 'yaml';
 import { createMemoryDriver } from '../../agent/drivers/memory/memory-driver.ts';
 import { MemoryEngine, type MemoryInstance } from '../../agent/drivers/memory/memory-engine.ts';
 import { createMemoryGuest } from '../../agent/guest/memory-guest.ts';
 import { type AgentOptions, runAgent } from '../../agent/main.ts';
 import { type ApiServer, createApiServer } from '../../controller/apiserver/api-server.ts';
-import type { CustomResourceDefinition } from '../../controller/apiserver/registry/crd.ts';
 import type { Client } from '../../controller/client/client.ts';
 import { createClient } from '../../controller/client/create-client.ts';
 import { injectTransport } from '../../controller/client/inject-transport.ts';
 import type { Transport } from '../../controller/client/transport.ts';
+import { loadCrds, loadPolicy } from '../../controller/defaults.ts';
 import { ApiError } from '../../controller/kit/errors.ts';
 import { silentLogger } from '../../controller/kit/log.ts';
 import { createReconcilers } from '../../controller/reconcilers/create-reconcilers.ts';
 import type { ReconcilerOptions } from '../../controller/reconcilers/deps.ts';
+import { ensureNode } from '../../controller/reconcilers/node/ensure-node.ts';
 import { createEventRecorder } from '../../controller/runtime/event-recorder.ts';
 import { createManager } from '../../controller/runtime/manager.ts';
 import { createMemoryStore } from '../../controller/store/memory.ts';
@@ -23,13 +22,6 @@ import { LABEL_WORKSPACE_UID } from '../../crds/names.ts';
 import type { Node, Placement, Workspace, WorkspaceSpec } from '../../crds/types.generated.ts';
 import { FakeClock, settle } from './fake-clock.ts';
 import { Sandbox } from './sandbox.ts';
-
-const folder = new URL('../../crds/', import.meta.url);
-const crds = readdirSync(folder)
-  .filter(name => name.endsWith('.yaml'))
-  .map(
-    name => parse(readFileSync(new URL(name, folder), 'utf8'), { merge: true }) as CustomResourceDefinition,
-  );
 
 interface FleetOptions {
   controller?: Partial<ReconcilerOptions>;
@@ -69,7 +61,7 @@ export class Fleet {
   static async open(t: Test, names: string[], options: FleetOptions = {}): Promise<Fleet> {
     const clock = new FakeClock();
     const store = createMemoryStore();
-    const server = await createApiServer({ store, crds, clock });
+    const server = await createApiServer({ store, crds: loadCrds(), policy: loadPolicy(), clock });
     await server.app.ready();
     const { token } = await server.tokens.create({ user: 'admin', groups: ['system:masters'] });
     const fleet = new Fleet(server, clock, options, token);
@@ -88,6 +80,7 @@ export class Fleet {
   }
 
   async addNode(name: string, options: Partial<AgentOptions> = {}): Promise<FleetNode> {
+    await ensureNode(this.client, { name });
     const { token } = await this.server.tokens.create({
       user: `nexus:node:${name}`,
       groups: ['nexus:nodes'],
