@@ -24,6 +24,7 @@ import { applyAggregated, bootstrap } from './bootstrap.ts';
 import { type ApiContext, DEFAULT_LIMITS, type Limits } from './context.ts';
 import { Discovery } from './discovery/discovery.ts';
 import { toApiError } from './http/failure.ts';
+import { OpenWatches } from './http/open-watches.ts';
 import { registerRoutes, sendStatus } from './http/routes.ts';
 import { serverMetrics } from './metrics.ts';
 import { OpenApi } from './openapi/openapi.ts';
@@ -115,6 +116,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   await ensureDefaults();
   const controller = new CrdController({ store, registry, clock, log });
   await controller.start();
+  const watches = new OpenWatches(clock);
   const aggregator = new Aggregator({
     list: () => store.list(prefixOf(CLUSTER_ROLE)).entries.map(({ object }) => object as ClusterRole),
     apply: role => applyAggregated(context, role),
@@ -127,6 +129,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     clock,
     log,
     onChange: clusterRoles => {
+      watches.changed();
       if (clusterRoles) void aggregator.wake();
     },
   });
@@ -134,7 +137,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   await aggregator.wake();
 
   const closing = new AbortController();
-  const tokens = new Tokens(store, clock);
+  const tokens = new Tokens(store, clock, () => watches.changed());
   const app = createApp(context, tls);
   await app.register(scope =>
     registerRoutes(scope, {
@@ -142,6 +145,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       authenticator: options.authenticator ?? tokens,
       shared: new SharedEvents(),
       closing: closing.signal,
+      watches,
       paths: {
         discovery: new Discovery(registry),
         openApi: new OpenApi(registry, version),
@@ -170,6 +174,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     close() {
       closed ??= (async () => {
         closing.abort();
+        watches.stop();
         offRenew?.();
         const cancel = clock.after(CLOSE_GRACE_MS, () => app.server.closeAllConnections());
         await app.close();

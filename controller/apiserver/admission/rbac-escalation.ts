@@ -71,7 +71,8 @@ function checkBinding(
   if (authorizer.authorize({ user, verb: 'bind', group, resource: role.plural, namespace, name }).allowed)
     return;
   const rules = policy.rulesOf(roleRef, namespace);
-  if (!rules) throw notFound(role, name);
+  // Kubernetes, too, names the kind that the request is about.
+  if (!rules) throw notFound(request.served.resource, name);
   confirm(authorizer, request, rules);
 }
 
@@ -83,8 +84,8 @@ function confirm(authorizer: Authorizer, request: AdmissionRequest, rules: reado
   if (lacking.length === 0) return;
   const who = `user ${JSON.stringify(user.name)} (groups=${quoteList(user.groups)})`;
   const what = describeRules(lacking).join('\n');
-  const plural = (error: string) => error.replace(/^(\w+)\./, '$1s.');
-  const errors = held.errors.length > 0 ? `; resolution errors: [${aggregate(held.errors.map(plural))}]` : '';
+  const named = (error: string) => error.replace(/^\w+/, served.resource.plural);
+  const errors = held.errors.length > 0 ? `; resolution errors: [${aggregate(held.errors.map(named))}]` : '';
   throw forbidden(
     served.resource,
     name,

@@ -55,12 +55,15 @@ export interface TokenInfo {
 export class Tokens implements Authenticator {
   readonly #store: Store;
   readonly #clock: Clock;
+  readonly #onRevoked: () => void;
   /** Tokens found to be right, with the entry they were checked against. */
   readonly #verified = new BoundedMap<string, { entry: Entry; identity: Identity }>(MAX_VERIFIED);
 
-  constructor(store: Store, clock: Clock) {
+  /** `onRevoked` is called after a token was revoked. */
+  constructor(store: Store, clock: Clock, onRevoked: () => void = () => {}) {
     this.#store = store;
     this.#clock = clock;
+    this.#onRevoked = onRevoked;
   }
 
   /** The token is returned here and never again. */
@@ -113,6 +116,7 @@ export class Tokens implements Authenticator {
       if (!entry) return false;
       try {
         await this.#store.delete(entry.key, entry.revision);
+        this.#onRevoked();
         return true;
       } catch (error) {
         if (!(error instanceof StoreError && (error.code === 'Conflict' || error.code === 'NotFound')))

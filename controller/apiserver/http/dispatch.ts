@@ -28,6 +28,8 @@ export interface DispatchParts {
 export interface ResourceCall {
   readonly info: RequestInfo & { readonly target: ResourceTarget };
   readonly user: Identity;
+  /** Of a watch: see WatchParts. */
+  readonly guard: (end: () => void) => () => void;
 }
 
 /** Answers a request for a resource. Throws ApiError. */
@@ -69,6 +71,7 @@ export async function dispatch(
       wanted,
       shared: parts.shared,
       closing: parts.closing,
+      guard: call.guard,
       open: () => {
         reply.hijack();
         return reply.raw;

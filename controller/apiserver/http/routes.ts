@@ -9,6 +9,7 @@ import { authorizeRequest, identify } from './access.ts';
 import { dispatch, type ResourceCall } from './dispatch.ts';
 import { toApiError } from './failure.ts';
 import { answerPath, type NonResourceParts } from './non-resource.ts';
+import type { OpenWatches } from './open-watches.ts';
 import { parseRequest, type RequestInfo } from './request-info.ts';
 
 export interface RouteParts {
@@ -16,6 +17,7 @@ export interface RouteParts {
   readonly authenticator: Authenticator;
   readonly shared: SharedEvents;
   readonly paths: NonResourceParts;
+  readonly watches: OpenWatches;
   /** Aborted when the server stops. */
   readonly closing: AbortSignal;
 }
@@ -38,6 +40,18 @@ export async function registerRoutes(app: FastifyInstance, parts: RouteParts): P
   const access = { authenticator, authorizer };
   const calls = new WeakMap<FastifyRequest, Call>();
   const open = { requests: 0, watches: 0 };
+  const guardOf = (request: FastifyRequest, info: RequestInfo) => (end: () => void) =>
+    parts.watches.add({
+      end,
+      isAllowed: async () => {
+        try {
+          authorizeRequest(access, await identify(access, request), info);
+          return true;
+        } catch {
+          return false;
+        }
+      },
+    });
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
@@ -73,7 +87,8 @@ export async function registerRoutes(app: FastifyInstance, parts: RouteParts): P
     exposeHeadRoute: false,
     handler: async (request, reply) => {
       const { info, user } = calls.get(request)!;
-      if (info.target) return dispatch(parts, { info, user } as ResourceCall, request, reply);
+      if (info.target)
+        return dispatch(parts, { info, user, guard: guardOf(request, info) } as ResourceCall, request, reply);
       return answerPath(parts.paths, info, request, reply);
     },
   });

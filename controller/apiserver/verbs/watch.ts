@@ -28,6 +28,8 @@ export interface WatchParts {
   readonly shared: SharedEvents;
   /** Aborted when the server stops. */
   readonly closing: AbortSignal;
+  /** Has `end` called when the user loses the right to the watch. Returns what undoes it. */
+  readonly guard: (end: () => void) => () => void;
   /** Takes over the connection; called after the query was found to be good. */
   readonly open: () => ServerResponse;
 }
@@ -122,8 +124,9 @@ class WatchSession {
   /** Closes the watch when time is up, the client is gone or the server stops. Returns what frees the timers. */
   #stopWith(watch: Watch): () => void {
     const { clock } = this.#context;
-    const { closing, query, stream } = this.#parts;
+    const { closing, guard, query, stream } = this.#parts;
     const close = () => watch.close();
+    const unguard = guard(close);
     const cancelTimeout = clock.after(query.timeoutMs, () => {
       if (query.bookmarks) void this.#sendBookmark(watch);
       close();
@@ -142,6 +145,7 @@ class WatchSession {
     return () => {
       cancelTimeout();
       cancelBookmark();
+      unguard();
       closing.removeEventListener('abort', close);
       offClose();
       close();

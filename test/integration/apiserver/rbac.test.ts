@@ -172,7 +172,7 @@ t.test('nobody gives away what they do not hold, unless they may', async t => {
     await ann('POST', BINDINGS, binding('none', 'gone', user('ann'))),
     404,
     'NotFound',
-    'clusterroles.rbac.authorization.k8s.io "gone" not found',
+    'rolebindings.rbac.authorization.k8s.io "gone" not found',
   );
   await call(
     'PATCH',
@@ -233,4 +233,35 @@ t.test('what a server brings along is mended at its start, and what people made 
     roleRef: { name: 'nexus:user' },
     subjects: [{ kind: 'Group', name: 'nexus:users' }],
   });
+});
+
+t.test('a watch ends when the right to it, or the credential, is taken away', async t => {
+  const { call, as, watch, server, clock } = await startRbacLab(t);
+  await call('POST', ROLES, role('reader', [rule('watch', '', 'configmaps')]));
+  await call('POST', BINDINGS, binding('b', 'Role/reader', user('ann'), user('bob'), user('carl')));
+  const open = async (name: string, ttlMs?: number) => {
+    const { id, token } = await server.tokens.create({ user: name, groups: [], ...(ttlMs && { ttlMs }) });
+    return { id, lines: await watch(`${CM}?watch=true`, { token }) };
+  };
+  const [ann, bob, carl, admin] = [
+    await open('ann'),
+    await open('bob'),
+    await open('carl', 90_000),
+    { lines: await watch(`${CM}?watch=true`) },
+  ];
+  await call('POST', CM, configMap('one'));
+  for (const { lines } of [ann, bob, carl, admin])
+    t.match(await lines.next(), { object: { metadata: { name: 'one' } } });
+  await call('PATCH', `${BINDINGS}/b`, { subjects: [user('bob'), user('carl')] }, MERGE);
+  await clock.advance(1000);
+  t.equal(await ann.lines.next(), undefined, 'no right any more');
+  await server.tokens.revoke(bob.id);
+  await clock.advance(1000);
+  t.equal(await bob.lines.next(), undefined, 'revoked');
+  await clock.advance(120_000);
+  t.equal(await carl.lines.next(), undefined, 'run out');
+  await call('POST', CM, configMap('two'));
+  t.match(await admin.lines.next(), { object: { metadata: { name: 'two' } } }, 'nobody else’s ends');
+  admin.lines.close();
+  t.equal((await (await as('ann'))('GET', `${CM}?watch=true`)).code, 403);
 });

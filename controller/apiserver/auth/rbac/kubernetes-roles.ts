@@ -9,10 +9,11 @@ const READ = ['get', 'list', 'watch'];
 const WRITE = ['create', 'update', 'patch', 'delete', 'deletecollection'];
 const READ_WRITE = [...READ, ...WRITE];
 
+/** Lists are in order, as Kubernetes has them. */
 function rule(verbs: string[], group: string, resources: string): PolicyRule {
-  return { verbs, apiGroups: [group], resources: resources.split(' ') };
+  return { verbs: verbs.toSorted(), apiGroups: [group], resources: resources.split(' ').sort() };
 }
-const paths = (urls: string): PolicyRule => ({ verbs: ['get'], nonResourceURLs: urls.split(' ') });
+const paths = (urls: string): PolicyRule => ({ verbs: ['get'], nonResourceURLs: urls.split(' ').sort() });
 const aggregateTo = (name: string) => ({ [`rbac.authorization.k8s.io/aggregate-to-${name}`]: 'true' });
 
 function role(name: string, rules: PolicyRule[], labels: Record<string, string> = {}): ClusterRole {
