@@ -46,7 +46,7 @@ export async function localServer(options: LocalServerOptions = {}): Promise<Loc
     const flags = {
       listen: `127.0.0.1:${port}`,
       gatewayListen: '127.0.0.1:0',
-      localNode: node,
+      ...(options.agent !== false && { localNode: node }),
       logLevel: 'silent',
       ...options.flags,
     };

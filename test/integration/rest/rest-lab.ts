@@ -1,6 +1,7 @@
 import { request } from 'node:https';
 import type { Test } from 'tap';
 import { readKubeconfig } from '../../../controller/client/kubeconfig.ts';
+import { NODE } from '../../../crds/kinds.ts';
 import { type FakeGitHub, fakeGitHub } from '../../support/fake-github.ts';
 import { type LocalServer, localServer } from '../../support/local-server.ts';
 import { until } from '../../support/until.ts';
@@ -34,11 +35,20 @@ export const soon = <T>(look: () => Promise<T | undefined | false> | T | undefin
   until(look, { timeoutMs: 15_000, what: () => look.toString() });
 
 /** A whole installation with the in-memory driver, its REST API over HTTPS, and a GitHub that tests own. */
-export async function restLab(t: Test, flags: Record<string, unknown> = {}): Promise<RestLab> {
+export async function restLab(
+  t: Test,
+  flags: Record<string, unknown> = {},
+  { agent = true }: { agent?: boolean } = {},
+): Promise<RestLab> {
   const github = await fakeGitHub();
   t.teardown(() => github.close());
-  const server = await localServer({ flags: { githubApi: github.url, restRate: 100_000, ...flags } });
+  const server = await localServer({ agent, flags: { githubApi: github.url, restRate: 100_000, ...flags } });
   t.teardown(() => server.close());
+  if (agent)
+    await soon(async () => {
+      const node = await server.client.get(NODE, { name: 'n1' });
+      return node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
+    });
   const { users, clusters } = await readKubeconfig(server.kubeconfig);
   const adminToken = users?.[0]?.user.token ?? '';
   const { server: url = '', 'certificate-authority-data': ca = '' } = clusters?.[0]?.cluster ?? {};
