@@ -975,16 +975,16 @@ address?: string
  */
 unschedulable?: boolean
 /**
- * That the node is to be emptied. Workspaces with onNodeLoss: Reschedule are moved, the others are stopped and kept; both go on when it is taken away. New ones are kept off.
+ * That the node is to be emptied. New workspaces are kept off; those that are there stay until they are stopped or deleted.
  */
 drain?: {
 /**
- * Workspaces that are stopped or moved at once. Defaults to 1.
+ * Reserved: workspaces that may be stopped or moved at once. Defaults to 1.
  */
 maxConcurrent?: number
 }
 /**
- * Marks that keep off workspaces without a matching toleration. NoExecute also moves those that are there, where they have onNodeLoss: Reschedule.
+ * Marks that keep off workspaces without a matching toleration. NoExecute keeps new ones off as NoSchedule does.
  */
 taints?: {
 /**

@@ -28,7 +28,6 @@ interface CreateService {
 }
 
 const ESTIMATED_SECONDS = 30;
-const SCHEDULE_WAIT_MS = 150;
 
 /**
  * Declares a workspace for a user. When it is known at once that no node can take it, nothing is left behind. Throws
@@ -143,7 +142,7 @@ async function writableRepository(
 
 /** Waits a moment for node and port. Throws RestError, and takes the workspace back, when none can be given. */
 async function untilPlaced(
-  { scheduleWaitMs = SCHEDULE_WAIT_MS, clock, signal }: RestContext,
+  { scheduleWaitMs, clock, signal }: RestContext,
   client: Client,
   created: Workspace,
 ): Promise<Workspace | undefined> {

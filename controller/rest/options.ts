@@ -26,6 +26,13 @@ export const REST_OPTIONS = {
     env: 'NEXUS_REST_RATE',
     help: 'Requests a minute that one caller of the REST API may make',
   },
+  restScheduleWait: {
+    type: 'duration',
+    default: '150ms',
+    min: 0,
+    env: 'NEXUS_REST_SCHEDULE_WAIT',
+    help: 'How long the answer to a create by the REST API waits for a node and a port',
+  },
   restRepoSchemes: {
     type: 'list',
     env: 'NEXUS_REST_REPO_SCHEMES',

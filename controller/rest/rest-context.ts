@@ -23,8 +23,8 @@ export interface RestOptions {
   repoSchemes?: readonly string[];
   /** Aborted when the server stops. */
   signal: AbortSignal;
-  /** How long the answer to a create waits for a node and a port. Defaults to 150 ms. */
-  scheduleWaitMs?: Milliseconds;
+  /** How long the answer to a create waits for a node and a port. */
+  scheduleWaitMs: Milliseconds;
 }
 
 /** What the routes work with. */

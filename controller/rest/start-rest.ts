@@ -19,7 +19,7 @@ export async function startRest(
   options: OptionValues<typeof REST_OPTIONS>,
   { listenHost, ...parts }: RestParts,
 ): Promise<void> {
-  const { githubHost: host, restRate, restRepoSchemes } = options;
+  const { githubHost: host, restRate, restRepoSchemes, restScheduleWait } = options;
   const apiBase =
     options.githubApi ?? (host === 'github.com' ? 'https://api.github.com' : `https://${host}/api/v3`);
   const byItself = LOOPBACK.test(listenHost) ? 'open' : 'closed';
@@ -30,5 +30,6 @@ export async function startRest(
     registration: (options.registration ?? byItself) as 'open' | 'closed',
     requestsPerMinute: restRate,
     repoSchemes: restRepoSchemes,
+    scheduleWaitMs: restScheduleWait,
   });
 }

@@ -204,8 +204,8 @@ function ready(
   if (isHeldByDrain(workspace, placement))
     return says(
       'NodeDrained',
-      `Node ${placement?.spec.nodeName} is drained, so the workspace is stopped there; its files are kept. It goes on after ` +
-        `"nexus node uncordon ${placement?.spec.nodeName}".`,
+      `Node ${placement?.spec.nodeName} is drained, so the workspace is stopped there; its files are kept. It goes on when ` +
+        'spec.drain is taken off the node.',
     );
   if (phase === 'Stopped') return says('Stopped', 'The workspace is stopped; start it with "nexus start".');
   if (phase === 'Stopping') return says('Stopping', 'The workspace is being stopped; its files are kept.');

@@ -56,7 +56,7 @@ async function giveUp(pass: Pass, env: WorkspaceEnvironment): Promise<Outcome | 
   if (!isSure && env.ledger.node(nodeName)) {
     pass.cannotMove =
       'It was lost before it knew that the workspace may be moved, so it may still run there. If that machine is gone for ' +
-      `good, "nexus node remove ${nodeName} --force" says so.`;
+      `good, "nexus delete node ${nodeName}" says so.`;
     return isGoing ? { kind: 'waiting', reason: 'NodeUnreachable' } : undefined;
   }
   if (!isGoing) {

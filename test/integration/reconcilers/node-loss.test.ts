@@ -190,7 +190,7 @@ t.test(
     await moved('early');
     await fleet.advance(MOVED_AFTER_MS);
     t.match(await fleet.workspace('late'), {
-      status: { phase: 'Unknown', nodeName: 'n1', message: /before it knew.*nexus node remove n1 --force/ },
+      status: { phase: 'Unknown', nodeName: 'n1', message: /before it knew.*nexus delete node n1/ },
     });
     t.equal(n1.engine.instances.size, 2);
     t.same(fleet.violations, []);

@@ -42,7 +42,10 @@ export async function restLab(
 ): Promise<RestLab> {
   const github = await fakeGitHub();
   t.teardown(() => github.close());
-  const server = await localServer({ agent, flags: { githubApi: github.url, restRate: 100_000, ...flags } });
+  const server = await localServer({
+    agent,
+    flags: { githubApi: github.url, restRate: 100_000, restScheduleWait: 15_000, ...flags },
+  });
   t.teardown(() => server.close());
   if (agent)
     await soon(async () => {
