@@ -134,7 +134,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   };
   const drivers = new Map([...backends].map(([name, { view }]) => [name, view.driver]));
   const reporter = createNodeReporter({ ...common, ...settings, drivers });
-  const reconciler = new PlacementReconciler(context, source, units);
+  const reconciler = new PlacementReconciler(context, source, units, () => sweep.wake());
   const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
   const controller = createController({
     ...common,

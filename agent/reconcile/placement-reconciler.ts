@@ -40,16 +40,22 @@ export class PlacementReconciler implements Reconciler {
   readonly units: Map<string, Unit>;
   readonly #context: AgentContext;
   readonly #source: Pick<PlacementSource, 'placement' | 'secret'>;
+  readonly #onForgotten: () => void;
 
-  /** `units` is shared with what reaches into workspaces: forwards and checks. */
+  /**
+   * `units` is shared with what reaches into workspaces: forwards and checks. `onForgotten` is called when a placement
+   * that was worked on is gone: a pass that was under way may have made something since orphans were last looked for.
+   */
   constructor(
     context: AgentContext,
     source: Pick<PlacementSource, 'placement' | 'secret'>,
     units = new Map<string, Unit>(),
+    onForgotten = () => {},
   ) {
     this.units = units;
     this.#context = context;
     this.#source = source;
+    this.#onForgotten = onForgotten;
   }
 
   async reconcile({ name }: { name: string }, { signal }: ReconcileContext): Promise<Outcome> {
@@ -125,6 +131,7 @@ export class PlacementReconciler implements Reconciler {
     if (unit.resolved?.desired.mayMove && !unit.isReleased)
       await leaveVolume(this.#context, name, unit.workspaceUid);
     await this.#context.checkpoint.forget(name);
+    this.#onForgotten();
     return done;
   }
 
