@@ -7,6 +7,7 @@ import { type Logger, silentLogger } from '../../../controller/kit/log.ts';
 import { LABEL_PLACEMENT } from '../../../crds/names.ts';
 import { type Driver, DriverError, type Instance, type Limits } from '../../driver.ts';
 import { createImages } from '../images/create-images.ts';
+import { Leftovers } from '../leftovers.ts';
 import { isOwnAddress } from '../network/host-network.ts';
 import { NetworkKeeper } from '../network/network-keeper.ts';
 import { putFiles } from '../put-files.ts';
@@ -19,7 +20,7 @@ import { engineCall } from './errors.ts';
 import { execInContainer } from './exec.ts';
 import { imageNames } from './images/image-names.ts';
 import { dockerImages } from './images/image-store.ts';
-import { Leftovers } from './leftovers.ts';
+import { dockerLeftovers } from './leftover-source.ts';
 import { setAutoStart, startInstance, stopInstance, updateLimits } from './lifecycle.ts';
 import { dockerNetwork, inspectNetwork } from './network.ts';
 import { asAskedFor, effectiveLimits } from './podman-limits.ts';
@@ -66,7 +67,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
   };
   const images = createImages(dockerImages(context, options.buildArgs ?? {}), clock);
   const network = new NetworkKeeper(dockerNetwork(context), { clock, log });
-  const leftovers = new Leftovers(context);
+  const leftovers = new Leftovers(dockerLeftovers(context), { clock, log });
   /** Volumes of this node by name, as last seen: events of volumes come without labels. */
   const volumes = new BoundedMap<string, { placement?: string }>(10_000);
 
