@@ -11,25 +11,27 @@ import { pack } from 'tar-stream';
 const run = promisify(execFile);
 
 /**
- * `plain`: a Debian with nothing added, so without sshd. `ready`: with what a workspace needs. Both are made from Debian's
- * packages, for machines that reach no image registry, and kept in $XDG_CACHE_HOME/nexus-test.
+ * `plain`: a Debian with nothing added, so without sshd. `ready`: with what a workspace needs. `system`: that with an init of
+ * its own. All are made from Debian's packages, for machines that reach no image registry, and kept in $XDG_CACHE_HOME/nexus-test.
  */
-export type TestImage = 'plain' | 'ready';
+export type TestImage = 'plain' | 'ready' | 'system';
 
+const READY = [
+  'openssh-server',
+  'git',
+  'sudo',
+  'ca-certificates',
+  'procps',
+  'curl',
+  'less',
+  'bash-completion',
+  'python3-minimal',
+  'rsync',
+];
 const PACKAGES: Record<TestImage, string[]> = {
   plain: [],
-  ready: [
-    'openssh-server',
-    'git',
-    'sudo',
-    'ca-certificates',
-    'procps',
-    'curl',
-    'less',
-    'bash-completion',
-    'python3-minimal',
-    'rsync',
-  ],
+  ready: READY,
+  system: [...READY, 'systemd-sysv', 'dbus'],
 };
 
 /** Reference of a test image in the engine. The first time on a machine takes half a minute. */

@@ -29,17 +29,25 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 cd /
 umask 022
+command=
 
 if [ "\${NEXUS_BOOT:-}" = command ]; then
   unset NEXUS_BOOT
+  # It may ask all others to end, and that is heard here too.
+  trap : TERM HUP
   "$@"
-  # Gently, and by force when that does not do: what is left is killed with the first process.
+  # The system is going down already, and waits for this.
+  read -r first </proc/1/comm
+  [ "$first" != systemd-shutdow ] || exit
+  # Gently, and soon by force: one that ends itself must be gone within seconds.
   poweroff || kill -PWR 1
-  sleep 30
-  poweroff -f -f || poweroff -f || kill -KILL -1
+  sleep 5
+  poweroff -f -f || poweroff -f
   exit
 fi
 
+# First: the kernel drops signals that the first process does not catch. Replaced with this shell by an init's own.
+trap 'if [ -n "$command" ]; then kill -TERM $command 2>/dev/null; else exit 143; fi' TERM INT PWR
 hostname=${shellQuote(hostname)}
 if [ "$(cat /etc/hostname 2>/dev/null)" != "$hostname" ]; then echo "$hostname" >/etc/hostname; fi
 hosts=$(grep -v '${MARK}$' /etc/hosts 2>/dev/null || [ -s /etc/hosts ] || printf '127.0.0.1 localhost\\n::1 localhost\\n')
@@ -69,7 +77,6 @@ fi
 
 "$@" </dev/null &
 command=$!
-trap 'kill -TERM $command 2>/dev/null' TERM INT PWR
 while :; do
   wait $command
   code=$?

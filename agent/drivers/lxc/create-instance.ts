@@ -10,7 +10,13 @@ import { BOOT_SCRIPT_PATH, type Boot, bootScript } from './boot-script.ts';
 import type { LxcContext } from './context.ts';
 import { editInstance } from './edit-instance.ts';
 import { putFilesBeforeStart } from './instance-files.ts';
-import { baseConfig, baseDevices, environmentConfig, type Placed } from './instance-options.ts';
+import {
+  autoStartConfig,
+  baseConfig,
+  baseDevices,
+  environmentConfig,
+  type Placed,
+} from './instance-options.ts';
 import { findInstance, removeInstance } from './instances.ts';
 import { limitConfig } from './limits.ts';
 import { instanceId, isOf, KEY, labelOf, lxdName, toLabelConfig } from './names.ts';
@@ -44,6 +50,7 @@ export async function createInstance(
   }
   const pool = await making.pool();
   const volume = await ensureVolume(context, pool, spec.volume);
+  context.placements.volumes.set(volume, { placement: spec.volume.labels[LABEL_PLACEMENT] });
   const mark = randomBytes(16).toString('hex');
   const own: Config = { [KEY.name]: spec.name, [KEY.id]: mark };
   await makeInstance(context, making, {
@@ -55,6 +62,7 @@ export async function createInstance(
       [KEY.unfinished]: context.node,
       ...environmentConfig(spec.env),
       ...limitConfig(spec.limits),
+      ...autoStartConfig(spec.autoStart),
     },
     devices: {
       home: { type: 'disk', pool, source: volume, path: spec.volume.mountPath },
@@ -96,8 +104,9 @@ export async function makeInstance(
   { name, imageId, boot, tmpfs, config, devices, finish }: NewInstance,
 ): Promise<void> {
   const facts = await context.facts();
-  await keeper.use(network =>
-    addresses.use(network, async address => {
+  await keeper.use(async held => {
+    const network = await held;
+    await addresses.use(network, async address => {
       const placed: Placed = {
         pool: await pool(),
         network,
@@ -131,8 +140,8 @@ export async function makeInstance(
         );
         throw error;
       }
-    }),
-  );
+    });
+  });
 }
 
 function sameAs(spec: InstanceSpec, { name, config }: LxdInstance): string {

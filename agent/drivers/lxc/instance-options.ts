@@ -53,6 +53,22 @@ export function baseConfig(
   };
 }
 
+const AUTO_START = 'boot.autostart';
+
+/** Without the key LXD starts, when it is started itself, what ran last. It never does after an instance's own end. */
+export function autoStartConfig(autoStart: boolean): Config {
+  return autoStart ? {} : { [AUTO_START]: 'false' };
+}
+
+export function setAutoStart(config: Config, autoStart: boolean): void {
+  delete config[AUTO_START];
+  Object.assign(config, autoStartConfig(autoStart));
+}
+
+export function startsByItself(config: Config): boolean {
+  return config[AUTO_START] !== 'false';
+}
+
 /** Lower ones first. */
 function mountEntries(tmpfs: InstanceSpec['tmpfs']): string[] {
   const wanted = Object.entries(tmpfs).map(([path, { sizeBytes, mode }]) => ({

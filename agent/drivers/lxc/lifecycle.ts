@@ -1,12 +1,17 @@
-import { DriverError, type Limits } from '../../driver.ts';
+import { DriverError, type Instance, type Limits } from '../../driver.ts';
 import { LxdError, lxdCall } from './api/lxd-error.ts';
 import { type LxdInstance, type LxdInstanceState, STATUS } from './api/types.ts';
 import type { LxcContext } from './context.ts';
 import { editInstance } from './edit-instance.ts';
+import { setAutoStart } from './instance-options.ts';
 import { halt, inspectOurs, instancePath, whenIdle } from './instances.ts';
 import { LIMIT_KEYS, limitConfig, limitsOf } from './limits.ts';
 import { droppableBytes } from './memory.ts';
+import { takenPorts } from './taken-ports.ts';
 import { toInstance } from './to-instance.ts';
+
+/** Between two requests to shut down. */
+const ASK_SECONDS = 3;
 
 export async function startInstance(context: LxcContext, id: string): Promise<void> {
   await bringUp(context, await inspectOurs(context, id));
@@ -16,13 +21,17 @@ export async function startInstance(context: LxcContext, id: string): Promise<vo
 export async function bringUp(context: LxcContext, found: LxdInstance): Promise<void> {
   const { name, status_code: status } = found;
   if (isRunning(found)) return;
+  const published = publishedBy(found);
+  // LXD finds out as well, but takes seconds to undo a start.
+  const taken = await takenPorts(published);
+  if (taken.length > 0) throw portInUse(taken);
   await lxdCall(`start ${name}`, () =>
     whenIdle(context, async () => {
       try {
         await changeState(context, name, { action: status === STATUS.frozen ? 'unfreeze' : 'start' });
       } catch (error) {
         if (error instanceof LxdError && /already running/i.test(error.message)) return;
-        throw portInUse(found, error) ?? error;
+        throw portTaken(published, error) ?? error;
       }
     }),
   );
@@ -40,17 +49,23 @@ export async function stopInstance(context: LxcContext, id: string, timeoutSecon
   );
 }
 
-/** False when it was asked and did not come to an end. */
+/**
+ * False when it was asked and did not come to an end. Asked again and again: an init that is not ready to be asked yet does
+ * not hear it.
+ */
 async function shutDown(context: LxcContext, name: string, timeoutSeconds: number): Promise<boolean> {
-  try {
-    await changeState(context, name, { action: 'stop', timeout: timeoutSeconds });
-    return true;
-  } catch (error) {
-    if (!(error instanceof LxdError)) throw error;
-    if (/already stopped|not running/i.test(error.message)) return true;
-    if (/\bbusy\b/i.test(error.message)) throw error;
-    return false;
+  const deadline = context.clock.now() + timeoutSeconds * 1000;
+  for (let left = timeoutSeconds; left > 0; left = Math.round((deadline - context.clock.now()) / 1000)) {
+    try {
+      await changeState(context, name, { action: 'stop', timeout: Math.min(left, ASK_SECONDS) });
+      return true;
+    } catch (error) {
+      if (!(error instanceof LxdError)) throw error;
+      if (/already stopped|not running/i.test(error.message)) return true;
+      if (/\bbusy\b/i.test(error.message)) throw error;
+    }
   }
+  return false;
 }
 
 /** Throws Invalid when the instance uses more memory than it would get: LXD would fail halfway, or the kernel kill it. */
@@ -77,6 +92,13 @@ export async function updateLimits(context: LxcContext, id: string, limits: Limi
   );
 }
 
+export async function changeAutoStart(context: LxcContext, id: string, autoStart: boolean): Promise<void> {
+  const { name } = await inspectOurs(context, id);
+  await lxdCall(`change how ${name} starts`, () =>
+    whenIdle(context, () => editInstance(context, name, config => setAutoStart(config, autoStart))),
+  );
+}
+
 const isRunning = ({ status_code: status }: LxdInstance) =>
   status === STATUS.running || status === STATUS.thawed;
 
@@ -96,17 +118,22 @@ function mebibytes(bytes: number): number {
   return Math.ceil(bytes / 2 ** 20);
 }
 
-/** The ports are those of the instance that the message names; all of them when it names none. */
-function portInUse(found: LxdInstance, error: unknown): DriverError | undefined {
+function publishedBy(found: LxdInstance): Instance['publish'] {
+  return toInstance(found, { volumes: new Map(), isReachable: false }).publish;
+}
+
+/** The ports are those that the message names; all of them when it names none. */
+function portTaken(publish: Instance['publish'], error: unknown): DriverError | undefined {
   const { message } = error as Error;
   if (!/address already in use|failed to listen/i.test(message)) return undefined;
-  const published = toInstance(found, { volumes: new Map(), isReachable: false }).publish.map(
-    ({ hostPort }) => hostPort,
-  );
-  const named = published.filter(port => new RegExp(`(?<!\\d)${port}(?!\\d)`).test(message));
-  const ports = named.length > 0 ? named : published;
+  const ports = publish.map(({ hostPort }) => hostPort);
+  const named = ports.filter(port => new RegExp(`(?<!\\d)${port}(?!\\d)`).test(message));
+  return portInUse(named.length > 0 ? named : ports, error);
+}
+
+function portInUse(ports: number[], cause?: unknown): DriverError {
   return new DriverError('PortInUse', `port ${ports.join(', ')} of the node is taken by something else`, {
-    cause: error,
+    cause,
     ports,
   });
 }

@@ -20,7 +20,7 @@ import { imageNames, lxcImages } from './images/image-store.ts';
 import { defaultRemotes } from './images/remotes.ts';
 import { findOurs, listInstances, removeInstance } from './instances.ts';
 import { lxcLeftovers } from './leftover-source.ts';
-import { startInstance, stopInstance, updateLimits } from './lifecycle.ts';
+import { changeAutoStart, startInstance, stopInstance, updateLimits } from './lifecycle.ts';
 import { type LxdFacts, poolBytes, readFacts } from './lxd-facts.ts';
 import { KEY, labelOf } from './names.ts';
 import { inspectNetwork, lxcNetwork } from './network.ts';
@@ -175,6 +175,7 @@ export function createLxcDriver(options: LxcDriverOptions): Driver {
     },
     stop: (id, seconds) => change('stop', () => stopInstance(context, id, seconds), seconds * 1000),
     update: (id, limits) => change('update', () => updateLimits(context, id, limits)),
+    setAutoStart: (id, autoStart) => change('setAutoStart', () => changeAutoStart(context, id, autoStart)),
 
     remove: id =>
       change('remove', async () => {

@@ -1,5 +1,6 @@
 import type { Instance, InstanceState } from '../../driver.ts';
 import { type Device, type LxdInstance, STATUS } from './api/types.ts';
+import { startsByItself } from './instance-options.ts';
 import { limitsOf } from './limits.ts';
 import { instanceId, KEY, labelsOf } from './names.ts';
 
@@ -19,6 +20,7 @@ export function toInstance(
     labels: labelsOf(config),
     imageId: `sha256:${config['volatile.base_image'] ?? ''}`,
     limits: limitsOf(config),
+    autoStart: startsByItself(config),
     ...(state === 'Running' && isReachable && address !== undefined && { address }),
     publish: all.flatMap(publishOf),
     mounts: Object.fromEntries(
