@@ -10,6 +10,8 @@ import { droppableBytes } from './memory.ts';
 import { takenPorts } from './taken-ports.ts';
 import { toInstance } from './to-instance.ts';
 
+/** How long LXD may take to close the ports of an instance that has ended. */
+const GIVEN_BACK_MS = 1000;
 /** Between two requests to shut down. */
 const ASK_SECONDS = 3;
 
@@ -22,8 +24,7 @@ export async function bringUp(context: LxcContext, found: LxdInstance): Promise<
   const { name, status_code: status } = found;
   if (isRunning(found)) return;
   const published = publishedBy(found);
-  // LXD finds out as well, but takes seconds to undo a start.
-  const taken = await takenPorts(published);
+  const taken = await stillTaken(context, published);
   if (taken.length > 0) throw portInUse(taken);
   await lxdCall(`start ${name}`, () =>
     whenIdle(context, async () => {
@@ -116,6 +117,19 @@ async function memoryUsed({ lxd }: LxcContext, name: string): Promise<number> {
 
 function mebibytes(bytes: number): number {
   return Math.ceil(bytes / 2 ** 20);
+}
+
+/**
+ * Ports that something else holds. LXD finds out as well, but takes seconds to undo a start. It gives those of an instance
+ * that has just ended back a moment after its end.
+ */
+async function stillTaken({ clock }: LxcContext, published: Instance['publish']): Promise<number[]> {
+  const deadline = clock.now() + GIVEN_BACK_MS;
+  for (;;) {
+    const taken = await takenPorts(published);
+    if (taken.length === 0 || clock.now() > deadline) return taken;
+    await clock.sleep(GIVEN_BACK_MS / 20);
+  }
 }
 
 function publishedBy(found: LxdInstance): Instance['publish'] {

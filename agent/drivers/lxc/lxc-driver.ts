@@ -26,6 +26,7 @@ import { KEY, labelOf } from './names.ts';
 import { inspectNetwork, lxcNetwork } from './network.ts';
 import { ensurePool } from './pool.ts';
 import { toInstance } from './to-instance.ts';
+import { Turns } from './turns.ts';
 import { listVolumes, removeVolume } from './volumes.ts';
 import { watchEngine } from './watch.ts';
 
@@ -82,6 +83,7 @@ export function createLxcDriver(options: LxcDriverOptions): Driver {
     pool: () => lxdCall('look at the storage pools', () => ensurePool(context)),
   };
   const images = createImages(lxcImages(context, making), clock);
+  const turns = new Turns();
   const leftovers = new Leftovers(lxcLeftovers(context), { clock, log });
 
   const isReachable = async () => {
@@ -165,7 +167,9 @@ export function createLxcDriver(options: LxcDriverOptions): Driver {
     create: spec =>
       change(`create ${spec.name}`, async () => {
         await leftovers.sweep();
-        return leftovers.making(spec.name, () => createInstance(context, spec, making));
+        return turns.run(spec.name, () =>
+          leftovers.making(spec.name, () => createInstance(context, spec, making)),
+        );
       }),
 
     async start(id) {
@@ -179,9 +183,10 @@ export function createLxcDriver(options: LxcDriverOptions): Driver {
 
     remove: id =>
       change('remove', async () => {
-        const found = await findOurs(context, id);
-        if (!found) return;
-        await removeInstance(context, found.name);
+        await turns.run(id, async () => {
+          const found = await findOurs(context, id);
+          if (found) await removeInstance(context, found.name);
+        });
         await network
           .releaseUnused()
           .catch(error => log.warn({ err: error }, 'the network that nobody uses could not be removed'));
@@ -190,7 +195,8 @@ export function createLxcDriver(options: LxcDriverOptions): Driver {
     removeVolume: name =>
       change('removeVolume', async () => {
         await leftovers.sweep();
-        await removeVolume(context, await making.pool(), name);
+        const pool = await making.pool();
+        await turns.run(`volume ${name}`, () => removeVolume(context, pool, name));
       }),
 
     exec,
