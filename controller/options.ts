@@ -26,6 +26,12 @@ export const SERVER_OPTIONS = {
     env: 'NEXUS_DEFAULT_IMAGE',
     help: 'Image of workspaces that name none',
   },
+  defaultLxcImage: {
+    type: 'string',
+    default: 'nexus-workspace/0.1.0',
+    env: 'NEXUS_DEFAULT_LXC_IMAGE',
+    help: 'Image of workspaces that name none and run in LXC: an alias of LXD, or one of an image server as in images:debian/12',
+  },
   localNode: {
     type: 'string',
     env: 'NEXUS_LOCAL_NODE',

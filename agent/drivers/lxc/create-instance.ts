@@ -21,6 +21,7 @@ import { findInstance, removeInstance } from './instances.ts';
 import { limitConfig } from './limits.ts';
 import { instanceId, isOf, KEY, labelOf, lxdName, toLabelConfig } from './names.ts';
 import type { LxcNetwork } from './network.ts';
+import { ensurePool } from './pools.ts';
 import { canFilterAddresses } from './spoofing.ts';
 import { publishDevice } from './to-instance.ts';
 import { ensureVolume } from './volumes.ts';
@@ -28,7 +29,6 @@ import { ensureVolume } from './volumes.ts';
 export interface Making {
   network: NetworkKeeper<LxcNetwork>;
   addresses: Addresses;
-  pool(): Promise<string>;
 }
 
 /**
@@ -48,9 +48,8 @@ export async function createInstance(
     if (found.config[KEY.unfinished] === undefined) return { id: sameAs(spec, found) };
     await removeInstance(context, name);
   }
-  const pool = await making.pool();
-  const volume = await ensureVolume(context, pool, spec.volume);
-  context.placements.volumes.set(volume, { placement: spec.volume.labels[LABEL_PLACEMENT] });
+  const home = await ensureVolume(context, spec.volume);
+  context.placements.volumes.set(home.lxdName, { placement: spec.volume.labels[LABEL_PLACEMENT] });
   const mark = randomBytes(16).toString('hex');
   const own: Config = { [KEY.name]: spec.name, [KEY.id]: mark };
   await makeInstance(context, making, {
@@ -65,7 +64,7 @@ export async function createInstance(
       ...autoStartConfig(spec.autoStart),
     },
     devices: {
-      home: { type: 'disk', pool, source: volume, path: spec.volume.mountPath },
+      home: { type: 'disk', pool: home.pool, source: home.lxdName, path: spec.volume.mountPath },
       ...Object.fromEntries(
         spec.publish.map(publish => [`port-${publish.hostPort}`, publishDevice(publish)]),
       ),
@@ -100,7 +99,7 @@ export interface NewInstance {
 /** An instance of the node, on its network, with an address. */
 export async function makeInstance(
   context: LxcContext,
-  { network: keeper, addresses, pool }: Making,
+  { network: keeper, addresses }: Making,
   { name, imageId, boot, tmpfs, config, devices, finish }: NewInstance,
 ): Promise<void> {
   const facts = await context.facts();
@@ -108,7 +107,7 @@ export async function makeInstance(
     const network = await held;
     await addresses.use(network, async address => {
       const placed: Placed = {
-        pool: await pool(),
+        pool: await ensurePool(context),
         network,
         address,
         canFilter: canFilterAddresses(facts),

@@ -21,10 +21,10 @@ import { defaultRemotes } from './images/remotes.ts';
 import { findOurs, listInstances, removeInstance } from './instances.ts';
 import { lxcLeftovers } from './leftover-source.ts';
 import { changeAutoStart, startInstance, stopInstance, updateLimits } from './lifecycle.ts';
-import { type LxdFacts, poolBytes, readFacts } from './lxd-facts.ts';
+import { type LxdFacts, readFacts } from './lxd-facts.ts';
 import { KEY, labelOf } from './names.ts';
 import { inspectNetwork, lxcNetwork } from './network.ts';
-import { ensurePool } from './pool.ts';
+import { poolBytes } from './pools.ts';
 import { toInstance } from './to-instance.ts';
 import { Turns } from './turns.ts';
 import { listVolumes, removeVolume } from './volumes.ts';
@@ -80,7 +80,6 @@ export function createLxcDriver(options: LxcDriverOptions): Driver {
   const making: Making = {
     network,
     addresses: new Addresses(context),
-    pool: () => lxdCall('look at the storage pools', () => ensurePool(context)),
   };
   const images = createImages(lxcImages(context, making), clock);
   const turns = new Turns();
@@ -117,12 +116,9 @@ export function createLxcDriver(options: LxcDriverOptions): Driver {
       }
       leftovers.sweep().catch(error => log.warn({ err: error }, 'half-made instances could not be removed'));
       return read('info', async () => {
-        const [{ version, cpuMillis, memoryBytes }, pool] = await Promise.all([
-          context.facts(),
-          making.pool(),
-        ]);
+        const { version, cpuMillis, memoryBytes } = await context.facts();
         const [diskBytes, isolation, directNetwork, names] = await Promise.all([
-          poolBytes(lxd, pool),
+          lxdCall('look at the storage pools', () => poolBytes(context)),
           network.isolation(),
           isReachable(),
           imageNames(context).catch(() => undefined),
@@ -139,13 +135,12 @@ export function createLxcDriver(options: LxcDriverOptions): Driver {
 
     list: signal =>
       read('list', async () => {
-        const pool = await making.pool();
         const [all, ours, reachable] = await Promise.all([
           listInstances(context, signal),
-          listVolumes(context, pool, signal),
+          listVolumes(context, signal),
           isReachable(),
         ]);
-        const volumes = new Map(ours.map(({ lxdName, name }) => [lxdName, name]));
+        const volumes = new Map(ours.map(({ pool, lxdName, name }) => [`${pool}/${lxdName}`, name]));
         for (const { lxdName, labels } of ours)
           context.placements.volumes.set(lxdName, { placement: labels[LABEL_PLACEMENT] });
         const whole = all.filter(
@@ -195,8 +190,7 @@ export function createLxcDriver(options: LxcDriverOptions): Driver {
     removeVolume: name =>
       change('removeVolume', async () => {
         await leftovers.sweep();
-        const pool = await making.pool();
-        await turns.run(`volume ${name}`, () => removeVolume(context, pool, name));
+        await turns.run(`volume ${name}`, () => removeVolume(context, name));
       }),
 
     exec,

@@ -1,6 +1,6 @@
 import { DriverError } from '../../driver.ts';
 import type { LxdClient } from './api/lxd-client.ts';
-import type { LxdPool, LxdResources, LxdServer } from './api/types.ts';
+import type { LxdResources, LxdServer } from './api/types.ts';
 
 /** What does not change while LXD runs. */
 export interface LxdFacts {
@@ -46,32 +46,4 @@ export async function readFacts(lxd: LxdClient): Promise<LxdFacts> {
     cpuMillis: resources.cpu.total * 1000,
     memoryBytes: resources.memory.total,
   };
-}
-
-/** The pool that was asked for, else that of LXD's default profile, else the only one; undefined when there is none. */
-export async function findPool(lxd: LxdClient, wanted: string | undefined): Promise<LxdPool | undefined> {
-  const pools = await lxd.get<LxdPool[]>('/1.0/storage-pools?recursion=1');
-  if (wanted !== undefined) {
-    const found = pools.find(({ name }) => name === wanted);
-    if (found) return found;
-    const others = pools.map(({ name }) => name).join(', ') || 'none';
-    throw new DriverError('Invalid', `LXD has no storage pool named ${wanted}; it has: ${others}`);
-  }
-  const profile = await lxd.find<{ devices: Record<string, Record<string, string>> }>(
-    '/1.0/profiles/default',
-  );
-  const named = Object.values(profile?.devices ?? {}).find(
-    ({ type, path }) => type === 'disk' && path === '/',
-  );
-  return (
-    pools.find(({ name }) => name === named?.pool) ?? pools.toSorted((a, b) => (a.name < b.name ? -1 : 1))[0]
-  );
-}
-
-/** Size of a pool; 0 when LXD cannot tell. */
-export async function poolBytes(lxd: LxdClient, pool: string): Promise<number> {
-  const found = await lxd
-    .get<{ space?: { total?: number } }>(`/1.0/storage-pools/${encodeURIComponent(pool)}/resources`)
-    .catch(() => undefined);
-  return found?.space?.total ?? 0;
 }

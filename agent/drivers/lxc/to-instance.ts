@@ -4,7 +4,7 @@ import { startsByItself } from './instance-options.ts';
 import { limitsOf } from './limits.ts';
 import { instanceId, KEY, labelsOf } from './names.ts';
 
-/** What LXD says of an instance, as the contract shows it. `volumes`: names by the contract, by LXD's names. */
+/** What LXD says of an instance, as the contract shows it. `volumes`: names by the contract, by pool and LXD's name. */
 export function toInstance(
   found: LxdInstance,
   { volumes, isReachable }: { volumes: ReadonlyMap<string, string>; isReachable: boolean },
@@ -24,8 +24,8 @@ export function toInstance(
     ...(state === 'Running' && isReachable && address !== undefined && { address }),
     publish: all.flatMap(publishOf),
     mounts: Object.fromEntries(
-      all.flatMap(({ type, source, path }) => {
-        const name = type === 'disk' && source !== undefined ? volumes.get(source) : undefined;
+      all.flatMap(({ type, pool, source, path }) => {
+        const name = type === 'disk' ? volumes.get(`${pool}/${source}`) : undefined;
         return name === undefined || path === undefined ? [] : [[path, name]];
       }),
     ),

@@ -4,27 +4,37 @@ import { isStatus, LxdError, lxdCall } from './api/lxd-error.ts';
 import type { LxdVolume } from './api/types.ts';
 import type { LxcContext } from './context.ts';
 import { KEY, labelOf, labelsOf, lxdVolumeName, toLabelConfig } from './names.ts';
+import { ensurePool, listPools } from './pools.ts';
 
-const pathOf = (pool: string, name?: string) =>
-  `/1.0/storage-pools/${encodeURIComponent(pool)}/volumes/custom${name === undefined ? '' : `/${encodeURIComponent(name)}`}`;
-
-/** A volume of the node and LXD's name of it. */
-export interface OurVolume extends Volume {
+/** Where LXD has a volume. */
+export interface VolumePlace {
+  pool: string;
   lxdName: string;
 }
 
-export function listVolumes(
-  { lxd, node }: LxcContext,
-  pool: string,
-  signal?: AbortSignal,
-): Promise<OurVolume[]> {
+export type OurVolume = Volume & VolumePlace;
+
+const pathOf = (pool: string, lxdName?: string) =>
+  `/1.0/storage-pools/${encodeURIComponent(pool)}/volumes/custom${lxdName === undefined ? '' : `/${encodeURIComponent(lxdName)}`}`;
+
+/** The node's volumes in every pool: which one is used for new ones may have changed. */
+export function listVolumes(context: LxcContext, signal?: AbortSignal): Promise<OurVolume[]> {
+  const { lxd, node } = context;
   return lxdCall(
     'list volumes',
     async () => {
-      const found = await lxd.get<LxdVolume[]>(`${pathOf(pool)}?recursion=1`, signal);
+      const pools = await listPools(context, signal);
+      const found = await Promise.all(
+        pools.map(async pool => {
+          const volumes = await lxd.get<LxdVolume[]>(`${pathOf(pool)}?recursion=1`, signal);
+          return volumes.map(volume => ({ pool, volume }));
+        }),
+      );
       return found
-        .filter(({ config }) => labelOf(config, LABEL_NODE) === node)
-        .map(({ name, config }) => ({
+        .flat()
+        .filter(({ volume: { config } }) => labelOf(config, LABEL_NODE) === node)
+        .map(({ pool, volume: { name, config } }) => ({
+          pool,
           lxdName: name,
           name: config[KEY.name] ?? name,
           labels: labelsOf(config),
@@ -34,60 +44,62 @@ export function listVolumes(
   );
 }
 
-/** Made if it is not there; gives LXD's name of it. Throws Invalid when it is somebody else's. */
-export function ensureVolume(
-  { lxd, node, log }: LxcContext,
-  pool: string,
-  { name, labels, sizeBytes }: InstanceSpec['volume'],
-): Promise<string> {
+/** Made if it is in no pool. Throws Invalid when it is somebody else's. */
+export function ensureVolume(context: LxcContext, volume: InstanceSpec['volume']): Promise<VolumePlace> {
+  const { lxd, node } = context;
+  const { name, labels, sizeBytes } = volume;
   const lxdName = lxdVolumeName(name);
   return lxdCall(`make volume ${name}`, async () => {
-    const find = () => lxd.find<LxdVolume>(pathOf(pool, lxdName));
-    const size = sizeBytes === undefined ? undefined : String(sizeBytes);
-    let found = await find();
+    let found = await find(context, lxdName);
     if (!found) {
+      const pool = await ensurePool(context);
+      const size = sizeBytes === undefined ? {} : { size: String(sizeBytes) };
+      const config = { ...toLabelConfig(labels), [KEY.name]: name, ...size };
       try {
-        await lxd.change('POST', pathOf(pool), {
-          body: {
-            name: lxdName,
-            config: {
-              ...toLabelConfig(labels),
-              [KEY.name]: name,
-              ...(size !== undefined && { size }),
-            },
-          },
-        });
-        return lxdName;
+        await lxd.change('POST', pathOf(pool), { body: { name: lxdName, config } });
+        return { pool, lxdName };
       } catch (error) {
         // Somebody was faster.
-        found = await find();
+        found = await find(context, lxdName);
         if (!found) throw error;
       }
     }
-    if (labelOf(found.config, LABEL_NODE) !== node || (found.config[KEY.name] ?? '') !== name)
+    const { pool, config } = found;
+    if (labelOf(config, LABEL_NODE) !== node || (config[KEY.name] ?? '') !== name)
       throw new DriverError(
         'Invalid',
         `a volume named ${lxdName} is there that does not belong to this node; rename or remove it`,
       );
-    if (size !== undefined && found.config.size !== size)
-      await lxd.change('PATCH', pathOf(pool, lxdName), { body: { config: { size } } }).catch(error => {
-        // Most pools do not shrink; what is on it matters more than its size.
-        log.warn({ volume: lxdName, err: error }, 'the size of a volume was not changed');
-      });
-    return lxdName;
+    if (sizeBytes !== undefined && config.size !== String(sizeBytes))
+      await resize(context, { pool, lxdName }, sizeBytes);
+    return { pool, lxdName };
   });
 }
 
+/** Most pools do not shrink a volume; what is on it matters more than its size. */
+async function resize(
+  { lxd, log }: LxcContext,
+  { pool, lxdName }: VolumePlace,
+  sizeBytes: number,
+): Promise<void> {
+  const body = { config: { size: String(sizeBytes) } };
+  try {
+    await lxd.change('PATCH', pathOf(pool, lxdName), { body });
+  } catch (error) {
+    log.warn({ volume: lxdName, err: error }, 'the size of a volume was not changed');
+  }
+}
+
 /** Gone is success. Throws InUse, and Invalid when it is somebody else's. */
-export function removeVolume({ lxd, node }: LxcContext, pool: string, name: string): Promise<void> {
-  const path = pathOf(pool, lxdVolumeName(name));
+export function removeVolume(context: LxcContext, name: string): Promise<void> {
+  const lxdName = lxdVolumeName(name);
   return lxdCall(`remove volume ${name}`, async () => {
-    const found = await lxd.find<LxdVolume>(path);
+    const found = await find(context, lxdName);
     if (!found) return;
-    if (labelOf(found.config, LABEL_NODE) !== node)
-      throw new DriverError('Invalid', `the volume ${name} does not belong to node ${node}`);
+    if (labelOf(found.config, LABEL_NODE) !== context.node)
+      throw new DriverError('Invalid', `the volume ${name} does not belong to node ${context.node}`);
     try {
-      await lxd.change('DELETE', path);
+      await context.lxd.change('DELETE', pathOf(found.pool, lxdName));
     } catch (error) {
       if (isStatus(error, 404)) return;
       if (error instanceof LxdError && /in use/i.test(error.message))
@@ -95,4 +107,15 @@ export function removeVolume({ lxd, node }: LxcContext, pool: string, name: stri
       throw error;
     }
   });
+}
+
+async function find(
+  context: LxcContext,
+  lxdName: string,
+): Promise<(LxdVolume & { pool: string }) | undefined> {
+  for (const pool of await listPools(context)) {
+    const found = await context.lxd.find<LxdVolume>(pathOf(pool, lxdName));
+    if (found) return { ...found, pool };
+  }
+  return undefined;
 }

@@ -5,6 +5,7 @@ import type { NodeLedger } from './node-ledger.ts';
 import {
   type Amounts,
   allocatableAmounts,
+  type DefaultImage,
   type DriverName,
   type Problem,
   placedAmounts,
@@ -33,7 +34,7 @@ export function decidePlacement(
   workspace: Workspace,
   placement: Placement | undefined,
   ledger: NodeLedger,
-  defaultImage?: string,
+  defaultImage?: DefaultImage,
 ): Decision | { problem: Problem } {
   return placement ? adjust(workspace, placement, ledger) : place(workspace, ledger, defaultImage);
 }
@@ -41,10 +42,14 @@ export function decidePlacement(
 function place(
   workspace: Workspace,
   ledger: NodeLedger,
-  defaultImage: string | undefined,
+  defaultImage: DefaultImage | undefined,
 ): Decision | { problem: Problem } {
   const { spec, metadata } = workspace;
-  const scheduled = schedule(spec, ledger.candidates(metadata.namespace), spec.image ?? defaultImage);
+  const scheduled = schedule(
+    spec,
+    ledger.candidates(metadata.namespace),
+    driver => spec.image ?? defaultImage?.(driver),
+  );
   if ('message' in scheduled)
     return {
       problem: {

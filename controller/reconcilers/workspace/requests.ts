@@ -5,6 +5,9 @@ import { parseBytes, parseCpuMillis } from '../../kit/quantity.ts';
 
 export type DriverName = PlacementSpec['driver'];
 
+/** Image of workspaces that name none, by what runs them. */
+export type DefaultImage = (driver: DriverName) => string;
+
 /** Why a workspace is not as it should be, for a condition and an event. */
 export interface Problem {
   reason: Reason;
