@@ -10,6 +10,7 @@ import { createImages } from '../images/create-images.ts';
 import { Leftovers } from '../leftovers.ts';
 import { isOwnAddress } from '../network/host-network.ts';
 import { NetworkKeeper } from '../network/network-keeper.ts';
+import { Endings } from '../process-tree.ts';
 import { putFiles } from '../put-files.ts';
 import { connect, type EngineAddress } from './address.ts';
 import { isThere, listEverything, removeContainer, removeVolume } from './containers.ts';
@@ -30,8 +31,6 @@ import { watchEngine } from './watch.ts';
 const READ_TIMEOUT_MS = 60_000;
 /** Disks under load are slow to make and remove things. */
 const CHANGE_TIMEOUT_MS = 180_000;
-/** An engine that does not answer must not hold up the end of the agent. */
-const ENDING_MS = 2_000;
 
 export interface DockerDriverOptions extends EngineAddress {
   /** Everything made carries this node's label; nothing else is touched. */
@@ -55,7 +54,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     allowHostPorts: options.allowHostPorts ?? [],
     clock,
     log,
-    ending: new Set(),
+    endings: new Endings(),
     missingDirs: new BoundedMap(100),
     facts() {
       facts ??= engineCall('ask the engine', () => readFacts(docker, options));
@@ -201,8 +200,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     putFiles: (id, files) => change('putFiles', () => putFiles(exec, id, files)),
 
     async close() {
-      const ended = Promise.allSettled(context.ending).then(() => {});
-      await withTimeout(ended, ENDING_MS, clock, () => new Error('silent')).catch(() => {});
+      await context.endings.settled(clock);
       images.close();
       close();
     },

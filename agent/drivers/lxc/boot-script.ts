@@ -65,7 +65,7 @@ if ${isBare ? 'false' : '[ -x /sbin/init ]'}; then
     */busybox) [ ! -x /sbin/openrc ] || init=/sbin/init ;;
     */systemd)
       init=/sbin/init
-      for unit in ssh.service ssh.socket sshd.service sshd.socket; do masked="$masked systemd.mask=$unit"; done
+      for unit in ssh.service ssh.socket sshd.service sshd.socket systemd-binfmt.service; do masked="$masked systemd.mask=$unit"; done
       ;;
     *) init=/sbin/init ;;
   esac

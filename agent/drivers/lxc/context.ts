@@ -1,6 +1,7 @@
 import type { BoundedMap } from '../../../controller/kit/bounded-map.ts';
 import type { Clock } from '../../../controller/kit/clock.ts';
 import type { Logger } from '../../../controller/kit/log.ts';
+import type { Endings } from '../process-tree.ts';
 import type { LxdClient } from './api/lxd-client.ts';
 import type { LxdFacts } from './lxd-facts.ts';
 
@@ -14,6 +15,7 @@ export interface LxcContext {
   network?: string;
   /** TCP ports of the node that instances may reach, at the name node.nexus.internal. */
   allowHostPorts: readonly number[];
+  endings: Endings;
   clock: Clock;
   log: Logger;
   /** Of what this driver made or saw, by LXD's name: events come without labels. */

@@ -34,12 +34,12 @@ export async function execInInstance(
 ): Promise<ExecProcess> {
   options.signal?.throwIfAborted();
   const { name } = await inspectOurs(context, id);
-  return runInInstance(context.lxd, name, command, options);
+  return runInInstance(context, name, command, options);
 }
 
 /** The same by LXD's name, over one connection each for its streams. */
 export async function runInInstance(
-  lxd: LxdClient,
+  { lxd, endings }: Pick<LxcContext, 'lxd' | 'endings'>,
   name: string,
   command: string[],
   options: ExecOptions = {},
@@ -48,12 +48,13 @@ export async function runInInstance(
   if (!signal) return startProcess(lxd, name, command, options);
   const stderr = new FirstLine();
   const process = await startProcess(lxd, name, tellingPid(command), options, stderr);
-  return endedBy(signal, { ...process, stderr }, async pid => {
+  const killTree = async (pid: string) => {
     const killing = await startProcess(lxd, name, killingTree(pid), {});
     killing.stdout.resume();
     killing.stderr.resume();
     await killing.exit;
-  });
+  };
+  return endedBy(signal, { ...process, stderr }, killTree, endings.add);
 }
 
 async function startProcess(

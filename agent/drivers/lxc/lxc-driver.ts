@@ -9,6 +9,7 @@ import { createImages } from '../images/create-images.ts';
 import { Leftovers } from '../leftovers.ts';
 import { isOwnAddress } from '../network/host-network.ts';
 import { NetworkKeeper } from '../network/network-keeper.ts';
+import { Endings } from '../process-tree.ts';
 import { putFiles } from '../put-files.ts';
 import { Addresses } from './addresses.ts';
 import { LxdClient } from './api/lxd-client.ts';
@@ -63,6 +64,7 @@ export function createLxcDriver(options: LxcDriverOptions): Driver {
     allowHostPorts: options.allowHostPorts ?? [],
     clock,
     log,
+    endings: new Endings(),
     placements: { instances: new BoundedMap(10_000), volumes: new BoundedMap(10_000) },
     async remotes() {
       const { kind } = await context.facts();
@@ -197,6 +199,7 @@ export function createLxcDriver(options: LxcDriverOptions): Driver {
     putFiles: (id, files) => change('putFiles', () => putFiles(exec, id, files)),
 
     async close() {
+      await context.endings.settled(clock);
       images.close();
       lxd.close();
     },

@@ -82,16 +82,16 @@ async function startHelper(
 }
 
 async function probe(
-  { lxd, clock }: LxcContext,
+  context: LxcContext,
   base: BaseImage,
   name: string,
   signal: AbortSignal,
 ): Promise<ProbeResult> {
-  const looking = runInInstance(lxd, name, ['/bin/sh', '-c', PROBE]).then(({ stdout, stderr }) =>
+  const looking = runInInstance(context, name, ['/bin/sh', '-c', PROBE]).then(({ stdout, stderr }) =>
     Promise.all([text(stdout), text(stderr)]),
   );
   const [output, problem] = await untilAborted(
-    withTimeout(looking, PROBE_TIMEOUT_MS, clock, () =>
+    withTimeout(looking, PROBE_TIMEOUT_MS, context.clock, () =>
       unsupported(base, 'its shell does not come to an end.'),
     ),
     signal,
@@ -103,7 +103,7 @@ async function probe(
 
 /** Adds what a workspace needs. Throws ImageBuildFailed with the end of the output. */
 async function install(
-  { lxd }: LxcContext,
+  context: LxcContext,
   { reference }: BaseImage,
   name: string,
   { report, signal }: { report: Report; signal: AbortSignal },
@@ -111,7 +111,7 @@ async function install(
   const message = `adding SSH and Git to ${reference}`;
   let tail = '';
   report({ phase: 'building', message });
-  const { stdout, stderr, exit } = await runInInstance(lxd, name, ['/bin/sh', '-c', INSTALL], { signal });
+  const { stdout, stderr, exit } = await runInInstance(context, name, ['/bin/sh', '-c', INSTALL], { signal });
   for (const stream of [stdout, stderr])
     createInterface({ input: stream }).on('line', line => {
       tail = `${tail}${line}\n`.slice(-TAIL_CHARS);
@@ -129,7 +129,7 @@ async function publish(context: LxcContext, base: BaseImage, name: string): Prom
   const { lxd } = context;
   return lxdCall(`publish what ${base.reference} became`, async () => {
     const forget = ['rm', '-f', BOOT_SCRIPT_PATH, '/etc/hostname', '/etc/resolv.conf'];
-    const { stdout, stderr, exit } = await runInInstance(lxd, name, forget);
+    const { stdout, stderr, exit } = await runInInstance(context, name, forget);
     stdout.resume();
     stderr.resume();
     await exit;
