@@ -1,5 +1,6 @@
 import { arch } from 'node:os';
 import { LxdClient } from '../../agent/drivers/lxc/api/lxd-client.ts';
+import { lxdSocketPath } from '../../agent/drivers/lxc/find-lxd.ts';
 import { VERSION } from '../../controller/kit/version.ts';
 import type { Say } from './build.ts';
 import { importLxdImage, toLxdImage } from './lxd-image.ts';
@@ -7,6 +8,9 @@ import { bootstrapRootfs, SUITE, SYSTEM_PACKAGES, workspacePackages } from './ro
 
 /** Names of Node's by those of the kernel. */
 const ARCHITECTURES: Record<string, string> = { x64: 'x86_64', arm64: 'aarch64', riscv64: 'riscv64' };
+
+/** Where LXD or Incus listens on this machine, unless it was named. */
+export const lxdSocket = lxdSocketPath;
 
 /** Ensures the workspace image in an LXD: made of Debian's packages, as a system with an init. */
 export async function ensureLxcWorkspaceImage(

@@ -18,9 +18,7 @@ export interface Rootfs {
 
 /** Those of the workspace image. */
 export function workspacePackages(): string[] {
-  return readFileSync(new URL('./packages.txt', import.meta.url), 'utf8')
-    .trim()
-    .split('\n');
+  return readShipped('manifests/image/packages.txt').trim().split('\n');
 }
 
 /** A minimal Debian with these packages, without host keys and a name of its own. */

@@ -16,6 +16,27 @@ export interface Boot {
   isBare?: boolean;
 }
 
+const BECOME_INIT = `init=
+masked=
+if [ -x /sbin/init ]; then
+  case $(readlink -f /sbin/init) in
+    # Of itself it starts what only a whole system has.
+    */busybox) [ ! -x /sbin/openrc ] || init=/sbin/init ;;
+    */systemd)
+      init=/sbin/init
+      for unit in ssh.service ssh.socket sshd.service sshd.socket systemd-binfmt.service; do masked="$masked systemd.mask=$unit"; done
+      ;;
+    *) init=/sbin/init ;;
+  esac
+fi
+if [ -n "$init" ]; then
+  NEXUS_BOOT=yes setsid /bin/sh ${BOOT_SCRIPT_PATH} </dev/null >/dev/null 2>&1 &
+  # shellcheck disable=SC2086 # none or several
+  exec $init $masked
+fi
+
+`;
+
 /**
  * Begins the command and becomes the image's own init (systemd, OpenRC, …), so that the instance is the system that people
  * expect; without one it stays, and reaps. The end of the command is the end of the instance either way. An sshd that the
@@ -31,7 +52,7 @@ cd /
 umask 022
 command=
 
-if [ "\${NEXUS_BOOT:-}" = command ]; then
+if [ "\${NEXUS_BOOT:-}" = yes ]; then
   unset NEXUS_BOOT
   # It may ask all others to end, and that is heard here too.
   trap : TERM HUP
@@ -57,25 +78,7 @@ if [ ! -L /etc/resolv.conf ] && { [ ! -s /etc/resolv.conf ] || grep -q '${MARK}$
   printf '%s\\n' '${MARK}' 'nameserver ${gateway}' >/etc/resolv.conf
 fi
 
-init=
-masked=
-if ${isBare ? 'false' : '[ -x /sbin/init ]'}; then
-  case $(readlink -f /sbin/init) in
-    # Of itself it starts what only a whole system has.
-    */busybox) [ ! -x /sbin/openrc ] || init=/sbin/init ;;
-    */systemd)
-      init=/sbin/init
-      for unit in ssh.service ssh.socket sshd.service sshd.socket systemd-binfmt.service; do masked="$masked systemd.mask=$unit"; done
-      ;;
-    *) init=/sbin/init ;;
-  esac
-fi
-if [ -n "$init" ]; then
-  NEXUS_BOOT=command setsid /bin/sh ${BOOT_SCRIPT_PATH} </dev/null >/dev/null 2>&1 &
-  exec $init $masked
-fi
-
-"$@" </dev/null &
+${isBare ? '' : BECOME_INIT}"$@" </dev/null &
 command=$!
 while :; do
   wait $command
