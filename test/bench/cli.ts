@@ -1,12 +1,7 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { WORKSPACE } from '../../crds/kinds.ts';
 import { nexusUp } from '../support/nexus-up.ts';
+import { NEXUS, runProgram } from './program.ts';
 import { median, report } from './report.ts';
-
-const runProgram = promisify(execFile);
-const NEXUS = fileURLToPath(new URL('../../cli/nexus', import.meta.url));
 
 /** `nexus get workspaces` against `kubectl get workspaces`, as whole processes, alternating. `cli [ROUNDS]`. */
 export async function run(args: string[]): Promise<void> {
@@ -14,7 +9,6 @@ export async function run(args: string[]): Promise<void> {
   const up = await nexusUp({ args: ['--drivers=memory'] });
   const nexus: number[] = [];
   const kubectl: number[] = [];
-  // Not spawnSync: the server's log goes through this process, and a full pipe would stop the server.
   const time = async (program: string, words: string[], env: Record<string, string>) => {
     const began = performance.now();
     await runProgram(program, words, { env: { ...process.env, ...env } });
