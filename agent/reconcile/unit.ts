@@ -16,6 +16,8 @@ export interface Unit {
   /** Of the placement as it was last looked at. */
   placementUid: string;
   readonly attempts: Attempts;
+  /** When this agent first saw it; milliseconds since the epoch. */
+  readonly since: number;
   /** The placement carries this agent's finalizer, whatever the cache shows yet. */
   hasFinalizer?: boolean;
   resolved?: { placement: string; secret: string; desired: Desired };
@@ -61,6 +63,7 @@ export function createUnit(placement: Placement, clock: Clock, random: () => num
     workspaceUid: spec.workspace.uid,
     placementUid: metadata.uid ?? '',
     attempts: new Attempts(clock, random),
+    since: clock.now(),
     known: status?.container?.state ?? 'Missing',
     ownRestarts: new Map(),
     blindLooks: 0,

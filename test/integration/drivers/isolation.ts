@@ -16,6 +16,7 @@ import type { DockerNode } from '../../support/docker-node.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { packageMirror } from '../../support/images.ts';
 import { freePorts } from '../../support/ports.ts';
+import { until } from '../../support/until.ts';
 
 const LISTEN = `
 import socket, threading
@@ -122,20 +123,37 @@ export async function isolationSuite(t: Test, at: DockerNode): Promise<void> {
     t.equal(await reaches(NODE_HOST, published!), false);
   });
 
-  await t.test('leave nothing in the packet filter when the last one is gone, or the network', async t => {
+  await t.test('leave nothing in the packet filter, a while after the last or its network', async t => {
     const iptables = await findIptables();
     const { bridge, name } = networkName(node);
     const rules = async () => (await Promise.all([iptables.save(4), iptables.save(6)])).join();
-    t.match(await rules(), bridge);
+    const nothingIsLeft = async () => {
+      t.notMatch((await rules()).toLowerCase(), bridge.replace('nexus', 'nexus-'));
+      t.same(await docker.listNetworks({ filters: { name: [name] } }), []);
+    };
     await removeEverything(driver);
-    t.notMatch((await rules()).toLowerCase(), bridge.replace('nexus', 'nexus-'));
-    t.same(await docker.listNetworks({ filters: { name: [name] } }), []);
+    t.match(await rules(), bridge, 'the next one will not have to wait for it');
+    const clock = new FakeClock();
+    const later = createDockerDriver({ socketPath, node, clock });
+    await later.info();
+    await clock.advance(600_000);
+    const chain = bridge.replace('nexus', 'nexus-');
+    const isGone = async () => !(await rules()).toLowerCase().includes(chain) || undefined;
+    await until(isGone, { timeoutMs: 10_000, what: () => 'the rules to be gone' });
+    await nothingIsLeft();
+    const brief = await later.create(spec('brief'));
+    await later.remove(brief.id);
+    t.match(await rules(), bridge);
+    await later.close();
+    await nothingIsLeft();
 
-    const { id } = await driver.create(spec('client'));
+    const next = createDockerDriver({ socketPath, node });
+    t.teardown(() => next.close());
+    const { id } = await next.create(spec('client'));
     t.match(await rules(), bridge);
     await docker.getContainer(id).remove({ force: true });
     await docker.getNetwork(name).remove();
-    t.match((await driver.info()).isolation, { enforced: true });
+    t.match((await next.info()).isolation, { enforced: true });
     t.notMatch((await rules()).toLowerCase(), bridge.replace('nexus', 'nexus-'));
   });
 }
