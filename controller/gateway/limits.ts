@@ -122,13 +122,13 @@ export class Limiter {
     }
     if (bucket.take()) return;
     forgetOldest(this.#banned);
-    this.#banned.set(address, clock.now() + forgiveMs);
+    this.#banned.set(address, clock.uptime() + forgiveMs);
   }
 
   #isBanned(address: string): boolean {
     const until = this.#banned.get(address);
     if (until === undefined) return false;
-    if (until > this.#clock.now()) return true;
+    if (until > this.#clock.uptime()) return true;
     this.#banned.delete(address);
     return false;
   }
