@@ -4,7 +4,7 @@ import type { Clock } from '../kit/clock.ts';
 import type { Logger } from '../kit/log.ts';
 import { TokenBucket } from '../kit/token-bucket.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
-import { addressOf, type GatewayLimits, type Limiter } from './limits.ts';
+import { addressOf, type GatewayLimits, type Limiter, LOCAL } from './limits.ts';
 
 /** A connection that was let in and has to log in within the grace. */
 export interface Arrival {
@@ -106,6 +106,3 @@ export class Arrivals {
     this.#options.log.warn({ address, reason, ...more }, 'a connection was refused');
   }
 }
-
-/** What addressOf says of a Unix socket. */
-const LOCAL = 'local';

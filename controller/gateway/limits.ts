@@ -149,9 +149,12 @@ function forgetOldest(map: Map<string, unknown>): void {
   }
 }
 
+/** The address of whoever comes by the gateway's Unix socket: the user that it runs as, on its machine. */
+export const LOCAL = 'local';
+
 /** Of IPv6 the first half: the rest is one customer's to choose. Sockets of this machine have none. */
 export function addressOf({ remoteAddress }: Pick<Socket, 'remoteAddress'>): string {
-  if (!remoteAddress) return 'local';
+  if (!remoteAddress) return LOCAL;
   const plain = remoteAddress.replace(/^::ffff:(?=\d+\.)/, '');
   if (!plain.includes(':')) return plain;
   const [head = '', tail = ''] = plain.replace(/%.*$/, '').split('::');
