@@ -40,6 +40,11 @@ const UPGRADE_OPTIONS = {
 const REMOTE_OPTIONS = {
   identity: { alias: 'i', type: 'string', describe: 'add, upgrade: private key for ssh' },
   port: { alias: 'p', type: 'number', describe: 'add, upgrade: port of ssh' },
+  'ssh-config': {
+    alias: 'F',
+    type: 'string',
+    describe: "add, upgrade: ssh's configuration, in place of your own",
+  },
   program: {
     type: 'string',
     describe: 'add, upgrade: nexus-linux-… of a release; this program when nobody says',

@@ -27,6 +27,7 @@ export interface AddFlags extends Flags {
   program?: string;
   identity?: string;
   port?: number;
+  sshConfig?: string;
   dryRun: boolean;
   timeout: string;
 }
@@ -39,7 +40,8 @@ export async function addNode(args: string[], flags: AddFlags, context: CommandC
   if (timeoutMs === undefined) throw usageError(`--timeout takes a duration, not "${flags.timeout}"`);
   const labels = parseLabels(flags.label ?? []);
   const gateway = await gatewayFor(flags.gateway, context);
-  const target: RemoteTarget = { destination, port: flags.port, identity: flags.identity };
+  const { port, identity, sshConfig: config } = flags;
+  const target: RemoteTarget = { destination, port, identity, config };
   const remote = await openRemote(target, context);
   try {
     const facts = await readFacts(remote, gateway.reached);

@@ -17,6 +17,7 @@ export interface UpgradeFlags extends Flags {
   program?: string;
   identity?: string;
   port?: number;
+  sshConfig?: string;
   timeout: string;
 }
 
@@ -66,7 +67,8 @@ export async function upgradeNodes(
 function targetOf(node: Node, flags: UpgradeFlags): RemoteTarget | undefined {
   const known = flags.ssh === undefined ? destinationOf(node) : { destination: flags.ssh };
   if (!known) return undefined;
-  return { ...known, ...(flags.port !== undefined && { port: flags.port }), identity: flags.identity };
+  const { port = known.port, identity, sshConfig: config } = flags;
+  return { ...known, port, identity, config };
 }
 
 async function upgradeOne(

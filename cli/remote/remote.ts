@@ -10,6 +10,8 @@ export interface RemoteTarget {
   destination: string;
   port?: number;
   identity?: string;
+  /** A configuration of ssh in place of the person's own. */
+  config?: string;
 }
 
 export interface RunResult {
@@ -59,6 +61,7 @@ export async function openRemote(target: RemoteTarget, context: CommandContext):
   const folder = await mkdtemp('/tmp/nexus-');
   const socket = join(folder, 's');
   const where = [
+    ...(target.config === undefined ? [] : ['-F', target.config]),
     ...(target.port === undefined ? [] : ['-o', `Port=${target.port}`]),
     ...(target.identity === undefined ? [] : ['-i', target.identity]),
   ];

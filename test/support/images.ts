@@ -11,13 +11,14 @@ import { pack } from 'tar-stream';
 const run = promisify(execFile);
 
 /**
- * `plain`: a Debian with nothing added, so without sshd. `ready`: with what a workspace needs. Both are made from Debian's
- * packages, for machines that reach no image registry, and kept in $XDG_CACHE_HOME/nexus-test.
+ * `plain`: a Debian with nothing added, so without sshd. `ready`: with what a workspace needs. `sshd`: a machine that
+ * somebody was just given, an SSH server and nothing else. All are made from Debian's packages, for machines that reach no image registry, and kept in $XDG_CACHE_HOME/nexus-test.
  */
-export type TestImage = 'plain' | 'ready';
+export type TestImage = 'plain' | 'ready' | 'sshd';
 
 const PACKAGES: Record<TestImage, string[]> = {
   plain: [],
+  sshd: ['openssh-server'],
   ready: [
     'openssh-server',
     'git',
