@@ -54,6 +54,10 @@ function facts(node: Node | undefined): unknown {
     address: node.spec?.address ?? node.status?.address,
     ports: node.spec?.ports,
     ready: ready && [ready.status, ready.reason],
+    leaves: [
+      node.spec?.drain !== undefined,
+      node.spec?.taints?.filter(({ effect }) => effect === 'NoExecute'),
+    ],
     drivers: node.status?.drivers?.map(({ name, ready: works }) => [name, works]),
   };
 }
