@@ -15,6 +15,8 @@ export interface CliOptions {
   signal?: AbortSignal;
   /** Called with each piece of standard output as it comes. */
   onOutput?: (soFar: string) => void;
+  /** The same of standard error. */
+  onNote?: (soFar: string) => void;
 }
 
 /** Runs a command line in this process, with streams and environment of its own. */
@@ -25,6 +27,7 @@ export async function cli(args: string[], options: CliOptions = {}): Promise<Cli
     stream.on('data', chunk => {
       out[name] += chunk;
       if (name === 'stdout') options.onOutput?.(out.stdout);
+      else options.onNote?.(out.stderr);
     });
     return stream;
   };
