@@ -65,6 +65,10 @@ value?: string
  * Effect to match. Empty matches every effect.
  */
 effect?: ("NoSchedule" | "PreferNoSchedule" | "NoExecute")
+/**
+ * With effect NoExecute: for how long the workspace stays once the taint is there. 0 or less: not at all. Absent: for good.
+ */
+tolerationSeconds?: number
 }[]
 /**
  * Limits of the container, also what is set aside on the node. Changed in place without a restart.
@@ -975,16 +979,16 @@ address?: string
  */
 unschedulable?: boolean
 /**
- * That the node is to be emptied. New workspaces are kept off; those that are there stay until they are stopped or deleted.
+ * That the node is to be emptied. New workspaces are kept off; those that may be moved (spec.onNodeLoss: Reschedule) are, the others are stopped and go on when this is taken away.
  */
 drain?: {
 /**
- * Reserved: workspaces that may be stopped or moved at once. Defaults to 1.
+ * Workspaces that are stopped or moved at once; one that is moved counts until it runs elsewhere. Defaults to 1.
  */
 maxConcurrent?: number
 }
 /**
- * Marks that keep off workspaces without a matching toleration. NoExecute keeps new ones off as NoSchedule does.
+ * Marks that keep off workspaces without a matching toleration. NoExecute also drives away those that are there, one by one: what may be moved is, the rest is stopped.
  */
 taints?: {
 /**
@@ -999,6 +1003,10 @@ value?: string
  * What it does to workspaces that do not tolerate it.
  */
 effect: ("NoSchedule" | "PreferNoSchedule" | "NoExecute")
+/**
+ * From when tolerationSeconds count, with effect NoExecute. Absent: from when the controller sees it.
+ */
+timeAdded?: string
 }[]
 /**
  * Public keys that the node's agent may log into the gateway with. The join writes them; one that is removed is shut out at once.

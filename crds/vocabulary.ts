@@ -88,11 +88,15 @@ export const REASONS = {
   Moving: 'The workspace is being moved to another node, where it begins with an empty home.',
   Moved: 'The workspace was moved to another node; what was on the former node alone is lost to it.',
   NodeDrained: 'The node is being drained, so the workspace was stopped; it goes on when the drain ends.',
+  NodeTainted:
+    'The node has a NoExecute taint that the workspace does not tolerate, so it was stopped; it goes on when the taint is gone.',
   // Node
   AgentReady: 'The agent is heard and a driver answers.',
   NeverHeard: 'The agent has not reported yet.',
   LeaseExpired: 'The agent was not heard within the lease.',
   Draining: 'Workspaces are being moved or stopped; the message tells how many are left.',
+  WaitingForRoom:
+    'A drain waits until another node can take a workspace; the message says which, and why none can.',
   Drained: 'Every workspace of the node was moved or stopped.',
   DriverReady: 'The engine answers.',
   DriverUnavailable: 'No engine answers.',

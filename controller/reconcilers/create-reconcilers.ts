@@ -27,6 +27,7 @@ import {
 } from './deps.ts';
 import { createEventRelay, isAboutPlacement } from './events/event-relay.ts';
 import { createCollectors } from './gc/create-collectors.ts';
+import { createEvict } from './node/evict.ts';
 import { Heartbeats } from './node/heartbeats.ts';
 import { createNodeReconciler } from './node/node-reconciler.ts';
 import { createOwnerKeys } from './user/owner-keys.ts';
@@ -123,6 +124,7 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
         loadOf: node => env.ledger.load(node),
         leaseGraceMs,
         heartbeats,
+        evict: createEvict(env),
       }),
       watches: [
         watch(nodes),
@@ -143,8 +145,13 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
         watch(
           placements,
           ({ spec }) => [{ name: spec.nodeName }],
-          ({ old, now }) => !old || !now || old.metadata.generation !== now.metadata.generation,
+          ({ old, now }) =>
+            !old ||
+            !now ||
+            old.metadata.generation !== now.metadata.generation ||
+            now.spec.evictedBy !== undefined,
         ),
+        watch(workspaces, ({ status }) => (status?.move ? [{ name: status.move.from }] : [])),
       ],
     }),
     control({

@@ -19,12 +19,15 @@ import { FIELD_MANAGER } from '../deps.ts';
 import { cachedPolicy, keepPolicy, type PolicyCaches } from '../keep-policy.ts';
 import type { NodeLoad } from '../workspace/schedule.ts';
 import { ensureNode, type LocalNode, makeNodeNamespace } from './ensure-node.ts';
+import type { Evict } from './evict.ts';
 import type { Heartbeats } from './heartbeats.ts';
 import { judgeNode } from './judge-node.ts';
 import { nodeRights } from './node-rights.ts';
 
 /** How long changes of what is set aside are gathered before they are written. */
 const GATHER_MS: Milliseconds = 1000;
+/** Conditions that are this reconciler's; the others are the agent's. */
+const OURS = ['Ready', 'Drained'];
 
 export interface NodeReconcilerOptions {
   client: Client;
@@ -41,12 +44,14 @@ export interface NodeReconcilerOptions {
   loadOf(node: string): NodeLoad;
   leaseGraceMs: Milliseconds;
   heartbeats: Heartbeats;
+  /** Has workspaces leave the node, where they must. */
+  evict: Evict;
 }
 
 /**
  * Node.status: the condition Ready, from the agent's Lease (of the node's name, in the node's namespace), and what is
- * set aside. Sees to the node's namespace, there while the node or a placement on it is, and to what the node's
- * agent may do.
+ * set aside; how far its drain is, and who is to leave it. Sees to the node's namespace, there while the node or a
+ * placement on it is, and to what the node's agent may do.
  */
 export function createNodeReconciler(options: NodeReconcilerOptions): Reconciler {
   const { client, clock, nodes, leases, namespaces, placements, heartbeats } = options;
@@ -89,21 +94,29 @@ export function createNodeReconciler(options: NodeReconcilerOptions): Reconciler
 
   async function write(
     node: Node,
-    ready: NewCondition,
+    found: NewCondition[],
     allocated: NodeStatus['allocated'],
     signal: AbortSignal,
   ) {
-    const before = getCondition(node.status?.conditions as Condition[] | undefined, 'Ready');
-    const moved = before?.status !== ready.status;
-    const lastTransitionTime = moved ? timestamp(clock.now()) : before.lastTransitionTime;
-    const condition = { ...ready, lastTransitionTime };
-    if (jsonEqual(before, condition) && jsonEqual(node.status?.allocated, allocated)) return;
+    const before = (type: string) => getCondition(node.status?.conditions as Condition[] | undefined, type);
+    const conditions = found.map(condition => {
+      const last = before(condition.type);
+      const isSame = last?.status === condition.status;
+      return { ...condition, lastTransitionTime: isSame ? last.lastTransitionTime : timestamp(clock.now()) };
+    });
+    const areSame = OURS.every(type =>
+      jsonEqual(
+        before(type),
+        conditions.find(c => c.type === type),
+      ),
+    );
+    if (areSame && jsonEqual(node.status?.allocated, allocated)) return;
     const { name } = node.metadata;
     const applied: Node = {
       apiVersion: node.apiVersion,
       kind: node.kind,
       metadata: { name },
-      status: { conditions: [condition], allocated },
+      status: { conditions, allocated },
     };
     await client.apply(NODE, applied, {
       fieldManager: FIELD_MANAGER,
@@ -111,13 +124,14 @@ export function createNodeReconciler(options: NodeReconcilerOptions): Reconciler
       subresource: 'status',
       signal,
     });
-    if (before?.reason !== ready.reason)
-      options.recorder.event(
-        node,
-        ready.status === 'True' ? 'Normal' : 'Warning',
-        ready.reason,
-        ready.message,
-      );
+    for (const { type, status, reason, message } of conditions)
+      if (before(type)?.reason !== reason)
+        options.recorder.event(
+          node,
+          status === 'True' || reason === 'Draining' ? 'Normal' : 'Warning',
+          reason,
+          message,
+        );
   }
 
   return {
@@ -136,12 +150,14 @@ export function createNodeReconciler(options: NodeReconcilerOptions): Reconciler
       const dueMs = (countedAt.get(name) ?? Number.NEGATIVE_INFINITY) + GATHER_MS - now.uptimeMs;
       const isEarly = dueMs > 0 && !jsonEqual(counted, node.status?.allocated);
       if (!isEarly) countedAt.set(name, now.uptimeMs);
+      const evicted = await options.evict(node, signal);
+      const conditions = evicted.drained ? [ready, evicted.drained] : [ready];
       const [held] = await Promise.all([
         ensureRights(node, signal),
-        write(node, ready, isEarly ? node.status?.allocated : counted, signal),
+        write(node, conditions, isEarly ? node.status?.allocated : counted, signal),
       ]);
-      const ms = Math.min(againMs ?? Number.POSITIVE_INFINITY, isEarly ? dueMs : Number.POSITIVE_INFINITY);
-      return Number.isFinite(ms) ? { kind: 'requeueAfter', ms } : (held ?? done);
+      const waits = [againMs, isEarly ? dueMs : undefined, evicted.againMs].filter(ms => ms !== undefined);
+      return waits.length > 0 ? { kind: 'requeueAfter', ms: Math.min(...waits) } : (held ?? done);
     },
   };
 }

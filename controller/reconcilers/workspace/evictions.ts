@@ -1,6 +1,7 @@
 import type { Node, Placement, PlacementSpec, Workspace } from '../../../crds/types.generated.ts';
+import { leastToleranceMs } from './no-execute.ts';
 import { hasStopped } from './observe-phase.ts';
-import { isReady, isTolerated } from './schedule.ts';
+import { isReady } from './schedule.ts';
 
 /** Why a workspace must not run where it is placed. */
 export type Eviction = NonNullable<PlacementSpec['evictedBy']>;
@@ -15,16 +16,9 @@ export function shouldRun({ spec }: Workspace): boolean {
   return spec.running !== false;
 }
 
-/** Whether a taint of the node drives the workspace away. */
-export function isDrivenAway({ spec }: Workspace, node: Node | undefined): boolean {
-  return (node?.spec?.taints ?? []).some(
-    taint => taint.effect === 'NoExecute' && !isTolerated(taint, spec.tolerations ?? []),
-  );
-}
-
 /**
  * What still keeps a placed workspace from running where it is. Who is driven away, and when, is decided elsewhere and
- * written to the placement; what does not run on a node that is drained is not started there.
+ * written to the placement; what does not run on a node that is drained, or has a taint against it, is not started there.
  */
 export function standingEviction(
   workspace: Workspace,
@@ -33,15 +27,17 @@ export function standingEviction(
 ): Eviction | undefined {
   const { evictedBy, running } = placement.spec;
   if (!shouldRun(workspace)) return undefined;
-  if (node?.spec?.drain && (evictedBy === 'Drain' || (!running && !evictedBy))) return 'Drain';
-  if (evictedBy === 'Taint' && mayMove(workspace) && isDrivenAway(workspace, node)) return evictedBy;
   if (evictedBy === 'NodeLoss' && mayMove(workspace) && !(node && isReady(node))) return evictedBy;
-  return undefined;
+  if (running) return undefined;
+  if (node?.spec?.drain) return 'Drain';
+  const leastMs = leastToleranceMs(workspace.spec, node);
+  // Whose time has run out stays driven away for as long as there is the taint.
+  return leastMs <= 0 || (evictedBy === 'Taint' && leastMs < Number.POSITIVE_INFINITY) ? 'Taint' : undefined;
 }
 
-/** Whether the workspace is kept stopped on its node until the drain ends. */
-export function isHeldByDrain(workspace: Workspace, placement: Placement | undefined): boolean {
-  return placement?.spec.evictedBy === 'Drain' && shouldRun(workspace) && !mayMove(workspace);
+/** Why the workspace is kept stopped on its node, until that has an end. */
+export function heldBy(workspace: Workspace, placement: Placement | undefined): Eviction | undefined {
+  return shouldRun(workspace) && !mayMove(workspace) ? placement?.spec.evictedBy : undefined;
 }
 
 /** Mark of a placement that was allowed to be moved when it was made. */

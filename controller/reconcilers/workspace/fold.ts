@@ -2,7 +2,7 @@ import { placementName } from '../../../crds/names.ts';
 import type { Condition } from '../../../crds/object.ts';
 import type { Node, Placement, Workspace, WorkspaceStatus } from '../../../crds/types.generated.ts';
 import { getCondition, type NewCondition, setCondition } from '../../runtime/conditions.ts';
-import { isHeldByDrain, mayMove, shouldRun } from './evictions.ts';
+import { heldBy, mayMove, shouldRun } from './evictions.ts';
 import { countReady, endpointOf, foldPorts, foldServices, nodeAddress } from './fold-services.ts';
 import { findSilence } from './node-health.ts';
 import { observePhase } from './observe-phase.ts';
@@ -201,11 +201,18 @@ function ready(
       'Moving',
       `It is being moved off node ${move.from}, which is ${LEFT[move.reason]}, and begins elsewhere with an empty home.`,
     );
-  if (isHeldByDrain(workspace, placement))
+  const held = heldBy(workspace, placement);
+  if (held === 'Drain')
     return says(
       'NodeDrained',
-      `Node ${placement?.spec.nodeName} is drained, so the workspace is stopped there; its files are kept. It goes on when ` +
-        'spec.drain is taken off the node.',
+      `Node ${placement?.spec.nodeName} is drained, so the workspace is stopped there; its files are kept. It goes on after ` +
+        `"nexus node uncordon ${placement?.spec.nodeName}".`,
+    );
+  if (held === 'Taint')
+    return says(
+      'NodeTainted',
+      `Node ${placement?.spec.nodeName} has a NoExecute taint that the workspace does not tolerate, so it is stopped there; ` +
+        'its files are kept. It goes on when the taint is gone or spec.tolerations names it.',
     );
   if (phase === 'Stopped') return says('Stopped', 'The workspace is stopped; start it with "nexus start".');
   if (phase === 'Stopping') return says('Stopping', 'The workspace is being stopped; its files are kept.');

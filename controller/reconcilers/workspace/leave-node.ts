@@ -10,10 +10,9 @@ import { isFenced, mayMove, shouldRun, standingEviction } from './evictions.ts';
 import type { Pass, WorkspaceEnvironment } from './pass.ts';
 import { updatePlacement } from './place-workspace.ts';
 import { removePlacement } from './remove-placement.ts';
-import { resolveSecrets } from './resolve-secrets.ts';
 import { isReady } from './schedule.ts';
-import { validateWorkspace } from './validate-workspace.ts';
 import { whyNoHome } from './why-no-home.ts';
+import { whyUnplaceable } from './why-unplaceable.ts';
 
 const AGAIN: Outcome = { kind: 'requeueAfter', ms: 0 };
 
@@ -36,7 +35,13 @@ export async function leaveNode(pass: Pass, env: WorkspaceEnvironment): Promise<
   if (!isGoing) {
     const evictedBy = standingEviction(workspace, placement, node);
     const leaves = mayMove(workspace) && evictedBy !== undefined && evictedBy !== 'NodeLoss';
-    if (!leaves || !canBePlaced(pass, env)) return undefined;
+    if (!leaves || whyUnplaceable(env, workspace)) return undefined;
+    const problem = whyNoHome(env, workspace);
+    if (problem) {
+      pass.problem ??= problem;
+      env.waiting.enter(workspace, { message: problem.message, isPlaced: false });
+      return undefined;
+    }
     if (placement.spec.evictedBy !== evictedBy) return mark(pass, env, evictedBy);
     if (workspace.status?.move?.from !== placement.spec.nodeName) return AGAIN;
   }
@@ -60,7 +65,7 @@ async function giveUp(pass: Pass, env: WorkspaceEnvironment): Promise<Outcome | 
     return isGoing ? { kind: 'waiting', reason: 'NodeUnreachable' } : undefined;
   }
   if (!isGoing) {
-    if (!canBePlaced(pass, env)) return undefined;
+    if (whyUnplaceable(env, workspace)) return undefined;
     const problem = whyNoHome(env, workspace);
     if (problem) {
       // What is there is not given up for nothing.
@@ -132,11 +137,4 @@ async function isStillSilent(
   const before = heartbeats.last(nodeName);
   const heartbeat = heartbeats.hear(nodeName, lease, ledger.node(nodeName)) ?? before;
   return heartbeat === before;
-}
-
-/** One whose spec is wrong could not be placed again, and stays. */
-function canBePlaced({ workspace }: Pass, env: WorkspaceEnvironment): boolean {
-  const { namespace } = workspace.metadata;
-  const secrets = resolveSecrets(workspace.spec, name => env.own.secrets.get({ name, namespace }));
-  return validateWorkspace(workspace.spec).length === 0 && !('problem' in secrets);
 }

@@ -18,6 +18,8 @@ import { WaitingRoom } from './waiting-room.ts';
 const BY_WORKSPACE = 'workspace';
 /** Placements by uid of their workspace. */
 const BY_UID = 'workspace-uid';
+/** Workspaces that are being moved, by the name of the node that they leave. */
+export const BY_FORMER_NODE = 'former-node';
 /** Workspaces by `namespace/name` of the Secrets they refer to. */
 export const BY_SECRET = 'secret';
 
@@ -78,6 +80,7 @@ export function createWorkspaceEnvironment(options: WorkspaceEnvironmentOptions)
   placements.addIndex(BY_WORKSPACE, ({ spec }) => [formatKey(spec.workspace)]);
   placements.addIndex(BY_UID, ({ spec }) => [spec.workspace.uid]);
   workspaces.addIndex(BY_SECRET, secretKeys);
+  workspaces.addIndex(BY_FORMER_NODE, ({ status }) => (status?.move ? [status.move.from] : []));
   placements.onChange(({ old, now }) => ledger.observe(old, now));
   nodes.onChange(({ old, now }) => ledger.setNode((now ?? old)?.metadata.name ?? '', now));
   return {

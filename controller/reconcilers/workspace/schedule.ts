@@ -1,5 +1,6 @@
 import type { Node, WorkspaceSpec } from '../../../crds/types.generated.ts';
 import { familiarName } from '../../kit/image-name.ts';
+import { toleranceMs } from './no-execute.ts';
 import {
   type Amounts,
   allocatableAmounts,
@@ -43,7 +44,8 @@ const POINTS = { free: 100, spread: 50, image: 20 } as const;
  * The nodes that can take a workspace, best first: fewest PreferNoSchedule taints that it does not tolerate, then most
  * points, then fewest workspaces, then the name. Points: up to 100 for what is left of the scarcest of processor, memory,
  * disk and SSH ports once it is there; up to 50 for few workspaces of the same namespace, 0 where most of them are; 20
- * where `image` is. Deterministic. A NoExecute taint keeps new workspaces off like NoSchedule does.
+ * where `image` is. Deterministic. A NoExecute taint keeps
+ * new workspaces off like NoSchedule does, also those that tolerate it for a while only: they would lose their files soon.
  */
 export function schedule(spec: WorkspaceSpec, candidates: Iterable<Candidate>, image = spec.image): Schedule {
   const request = { ...requestedAmounts(spec), forwards: wantedForwards(spec).length };
@@ -96,9 +98,14 @@ function judge(
   if (!isReady(node)) return { reason: 'be not ready' };
   if (!Object.entries(spec.nodeSelector ?? {}).every(([k, v]) => node.metadata.labels?.[k] === v))
     return { reason: 'lack the labels of nodeSelector' };
-  const untolerated = (node.spec?.taints ?? []).filter(taint => !isTolerated(taint, spec.tolerations ?? []));
+  const untolerated = (node.spec?.taints ?? []).filter(
+    taint => toleranceMs(taint, spec.tolerations) < Number.POSITIVE_INFINITY,
+  );
   const hard = untolerated.find(taint => taint.effect !== 'PreferNoSchedule');
-  if (hard) return { reason: `have taint ${hard.key} that is not tolerated` };
+  if (hard)
+    return toleranceMs(hard, spec.tolerations) > 0
+      ? { reason: `have taint ${hard.key} that is tolerated for a while only` }
+      : { reason: `have taint ${hard.key} that is not tolerated` };
   const driver = driverOf(spec, node);
   if ('reason' in driver) return driver;
 
@@ -139,17 +146,6 @@ export function isReady(node: Node): boolean {
     node.status?.conditions?.some(condition => condition.type === 'Ready' && condition.status === 'True') ??
     false
   );
-}
-
-type Taint = NonNullable<NonNullable<Node['spec']>['taints']>[number];
-
-/** As in Kubernetes: an empty effect or key matches every one; Exists asks for no value. */
-export function isTolerated(taint: Taint, tolerations: NonNullable<WorkspaceSpec['tolerations']>): boolean {
-  return tolerations.some(({ key, operator, value, effect }) => {
-    if (effect && effect !== taint.effect) return false;
-    if (operator === 'Exists') return !key || key === taint.key;
-    return key === taint.key && (value ?? '') === (taint.value ?? '');
-  });
 }
 
 function compareRanks(a: readonly number[], b: readonly number[]): number {

@@ -98,6 +98,8 @@ function badTolerations(spec: WorkspaceSpec): string[] {
     if (exists && toleration.value) return [`tolerations[${i}]: operator Exists takes no value; remove it`];
     if (!exists && !toleration.key)
       return [`tolerations[${i}]: an empty key matches everything only with operator Exists; set either`];
+    if (toleration.tolerationSeconds !== undefined && toleration.effect !== 'NoExecute')
+      return [`tolerations[${i}]: tolerationSeconds goes with effect NoExecute only; set that, or remove it`];
     return [];
   });
 }

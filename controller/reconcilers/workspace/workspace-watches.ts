@@ -6,6 +6,7 @@ import { jsonEqual } from '../../kit/json.ts';
 import { formatKey } from '../../kit/paths.ts';
 import { getCondition } from '../../runtime/conditions.ts';
 import { type ControllerWatch, watch } from '../../runtime/controller.ts';
+import { noExecuteTaints } from './no-execute.ts';
 import { BY_SECRET, type WorkspaceEnvironment, workspaceOfUid } from './pass.ts';
 
 /** How long news of room are gathered before all that wait for it are looked at. */
@@ -54,6 +55,7 @@ function facts(node: Node | undefined): unknown {
     address: node.spec?.address ?? node.status?.address,
     ports: node.spec?.ports,
     ready: ready && [ready.status, ready.reason],
+    leaves: [node.spec?.drain !== undefined, noExecuteTaints(node)],
     drivers: node.status?.drivers?.map(({ name, ready: works }) => [name, works]),
   };
 }

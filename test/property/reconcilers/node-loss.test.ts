@@ -88,7 +88,20 @@ t.test('a move that is broken off at any write is taken up by the next controlle
   t.pass('12 histories');
 });
 
-type Hurt = 'cut' | 'mute' | 'up' | 'freeze' | 'thaw' | 'kill' | 'start' | 'reboot' | 'crash' | 'recover';
+type Hurt =
+  | 'cut'
+  | 'mute'
+  | 'up'
+  | 'freeze'
+  | 'thaw'
+  | 'kill'
+  | 'start'
+  | 'reboot'
+  | 'crash'
+  | 'recover'
+  | 'drain'
+  | 'taint'
+  | 'clear';
 const step = fc.record({
   node: fc.constantFrom('n1', 'n2', 'n3'),
   hurt: fc.constantFrom<Hurt>(
@@ -102,13 +115,24 @@ const step = fc.record({
     'reboot',
     'crash',
     'recover',
+    'drain',
+    'taint',
+    'clear',
   ),
   seconds: fc.constantFrom(1, 5, 20, 45, 90, 150),
 });
 
+const admin: Partial<Record<Hurt, object>> = {
+  drain: { drain: { maxConcurrent: 2 } },
+  taint: { taints: [{ key: 'gone', effect: 'NoExecute' }] },
+  clear: { drain: null, taints: null },
+};
+
 async function doTo(fleet: Fleet, node: FleetNode, hurt: Hurt): Promise<void> {
   if (hurt === 'cut' || hurt === 'mute' || hurt === 'up') node.sandbox.link = hurt;
-  else if (hurt === 'freeze') node.sandbox.freeze();
+  else if (admin[hurt]) {
+    if (!fleet.isServerAway) await fleet.patchNode(node.name, { spec: admin[hurt] });
+  } else if (hurt === 'freeze') node.sandbox.freeze();
   else if (hurt === 'thaw') node.sandbox.thaw();
   else if (hurt === 'kill') node.kill();
   else if (hurt === 'reboot') node.reboot();
@@ -145,6 +169,7 @@ t.test(
         }
         if (fleet.isServerAway) await fleet.recover();
         for (const node of fleet.nodes.values()) {
+          await fleet.patchNode(node.name, { spec: admin.clear });
           node.sandbox.link = 'up';
           node.sandbox.thaw();
           if (!node.isRunning) node.start();

@@ -361,7 +361,7 @@ t.test('one that is stopped because its node is drained says so, and how it goes
   t.notOk(stopping.move);
   const { status, target } = fold(evicted(SPEC, 'Drain', down));
   t.equal(target, 'Stopped');
-  t.match(status.message, /spec\.drain/);
+  t.match(status.message, /nexus node uncordon n/);
 });
 
 t.test('a move is told from when it begins until the workspace has arrived', async t => {

@@ -1,8 +1,9 @@
 import t from 'tap';
 import { decidePlacement } from '../../../controller/reconcilers/workspace/decide-placement.ts';
+import { toleranceMs } from '../../../controller/reconcilers/workspace/no-execute.ts';
 import { NodeLedger } from '../../../controller/reconcilers/workspace/node-ledger.ts';
 import type { NodeLoad } from '../../../controller/reconcilers/workspace/schedule.ts';
-import { isTolerated, schedule } from '../../../controller/reconcilers/workspace/schedule.ts';
+import { schedule } from '../../../controller/reconcilers/workspace/schedule.ts';
 import type { WorkspaceSpec } from '../../../crds/types.generated.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { makeNode, makePlacement, makeWorkspace } from '../../support/fixtures.ts';
@@ -206,6 +207,12 @@ const refused: { reason: string; spec: WorkspaceSpec; nodes: Case[]; message: Re
     nodes: [['a', { spec: { ports: { services: { from: 5, to: 6 } } } }, { servicePorts: 1 }]],
     message: /enough free ports/,
   },
+  {
+    reason: 'a NoExecute taint that is tolerated for a while only',
+    spec: { tolerations: [{ key: 'k', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 60 }] },
+    nodes: [['a', { spec: { taints: [{ key: 'k', effect: 'NoExecute' }] } }]],
+    message: /1 has taint k that is tolerated for a while only/,
+  },
 ];
 
 for (const { reason, spec, nodes, message } of refused)
@@ -216,13 +223,19 @@ for (const { reason, spec, nodes, message } of refused)
 
 t.test('tolerations match as in Kubernetes', async t => {
   const noSchedule = { key: 'k', value: 'v', effect: 'NoSchedule' as const };
-  t.ok(isTolerated(noSchedule, [{ operator: 'Exists' }]), 'everything');
-  t.ok(isTolerated(noSchedule, [{ key: 'k', operator: 'Exists' }]), 'any value');
-  t.ok(isTolerated(noSchedule, [{ key: 'k', value: 'v', effect: 'NoSchedule' }]), 'exactly');
-  t.notOk(isTolerated(noSchedule, [{ key: 'k', value: 'v', effect: 'NoExecute' }]), 'another effect');
-  t.notOk(isTolerated(noSchedule, [{ key: 'k', value: 'other' }]), 'another value');
-  t.notOk(isTolerated(noSchedule, [{ key: 'other', operator: 'Exists' }]), 'another key');
-  t.notOk(isTolerated(noSchedule, []), 'nothing');
+  const noExecute = { ...noSchedule, effect: 'NoExecute' as const };
+  const forGood = Number.POSITIVE_INFINITY;
+  t.equal(toleranceMs(noSchedule, [{ operator: 'Exists' }]), forGood, 'everything');
+  t.equal(toleranceMs(noSchedule, [{ key: 'k', operator: 'Exists' }]), forGood, 'any value');
+  t.equal(toleranceMs(noSchedule, [{ key: 'k', value: 'v', effect: 'NoSchedule' }]), forGood, 'exactly');
+  t.equal(toleranceMs(noSchedule, [{ key: 'k', value: 'v', effect: 'NoExecute' }]), 0, 'another effect');
+  t.equal(toleranceMs(noSchedule, [{ key: 'k', value: 'other' }]), 0, 'another value');
+  t.equal(toleranceMs(noSchedule, [{ key: 'other', operator: 'Exists' }]), 0, 'another key');
+  t.equal(toleranceMs(noSchedule, []), 0, 'nothing');
+  const briefly = { key: 'k', operator: 'Exists' as const, tolerationSeconds: 30 };
+  t.equal(toleranceMs(noExecute, [briefly]), 30_000, 'for a while');
+  t.equal(toleranceMs(noExecute, [{ ...briefly, tolerationSeconds: -1 }]), 0, 'less than nothing');
+  t.equal(toleranceMs(noExecute, [briefly, { operator: 'Exists' }]), 30_000, 'the first that matches counts');
 });
 
 const place30 = (imagesOf: (node: string) => string[]) => {

@@ -109,6 +109,11 @@ const invalid: { reason: string; spec: WorkspaceSpec; names: RegExp; faults?: nu
     spec: { tolerations: [{ key: 'k', operator: 'Exists', value: 'v' }] },
     names: /takes no value/,
   },
+  {
+    reason: 'a limited toleration of what does not drive away',
+    spec: { tolerations: [{ key: 'k', operator: 'Exists', tolerationSeconds: 5 }] },
+    names: /NoExecute only/,
+  },
   { reason: 'no key with Equal', spec: { tolerations: [{ value: 'v' }] }, names: /Exists/ },
 ];
 
