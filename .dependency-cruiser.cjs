@@ -63,7 +63,7 @@ module.exports = {
     layer(
       'cli-uses-mains',
       '^cli/',
-      '^(controller/(?!kit/|client/|repo-config/|main\\.ts|options\\.ts)|agent/(?!main\\.ts|options\\.ts|guest/guest\\.ts)|test/)',
+      '^(controller/(?!kit/|client/|repo-config/|main\\.ts|options\\.ts)|agent/(?!main\\.ts|options\\.ts|engine-check\\.ts|guest/guest\\.ts)|test/)',
     ),
     layer('nothing-imports-tests', '^(controller|agent|cli|crds)/', '^test/'),
   ],

@@ -7,8 +7,10 @@ import type { Metrics } from '../controller/kit/metrics.ts';
 import { nodeNameFrom } from '../controller/kit/node-name.ts';
 import { parseBytes, parseCpuMillis } from '../controller/kit/quantity.ts';
 import { nodeNamespace } from '../crds/names.ts';
-import type { GivenDriver } from './backends.ts';
+import type { EngineSettings, GivenDriver } from './backends.ts';
 import type { DriverName } from './driver.ts';
+import { lxdSocketPath } from './drivers/lxc/find-lxd.ts';
+import { parseRemote } from './drivers/lxc/images/reference.ts';
 import type { AgentOptionValues } from './options.ts';
 
 export interface AgentOptions extends Partial<Omit<AgentOptionValues, 'drivers'>> {
@@ -17,7 +19,7 @@ export interface AgentOptions extends Partial<Omit<AgentOptionValues, 'drivers'>
   client?: Client;
   /** NEXUS_HOME; the agent keeps its key and checkpoint in `agent/` of it. Absent: in memory alone. */
   home?: string;
-  /** Names, or drivers made elsewhere. Defaults to docker. */
+  /** Names, or drivers made elsewhere. Defaults to what answers. */
   drivers?: (DriverName | string | GivenDriver)[];
   clock?: Clock;
   log?: Logger;
@@ -37,7 +39,9 @@ export interface AgentSettings {
   sshBind: string;
   /** Of the key and the checkpoint. */
   folder?: string;
-  drivers: (DriverName | GivenDriver)[];
+  /** Absent: what answers. */
+  drivers?: (DriverName | GivenDriver)[];
+  engines: EngineSettings;
   allowHostPorts: number[];
   /** Of health and metrics. Absent: nowhere. */
   listen?: string;
@@ -60,7 +64,14 @@ export function agentSettings(options: AgentOptions): AgentSettings {
     sshBind: options.sshBind ?? (address === undefined ? '127.0.0.1' : '0.0.0.0'),
     ...(folder !== undefined && { folder }),
     ...(listen !== undefined && { listen }),
-    drivers: options.drivers && options.drivers.length > 0 ? (options.drivers as DriverName[]) : ['docker'],
+    ...(options.drivers && options.drivers.length > 0 && { drivers: options.drivers as DriverName[] }),
+    engines: {
+      dockerSocket: options.dockerSocket ?? '/var/run/docker.sock',
+      lxdSocket: lxdSocketPath(options.lxdSocket),
+      ...(options.lxdPool !== undefined && { lxdPool: options.lxdPool }),
+      ...(options.lxdNetwork !== undefined && { lxdNetwork: options.lxdNetwork }),
+      lxdRemotes: new Map((options.lxdRemote ?? []).map(parseRemote)),
+    },
     allowHostPorts: (options.allowHostPort ?? []).map(parsePort),
     reserve: reserveOf(options),
     ...fenceOf(options),

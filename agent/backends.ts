@@ -1,8 +1,10 @@
 import type { Clock } from '../controller/kit/clock.ts';
 import type { Logger } from '../controller/kit/log.ts';
 import type { Backend } from './agent-context.ts';
+import type { Candidate } from './detect-drivers.ts';
 import type { Driver, DriverName, EngineEvent } from './driver.ts';
 import { createDockerDriver } from './drivers/docker/docker-driver.ts';
+import { createLxcDriver } from './drivers/lxc/lxc-driver.ts';
 import { createMemoryDriver, type MemoryDriver } from './drivers/memory/memory-driver.ts';
 import { createEngineView } from './engine/engine-view.ts';
 import { createMemoryForwarder } from './forwards/memory-forwarder.ts';
@@ -23,7 +25,7 @@ import { createTunnel } from './ssh/tunnel.ts';
 export interface BackendDeps {
   nodeName: string;
   sshBind: string;
-  dockerSocket: string;
+  engines: EngineSettings;
   allowHostPorts: readonly number[];
   key: AgentKey;
   clock: Clock;
@@ -32,6 +34,16 @@ export interface BackendDeps {
   units: ReadonlyMap<string, Unit>;
   wake: (placement: string) => void;
   onEngineEvent: (placement: string | undefined, type: EngineEvent['type'] | 'lost' | 'back') => void;
+}
+
+/** Where engines are, and what is used of them. */
+export interface EngineSettings {
+  dockerSocket: string;
+  lxdSocket: string;
+  lxdPool?: string;
+  lxdNetwork?: string;
+  /** Image servers by name. */
+  lxdRemotes: ReadonlyMap<string, string>;
 }
 
 /** A driver made elsewhere (tests share engines and inject faults), with the guest that goes with it. */
@@ -82,18 +94,36 @@ export function createBackend(given: DriverName | GivenDriver, deps: BackendDeps
   };
 }
 
-function makeDriver(
-  name: DriverName,
-  { nodeName: node, clock, log, dockerSocket, allowHostPorts }: BackendDeps,
-): Driver {
+type DriverDeps = Pick<BackendDeps, 'nodeName' | 'clock' | 'log' | 'engines' | 'allowHostPorts'>;
+
+function makeDriver(name: DriverName, deps: DriverDeps): Driver {
+  const { nodeName: node, clock, log, engines, allowHostPorts } = deps;
+  const common = { node, clock, log, allowHostPorts };
   switch (name) {
     case 'docker':
-      return createDockerDriver({ node, clock, log, socketPath: dockerSocket, allowHostPorts });
+      return createDockerDriver({ ...common, socketPath: engines.dockerSocket });
+    case 'lxc':
+      return createLxcDriver({
+        ...common,
+        socketPath: engines.lxdSocket,
+        remotes: engines.lxdRemotes,
+        ...(engines.lxdPool !== undefined && { pool: engines.lxdPool }),
+        ...(engines.lxdNetwork !== undefined && { network: engines.lxdNetwork }),
+      });
     case 'memory':
       return createMemoryDriver({ node, clock });
     default:
-      throw new Error(`this agent has no driver ${name}; it has docker and memory`);
+      throw new Error(`this agent has no driver ${name}; it has docker, lxc and memory`);
   }
+}
+
+/** Engines that are looked for when nobody says which, the preferred one first. */
+export function driverCandidates(deps: DriverDeps): Candidate[] {
+  const { dockerSocket, lxdSocket } = deps.engines;
+  return [
+    { name: 'docker', socketPath: dockerSocket, make: () => makeDriver('docker', deps) },
+    { name: 'lxc', socketPath: lxdSocket, make: () => makeDriver('lxc', deps) },
+  ];
 }
 
 function makeGuest(driver: Driver, { clock, log }: BackendDeps): Guest {

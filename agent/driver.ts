@@ -23,8 +23,8 @@ export interface InstanceSpec {
   /** Content id as returned by ensureImage. */
   imageId: string;
   hostname: string;
-  /** Kept across instances. Made if it is not there. */
-  volume: { name: string; labels: Record<string, string>; mountPath: string };
+  /** Kept across instances. Made if it is not there. `sizeBytes` holds where the engine can limit a volume. */
+  volume: { name: string; labels: Record<string, string>; mountPath: string; sizeBytes?: number };
   /** Ports published by the engine; only SSH. */
   publish: { containerPort: number; hostPort: number; hostAddress: string }[];
   limits: Limits;
@@ -77,7 +77,7 @@ export interface Instance {
   mounts: Record<string, string>;
   /** RFC 3339. */
   startedAt?: string;
-  /** When it is not running. */
+  /** When it is not running and the engine knows it. */
   exitCode?: number;
 }
 

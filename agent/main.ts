@@ -14,9 +14,10 @@ import type { AgentContext, Backend } from './agent-context.ts';
 import { createAgentMetrics } from './agent-metrics.ts';
 import { type AgentOptions, agentSettings } from './agent-settings.ts';
 import { agentWatches } from './agent-watches.ts';
-import { type BackendDeps, createBackend } from './backends.ts';
+import { type BackendDeps, createBackend, driverCandidates } from './backends.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import { connectServer } from './connect-server.ts';
+import { detectDrivers } from './detect-drivers.ts';
 import type { DriverName } from './driver.ts';
 import { Fence } from './fence/fence.ts';
 import { openFence } from './fence/open-fence.ts';
@@ -92,8 +93,6 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     key,
     units,
     wake,
-    dockerSocket: options.dockerSocket ?? '/var/run/docker.sock',
-    allowHostPorts: settings.allowHostPorts,
     onEngineEvent(placement, type) {
       if (placement === undefined) wakeAll();
       else wake(placement);
@@ -101,7 +100,8 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     },
   };
   const backends = new Map<DriverName, Backend>();
-  for (const given of settings.drivers) {
+  const placed = Object.values(checkpoint.data.placements).map(({ spec }) => spec.driver);
+  for (const given of settings.drivers ?? (await detectDrivers(driverCandidates(deps), placed, clock))) {
     const backend = createBackend(given, deps);
     backends.set(backend.name, backend);
   }

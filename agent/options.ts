@@ -20,15 +20,35 @@ export const AGENT_OPTIONS = {
   },
   drivers: {
     type: 'list',
-    choices: ['docker', 'memory'],
+    choices: ['docker', 'lxc', 'memory'],
     env: 'NEXUS_DRIVERS',
-    help: 'What runs workspaces here; docker when nobody says',
+    help: 'What runs workspaces here; docker and lxc, those that answer, when nobody says',
   },
   dockerSocket: {
     type: 'string',
     default: '/var/run/docker.sock',
     env: 'NEXUS_DOCKER_SOCKET',
     help: "Socket of Docker's API; Podman's works too",
+  },
+  lxdSocket: {
+    type: 'string',
+    env: 'NEXUS_LXD_SOCKET',
+    help: 'Socket of the API of LXD or Incus; the first of the usual ones that is there when nobody says',
+  },
+  lxdPool: {
+    type: 'string',
+    env: 'NEXUS_LXD_POOL',
+    help: "Storage pool of LXD for workspaces; that of LXD's default profile, or its first one, when nobody says",
+  },
+  lxdNetwork: {
+    type: 'string',
+    env: 'NEXUS_LXD_NETWORK',
+    help: 'Bridge of LXD for workspaces, whose packet filter is then not touched; one of its own when nobody says',
+  },
+  lxdRemote: {
+    type: 'list',
+    env: 'NEXUS_LXD_REMOTE',
+    help: 'Image servers as name=https://… (simplestreams), beside images, ubuntu and ubuntu-daily',
   },
   allowHostPort: {
     type: 'list',

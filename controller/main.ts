@@ -135,6 +135,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       { client, clock, log, metrics, recorder },
       {
         defaultImage: options.defaultImage,
+        defaultImages: { lxc: options.defaultLxcImage },
         authorizedKeys: keys,
         embedded: true,
         ...(localNode && { localNode }),

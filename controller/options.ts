@@ -7,6 +7,9 @@ import { REST_OPTIONS } from './rest/options.ts';
 /** Of workspaces that name no image. It is on no registry: `nexus image` makes it. */
 export const DEFAULT_IMAGE = `nexus-workspace:${VERSION}`;
 
+/** The same for LXC, an alias of LXD: `nexus image --driver lxc` makes it. */
+export const DEFAULT_LXC_IMAGE = `nexus-workspace/${VERSION}`;
+
 /** Every option of the server: flags of `nexus controller` and `nexus up`, NEXUS_* in the environment, server.yaml. */
 export const SERVER_OPTIONS = {
   listen: {
@@ -25,6 +28,12 @@ export const SERVER_OPTIONS = {
     default: DEFAULT_IMAGE,
     env: 'NEXUS_DEFAULT_IMAGE',
     help: 'Image of workspaces that name none',
+  },
+  defaultLxcImage: {
+    type: 'string',
+    default: DEFAULT_LXC_IMAGE,
+    env: 'NEXUS_DEFAULT_LXC_IMAGE',
+    help: 'Image of workspaces that name none and run in LXC: an alias of LXD, or one of an image server as in images:debian/12',
   },
   localNode: {
     type: 'string',

@@ -1,4 +1,6 @@
 import { Transform } from 'node:stream';
+import { withTimeout } from '../../controller/kit/abort.ts';
+import type { Clock } from '../../controller/kit/clock.ts';
 import type { ExecProcess } from '../driver.ts';
 
 const TELL_PID = 'echo "$$" >&2; exec "$@"';
@@ -61,6 +63,24 @@ export function endedBy(
   );
   exitOrAbort.catch(() => {});
   return { stdin, stdout, stderr, exit: exitOrAbort };
+}
+
+/** An engine that does not answer must not hold up the end of the agent. */
+const ENDING_MS = 2_000;
+
+/** Processes that nobody waits for any more and that are being ended: a driver closes after that. */
+export class Endings {
+  readonly #begun = new Set<Promise<void>>();
+
+  readonly add = (begun: Promise<void>): void => {
+    const tracked = begun.finally(() => this.#begun.delete(tracked));
+    this.#begun.add(tracked);
+  };
+
+  async settled(clock: Clock): Promise<void> {
+    const ended = Promise.allSettled(this.#begun).then(() => {});
+    await withTimeout(ended, ENDING_MS, clock, () => new Error('silent')).catch(() => {});
+  }
 }
 
 /** Takes the first line out and gives it by `line` (empty when there was none). */

@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../controller/kit/clock.ts';
+import { shellQuote } from '../../controller/kit/shell-quote.ts';
 import { type Driver, DriverError } from '../driver.ts';
 import { GUEST_PROGRAM, GUEST_PROGRAM_PATH } from './program.ts';
-import { shellQuote } from './shell-quote.ts';
 
 /** Said by the wrapper below when the program is not there; a health check may end with the same code. */
 const EXIT_NO_PROGRAM = 78;

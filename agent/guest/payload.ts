@@ -1,7 +1,7 @@
+import { shellQuote } from '../../controller/kit/shell-quote.ts';
 import type { GuestFile } from '../driver.ts';
 import { DriverError } from '../driver.ts';
 import { type CloneRequest, GUEST_RUN_DIR } from './guest.ts';
-import { shellQuote } from './shell-quote.ts';
 
 /** Files as commands of the guest program, which reads them from stdin: one exec for all, nothing on a command line. */
 export function putPayload(files: GuestFile[]): string {

@@ -1,4 +1,5 @@
 import { sha256 } from '../../controller/kit/hash.ts';
+import { shellExports, shellQuote } from '../../controller/kit/shell-quote.ts';
 import type { GuestFile } from '../driver.ts';
 import {
   GUEST_RUN_DIR,
@@ -18,7 +19,6 @@ import {
   GUEST_SSHD_CONFIG_PATH,
   GUEST_USER_PATH,
 } from './program.ts';
-import { shellExports, shellQuote } from './shell-quote.ts';
 
 /** uid of the user; files that the user must read are the user's. */
 const USER_UID = 1000;

@@ -3,13 +3,13 @@ import { StringDecoder } from 'node:string_decoder';
 import type { Clock, Milliseconds } from '../../controller/kit/clock.ts';
 import { sha256 } from '../../controller/kit/hash.ts';
 import type { Logger } from '../../controller/kit/log.ts';
+import { shellQuote } from '../../controller/kit/shell-quote.ts';
 import { type Driver, DriverError, type GuestFile } from '../driver.ts';
 import type { CloneRequest, Guest, GuestConfig, GuestState } from './guest.ts';
 import { type GuestResult, guestArgv, guestExec } from './guest-exec.ts';
 import { encodeToken, GuestStateError, parseGuestState } from './parse-state.ts';
 import { clonePayload, putPayload } from './payload.ts';
 import { renderGuest } from './render.ts';
-import { shellQuote } from './shell-quote.ts';
 
 export interface ScriptGuestOptions {
   driver: Driver;

@@ -187,6 +187,7 @@ function instanceOf(
       name: `${name}-home`,
       labels: { ...labels, ...(spec.retainVolume && { [LABEL_RETAINED]: 'true' }) },
       mountPath: `/home/${spec.ssh.user}`,
+      ...(spec.resources?.diskBytes !== undefined && { sizeBytes: spec.resources.diskBytes }),
     },
     publish: [{ containerPort: GUEST_SSH_PORT, hostPort: spec.ssh.port, hostAddress: facts.sshBind }],
     limits: {

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
-import Docker from 'dockerode';
+import { checkDocker, checkLxd } from '../../agent/engine-check.ts';
 import { AGENT_OPTIONS } from '../../agent/options.ts';
 import { kubeconfigPath } from '../../controller/client/kubeconfig.ts';
 import { resolveOptions } from '../../controller/kit/options.ts';
@@ -140,23 +140,17 @@ const CHECKS: Check[] = [
         : ok(`${items.length}, none in trouble`);
     },
   },
-  {
-    name: 'container engine here',
-    run: async (_flags, context) => {
-      const { values } = resolveOptions(AGENT_OPTIONS, { env: context.io.env });
-      const socketPath = values.dockerSocket ?? '/var/run/docker.sock';
-      try {
-        return ok(`${(await new Docker({ socketPath, timeout: 5000 }).version()).Version} at ${socketPath}`);
-      } catch (error) {
-        return {
-          state: 'warning',
-          text: `none answers at ${socketPath}: ${(error as Error).message}`,
-          next: 'needed only where workspaces run',
-        };
-      }
-    },
-  },
+  { name: 'container engine here', run: (_flags, context) => engineVerdict(context, checkDocker) },
+  { name: 'LXD or Incus here', run: (_flags, context) => engineVerdict(context, checkLxd) },
 ];
+
+async function engineVerdict(
+  { io }: CommandContext,
+  check: typeof checkDocker | typeof checkLxd,
+): Promise<Verdict> {
+  const { isWell, text, next } = await check(resolveOptions(AGENT_OPTIONS, { env: io.env }).values);
+  return { state: isWell ? 'ok' : 'warning', text, ...(next !== undefined && { next }) };
+}
 
 export const doctor: Command = {
   usage: 'doctor',

@@ -95,7 +95,7 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
     placements,
     nodes,
     secrets,
-    defaultImage: options.defaultImage,
+    defaultImage: driver => options.defaultImages?.[driver] ?? options.defaultImage,
     authorizedKeys: options.authorizedKeys,
     ownerKeys: createOwnerKeys({ users, namespaces }),
     nodeLossDeleteMs: options.nodeLossDeleteMs ?? DEFAULT_NODE_LOSS_DELETE_MS,

@@ -1,3 +1,4 @@
+import type { PlacementSpec } from '../../crds/types.generated.ts';
 import type { Client } from '../client/client.ts';
 import type { Clock, Milliseconds } from '../kit/clock.ts';
 import type { Logger } from '../kit/log.ts';
@@ -28,6 +29,8 @@ export interface SharedKeys {
 export interface ReconcilerOptions {
   /** Image of workspaces that name none. */
   defaultImage: string;
+  /** Instead of it where another driver needs another image. */
+  defaultImages?: Partial<Record<PlacementSpec['driver'], string>>;
   /**
    * Whether the API is the embedded server: then garbage collection, namespace deletion and the end of Events are
    * ours to do. Kubernetes does them itself.

@@ -2,16 +2,14 @@
  * Gets the default workspace image onto an engine: present, else pulled (only a reference that names its registry), else
  * built from the Dockerfile, else made from Debian's packages alone, for machines that reach no image registry.
  */
-import { spawn } from 'node:child_process';
-import { PassThrough, type Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { pack } from 'tar-stream';
 import { readShipped } from '../../controller/kit/program.ts';
-import { ensurePackages } from '../install/packages.ts';
+import { bootstrapRootfs, workspacePackages } from './rootfs.ts';
 
 const FOLDER = 'manifests/image';
 const BASE = 'debian:bookworm-slim';
-const SUITE = 'bookworm';
 const PULL_TIMEOUT_MS = 60_000;
 
 export type Say = (line: string) => void;
@@ -89,35 +87,11 @@ function follow(docker: Docker, stream: Readable): Promise<void> {
 }
 
 async function bootstrap(docker: Docker, tag: string): Promise<void> {
-  await ensurePackages({ mmdebstrap: 'mmdebstrap' });
-  const include = readShipped(`${FOLDER}/packages.txt`).trim().split('\n').join(',');
-  const hooks = [
-    'rm -f "$1"/etc/ssh/ssh_host_*',
-    'rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin "$1"/usr/share/doc/*/changelog*',
-    'rm -f "$1"/etc/resolv.conf "$1"/etc/hostname',
-  ];
-  const args = [
-    '--variant=minbase',
-    `--include=${include}`,
-    '--quiet',
-    ...hooks.map(hook => `--customize-hook=${hook}`),
-  ];
-  const child = spawn('mmdebstrap', [...args, SUITE, '-'], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let stderr = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    stderr = (stderr + chunk.toString()).slice(-4096);
-  });
-  const ended = new Promise<void>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('exit', code =>
-      code === 0 ? resolve() : reject(new Error(`mmdebstrap exited ${code}: ${stderr}`)),
-    );
-  });
+  const { tar, ended } = await bootstrapRootfs(workspacePackages());
   const [repo, version = 'latest'] = splitTag(tag);
   const staging = `${version}-incomplete`;
-  const body = child.stdout.pipe(new PassThrough());
   const options = { repo, tag: staging, changes: ['ENV LANG=C.UTF-8', 'CMD ["sleep","infinity"]'] };
-  const imported: unknown = docker.importImage(body, options);
+  const imported: unknown = docker.importImage(tar, options);
   // A bootstrap that broke off must not leave a tag that looks whole, so the real one is given last.
   await Promise.all([ended, (imported as Promise<Readable>).then(stream => follow(docker, stream))]);
   const image = docker.getImage(`${repo}:${staging}`);

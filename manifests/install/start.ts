@@ -3,14 +3,15 @@
  * foreground; Ctrl-C stops server and agent and leaves workspaces as they are.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
-import { mkdirSync, openSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync } from 'node:fs';
 import { homedir, setPriority } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Docker from 'dockerode';
-import { DEFAULT_IMAGE } from '../../controller/options.ts';
+import { DEFAULT_IMAGE, DEFAULT_LXC_IMAGE } from '../../controller/options.ts';
 import { GIT_PORT, type ServedRepository, serveRepository } from '../../examples/01-hello/serve.ts';
 import { ensureWorkspaceImage } from '../image/build.ts';
+import { lxdSocket } from '../image/build-lxc.ts';
 import { type Engine, ensureEngine } from './engine.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -130,6 +131,16 @@ async function tellHowToConnect(home: string, logFile: string): Promise<void> {
   say('Ctrl-C stops server and agent and leaves the workspace as it is; `npm start` goes on from there.');
 }
 
+/** The workspace image for LXD, where there is one: it is made of packages, which takes minutes. */
+function lxcImageInBackground(logFile: string): ChildProcess | undefined {
+  const socket = lxdSocket(undefined);
+  if (!existsSync(socket)) return undefined;
+  say(`LXD answers too: ${DEFAULT_LXC_IMAGE}, for workspaces with \`driver: lxc\`, is made meanwhile.`);
+  const log = openSync(logFile, 'a', 0o600);
+  const args = ['--disable-warning=ExperimentalWarning', CLI, 'image', '--driver', 'lxc'];
+  return spawn(process.execPath, args, { stdio: ['ignore', log, log] }).on('error', () => {});
+}
+
 async function main(): Promise<number> {
   const home = process.env.NEXUS_HOME || join(homedir(), '.nexus');
   mkdirSync(home, { recursive: true, mode: 0o700 });
@@ -143,6 +154,7 @@ async function main(): Promise<number> {
   let git: ServedRepository | undefined;
   let up: Up | undefined;
   let bundling: ChildProcess | undefined;
+  let lxcImage: ChildProcess | undefined;
   let stopping = false;
   const stop = () => {
     if (stopping) return;
@@ -164,7 +176,10 @@ async function main(): Promise<number> {
       say(
         `the example did not become ready; \`${NEXUS} describe ws hello\` says why. Server and agent go on.`,
       );
-    if (!stopping) bundling = bundleInBackground();
+    if (!stopping) {
+      bundling = bundleInBackground();
+      lxcImage = lxcImageInBackground(logFile);
+    }
     const exit = await up.exited;
     return stopping ? 0 : exit;
   } catch (error) {
@@ -172,6 +187,7 @@ async function main(): Promise<number> {
     throw error;
   } finally {
     bundling?.kill();
+    lxcImage?.kill();
     up?.child.kill('SIGTERM');
     await up?.exited;
     await git?.stop();

@@ -22,6 +22,13 @@ const TOOLS: Packages = {
   shellcheck: 'shellcheck',
   sqlite3: 'sqlite3',
   tmux: 'tmux',
+  // LXD, and what it runs its networks and pools with.
+  'btrfs-progs': 'mkfs.btrfs',
+  'dnsmasq-base': 'dnsmasq',
+  lxcfs: 'lxcfs',
+  lxd: 'lxd',
+  'lxd-client': 'lxc',
+  'squashfs-tools': 'unsquashfs',
 };
 
 const say = (line: string) => console.error(line);

@@ -24,7 +24,12 @@ export async function run(): Promise<void> {
   let began = performance.now();
   for (let i = 0; i < WORKSPACES; i++) {
     const metadata = { namespace: `user-${i % 500}` };
-    const decision = decidePlacement(makeWorkspace(`w${i}`, spec, metadata), undefined, ledger, 'debian:12');
+    const decision = decidePlacement(
+      makeWorkspace(`w${i}`, spec, metadata),
+      undefined,
+      ledger,
+      () => 'debian:12',
+    );
     if (!('nodeName' in decision)) throw new Error(decision.problem.message);
     const { nodeName, ssh: port, forwards } = decision;
     const placement = makePlacement(`w${i}`, nodeName, {

@@ -7,13 +7,18 @@ import { removeEverything, specs } from '../conformance/driver.ts';
 import { findTestEngine } from './engine.ts';
 import { ensureTestImage } from './images.ts';
 
-export interface DockerNode {
+/** A driver for a node of its own, on whatever engine. */
+export interface EngineNode {
   driver: Driver;
-  docker: Docker;
-  socketPath: string;
   node: string;
+  /** Of an image with everything in it. */
   imageId: string;
   spec: ReturnType<typeof specs>;
+}
+
+export interface DockerNode extends EngineNode {
+  docker: Docker;
+  socketPath: string;
 }
 
 /**

@@ -1,35 +1,39 @@
 import { execFile } from 'node:child_process';
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import type Docker from 'dockerode';
 import { pack } from 'tar-stream';
+import { bootstrapRootfs, SYSTEM_PACKAGES } from '../../manifests/image/rootfs.ts';
 
 const run = promisify(execFile);
 
 /**
- * `plain`: a Debian with nothing added, so without sshd. `ready`: with what a workspace needs. Both are made from Debian's
- * packages, for machines that reach no image registry, and kept in $XDG_CACHE_HOME/nexus-test.
+ * `plain`: a Debian with nothing added, so without sshd. `ready`: with what a workspace needs. `system`: that with an init of
+ * its own. All are made from Debian's packages, for machines that reach no image registry, and kept in $XDG_CACHE_HOME/nexus-test.
  */
-export type TestImage = 'plain' | 'ready';
+export type TestImage = 'plain' | 'ready' | 'system';
 
+const READY = [
+  'openssh-server',
+  'git',
+  'sudo',
+  'ca-certificates',
+  'procps',
+  'curl',
+  'less',
+  'bash-completion',
+  'python3-minimal',
+  'rsync',
+];
 const PACKAGES: Record<TestImage, string[]> = {
   plain: [],
-  ready: [
-    'openssh-server',
-    'git',
-    'sudo',
-    'ca-certificates',
-    'procps',
-    'curl',
-    'less',
-    'bash-completion',
-    'python3-minimal',
-    'rsync',
-  ],
+  ready: READY,
+  system: [...READY, ...SYSTEM_PACKAGES],
 };
 
 /** Reference of a test image in the engine. The first time on a machine takes half a minute. */
@@ -55,15 +59,8 @@ export async function testRootfs(image: TestImage): Promise<string> {
   await mkdir(dir, { recursive: true });
   const unfinished = `${path}.${process.pid}`;
   try {
-    await run('mmdebstrap', [
-      '--variant=minbase',
-      '--quiet',
-      '--format=tar',
-      ...PACKAGES[image].map(name => `--include=${name}`),
-      '--customize-hook=rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/resolv.conf "$1"/etc/hostname',
-      'bookworm',
-      unfinished,
-    ]);
+    const { tar, ended } = await bootstrapRootfs(PACKAGES[image]);
+    await Promise.all([ended, pipeline(tar, createWriteStream(unfinished))]);
     await rename(unfinished, path);
   } finally {
     await rm(unfinished, { force: true });

@@ -2,6 +2,7 @@ import type Docker from 'dockerode';
 import type { BoundedMap } from '../../../controller/kit/bounded-map.ts';
 import type { Clock } from '../../../controller/kit/clock.ts';
 import type { Logger } from '../../../controller/kit/log.ts';
+import type { Endings } from '../process-tree.ts';
 import type { EngineFacts } from './engine-facts.ts';
 
 /** What every part of the driver is given. */
@@ -12,8 +13,7 @@ export interface DockerContext {
   allowHostPorts: readonly number[];
   clock: Clock;
   log: Logger;
-  /** Processes that nobody waits for any more are being ended; the driver closes after that. */
-  ending: Set<Promise<void>>;
+  endings: Endings;
   /** Folders that files need and an image lacks, by image and paths. */
   missingDirs: BoundedMap<string, string[]>;
   /** Read once and kept; read again after the engine was away. */

@@ -1,5 +1,6 @@
 import { LABEL_NODE, LABEL_SPEC_HASH } from '../../../crds/names.ts';
 import { DriverError, type InstanceSpec } from '../../driver.ts';
+import { checkSpec } from '../check-spec.ts';
 import type { NetworkKeeper } from '../network/network-keeper.ts';
 import { containerOptions } from './container-options.ts';
 import { inspect, removeContainer } from './containers.ts';
@@ -19,7 +20,7 @@ export async function createInstance(
   spec: InstanceSpec,
   keeper: NetworkKeeper<NetworkFacts>,
 ): Promise<{ id: string; isNew: boolean }> {
-  check(context, spec);
+  checkSpec(context.node, spec);
   // Side by side: people wait for it.
   return keeper.use(async network => {
     const [found] = await Promise.all([inspect(context.docker, spec.name), ensureVolume(context, spec)]);
@@ -84,22 +85,6 @@ async function removeLeftover({ docker, node }: DockerContext, name: string): Pr
   if (leftover.Config.Labels?.[LABEL_NODE] !== node) throw notOurs('container', name);
   await removeContainer(docker, leftover.Id);
   return true;
-}
-
-function check({ node }: DockerContext, spec: InstanceSpec): void {
-  if (spec.labels[LABEL_NODE] !== node || spec.volume.labels[LABEL_NODE] !== node)
-    throw new DriverError(
-      'Invalid',
-      `${spec.name}: instance and volume must have the label ${LABEL_NODE}=${node}`,
-    );
-  const hidden = spec.files.find(({ path }) =>
-    Object.keys(spec.tmpfs).some(dir => path.startsWith(dir.endsWith('/') ? dir : `${dir}/`)),
-  );
-  if (hidden)
-    throw new DriverError(
-      'Invalid',
-      `${spec.name}: ${hidden.path} is in a memory file system, which is only there once the instance runs`,
-    );
 }
 
 function sameAs(

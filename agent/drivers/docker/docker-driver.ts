@@ -7,8 +7,10 @@ import { type Logger, silentLogger } from '../../../controller/kit/log.ts';
 import { LABEL_PLACEMENT } from '../../../crds/names.ts';
 import { type Driver, DriverError, type Instance, type Limits } from '../../driver.ts';
 import { createImages } from '../images/create-images.ts';
+import { Leftovers } from '../leftovers.ts';
 import { isOwnAddress } from '../network/host-network.ts';
 import { NetworkKeeper } from '../network/network-keeper.ts';
+import { Endings } from '../process-tree.ts';
 import { putFiles } from '../put-files.ts';
 import { connect, type EngineAddress } from './address.ts';
 import { isThere, listEverything, removeContainer, removeVolume } from './containers.ts';
@@ -19,7 +21,7 @@ import { engineCall } from './errors.ts';
 import { execInContainer } from './exec.ts';
 import { imageNames } from './images/image-names.ts';
 import { dockerImages } from './images/image-store.ts';
-import { Leftovers } from './leftovers.ts';
+import { dockerLeftovers } from './leftover-source.ts';
 import { setAutoStart, startInstance, stopInstance, updateLimits } from './lifecycle.ts';
 import { dockerNetwork, inspectNetwork } from './network.ts';
 import { asAskedFor, effectiveLimits } from './podman-limits.ts';
@@ -29,8 +31,6 @@ import { watchEngine } from './watch.ts';
 const READ_TIMEOUT_MS = 60_000;
 /** Disks under load are slow to make and remove things. */
 const CHANGE_TIMEOUT_MS = 180_000;
-/** An engine that does not answer must not hold up the end of the agent. */
-const ENDING_MS = 2_000;
 
 export interface DockerDriverOptions extends EngineAddress {
   /** Everything made carries this node's label; nothing else is touched. */
@@ -54,7 +54,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     allowHostPorts: options.allowHostPorts ?? [],
     clock,
     log,
-    ending: new Set(),
+    endings: new Endings(),
     missingDirs: new BoundedMap(100),
     facts() {
       facts ??= engineCall('ask the engine', () => readFacts(docker, options));
@@ -66,7 +66,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
   };
   const images = createImages(dockerImages(context, options.buildArgs ?? {}), clock);
   const network = new NetworkKeeper(dockerNetwork(context), { clock, log });
-  const leftovers = new Leftovers(context);
+  const leftovers = new Leftovers(dockerLeftovers(context), { clock, log });
   /** Volumes of this node by name, as last seen: events of volumes come without labels. */
   const volumes = new BoundedMap<string, { placement?: string }>(10_000);
 
@@ -200,8 +200,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     putFiles: (id, files) => change('putFiles', () => putFiles(exec, id, files)),
 
     async close() {
-      const ended = Promise.allSettled(context.ending).then(() => {});
-      await withTimeout(ended, ENDING_MS, clock, () => new Error('silent')).catch(() => {});
+      await context.endings.settled(clock);
       images.close();
       close();
     },

@@ -11,7 +11,7 @@ import { engineCall, engineMessage, statusOf, toDriverError } from './errors.ts'
 
 /** Runs a command in a container. Its id in the engine is not kept: an engine forgets execs with their container. */
 export async function execInContainer(
-  { docker, clock, ending }: Pick<DockerContext, 'docker' | 'clock' | 'ending'>,
+  { docker, clock, endings }: Pick<DockerContext, 'docker' | 'clock' | 'endings'>,
   id: string,
   command: string[],
   options: ExecOptions = {},
@@ -42,15 +42,7 @@ export async function execInContainer(
   exit.catch(() => {});
   if (!signal || !(stderr instanceof FirstLine)) return { stdin, stdout, stderr, exit };
 
-  return endedBy(
-    signal,
-    { stdin, stdout, stderr, exit },
-    pid => killTree(docker, id, pid),
-    ended => {
-      const tracked = ended.finally(() => ending.delete(tracked));
-      ending.add(tracked);
-    },
-  );
+  return endedBy(signal, { stdin, stdout, stderr, exit }, pid => killTree(docker, id, pid), endings.add);
 }
 
 async function open(docker: Docker, id: string, command: string[], options: ExecOptions) {

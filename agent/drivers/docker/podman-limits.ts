@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type Docker from 'dockerode';
 import type { Limits } from '../../driver.ts';
+import { readCgroups } from '../cgroup.ts';
 
 const PAGE_BYTES = 4096;
 
@@ -38,23 +39,11 @@ export function updateByLibpod(docker: Docker, id: string, limits: HostLimits): 
 /** What the kernel holds a process to; a limit that is not there is absent. Undefined when it cannot be read here. */
 export async function effectiveLimits(pid: number, root = '/'): Promise<Limits | undefined> {
   try {
-    const groups = await readFile(join(root, `proc/${pid}/cgroup`), 'utf8');
-    const paths = new Map(
-      groups
-        .trim()
-        .split('\n')
-        .flatMap(line => {
-          const [, controllers = '', path = '/'] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
-          return controllers.split(',').map(controller => [controller, path] as const);
-        }),
-    );
-    const v1 = paths.has('memory');
-    const read = (controller: string, file: string) =>
-      nearest(
-        join(root, 'sys/fs/cgroup', v1 ? controller : ''),
-        paths.get(v1 ? controller : '') ?? '/',
-        file,
-      );
+    const { isV1: v1, of } = await readCgroups(pid, root);
+    const read = (controller: string, file: string) => {
+      const { mount, path } = of(controller);
+      return nearest(mount, path, file);
+    };
     const [memory, cpu, pids] = await Promise.all([
       read('memory', v1 ? 'memory.limit_in_bytes' : 'memory.max'),
       v1

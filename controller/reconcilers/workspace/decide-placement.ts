@@ -5,7 +5,9 @@ import type { NodeLedger } from './node-ledger.ts';
 import {
   type Amounts,
   allocatableAmounts,
+  type DefaultImage,
   type DriverName,
+  imageFor,
   type Problem,
   placedAmounts,
   portRanges,
@@ -33,7 +35,7 @@ export function decidePlacement(
   workspace: Workspace,
   placement: Placement | undefined,
   ledger: NodeLedger,
-  defaultImage?: string,
+  defaultImage?: DefaultImage,
 ): Decision | { problem: Problem } {
   return placement ? adjust(workspace, placement, ledger) : place(workspace, ledger, defaultImage);
 }
@@ -41,10 +43,10 @@ export function decidePlacement(
 function place(
   workspace: Workspace,
   ledger: NodeLedger,
-  defaultImage: string | undefined,
+  defaultImage: DefaultImage | undefined,
 ): Decision | { problem: Problem } {
   const { spec, metadata } = workspace;
-  const scheduled = schedule(spec, ledger.candidates(metadata.namespace), spec.image ?? defaultImage);
+  const scheduled = schedule(spec, ledger.candidates(metadata.namespace), imageFor(spec, defaultImage));
   if ('message' in scheduled) return { problem: describeUnfit(scheduled) };
   let problem: Problem | undefined;
   for (const { node, driver } of scheduled.fits) {

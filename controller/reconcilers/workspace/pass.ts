@@ -10,7 +10,7 @@ import { type OwnWrites, readYourWrites } from '../read-your-writes.ts';
 import type { OwnerKeys } from '../user/owner-keys.ts';
 import type { HostKey } from './host-key.ts';
 import { NodeLedger } from './node-ledger.ts';
-import type { Problem } from './requests.ts';
+import type { DefaultImage, Problem } from './requests.ts';
 import { referencedSecrets } from './resolve-secrets.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
@@ -34,7 +34,7 @@ export interface WorkspaceEnvironmentOptions extends WorkspaceCaches {
   client: Client;
   clock: Clock;
   recorder: EventRecorder;
-  defaultImage: string;
+  defaultImage: DefaultImage;
   authorizedKeys?: SharedKeys;
   /** Of the users, for the workspaces in their namespaces. */
   ownerKeys?: OwnerKeys;

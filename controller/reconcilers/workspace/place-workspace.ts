@@ -48,7 +48,7 @@ export async function placeWorkspace(pass: Pass, env: WorkspaceEnvironment): Pro
     decision,
     { ...secrets, secretData },
     {
-      image: env.defaultImage,
+      image: env.defaultImage(decision.driver),
       authorizedKeys: [...(env.authorizedKeys?.current() ?? []), ...(env.ownerKeys?.of(namespace) ?? [])],
       evictedBy: placement && evictionOf(workspace, placement, env),
       placed: placement?.spec,

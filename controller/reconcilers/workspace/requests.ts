@@ -5,6 +5,14 @@ import { parseBytes, parseCpuMillis } from '../../kit/quantity.ts';
 
 export type DriverName = PlacementSpec['driver'];
 
+/** Image of workspaces that name none, by what runs them. */
+export type DefaultImage = (driver: DriverName) => string;
+
+/** What a workspace would run on each driver; undefined where nobody says. */
+export function imageFor(spec: WorkspaceSpec, defaultImage?: DefaultImage) {
+  return (driver: DriverName): string | undefined => spec.image ?? defaultImage?.(driver);
+}
+
 /** Why a workspace is not as it should be, for a condition and an event. */
 export interface Problem {
   reason: Reason;

@@ -44,10 +44,14 @@ const POINTS = { free: 100, spread: 50, image: 20 } as const;
  * The nodes that can take a workspace, best first: fewest PreferNoSchedule taints that it does not tolerate, then most
  * points, then fewest workspaces, then the name. Points: up to 100 for what is left of the scarcest of processor, memory,
  * disk and SSH ports once it is there; up to 50 for few workspaces of the same namespace, 0 where most of them are; 20
- * where `image` is. Deterministic. A NoExecute taint keeps
- * new workspaces off like NoSchedule does, also those that tolerate it for a while only: they would lose their files soon.
+ * where the image is (`imageOf` each driver). Deterministic. A NoExecute taint keeps new workspaces off like NoSchedule
+ * does, also those that tolerate it for a while only: they would lose their files soon.
  */
-export function schedule(spec: WorkspaceSpec, candidates: Iterable<Candidate>, image = spec.image): Schedule {
+export function schedule(
+  spec: WorkspaceSpec,
+  candidates: Iterable<Candidate>,
+  imageOf: (driver: DriverName) => string | undefined = () => spec.image,
+): Schedule {
   const request = { ...requestedAmounts(spec), forwards: wantedForwards(spec).length };
   const reasons = new Map<string, number>();
   const fitting: (Fit & { candidate: Candidate })[] = [];
@@ -62,10 +66,11 @@ export function schedule(spec: WorkspaceSpec, candidates: Iterable<Candidate>, i
     const lacksPorts = total > 0 && [...reasons.keys()].every(why => why === NO_SSH_PORT || why === NO_PORTS);
     return { message: describe(total, reasons), lacksPorts };
   }
-  const names = image === undefined ? [] : [image, familiarName(image)];
   const most = Math.max(...fitting.map(({ candidate }) => candidate.neighbours ?? 0));
   const ranked = fitting.map(({ candidate: { node, load, neighbours = 0 }, driver, avoided, share }) => {
     const spread = most > 0 ? 1 - neighbours / most : 1;
+    const image = imageOf(driver);
+    const names = image === undefined ? [] : [image, familiarName(image)];
     const hasImage = node.status?.images?.some(name => names.includes(name));
     const points =
       Math.round(POINTS.free * (1 - share)) +

@@ -17,6 +17,6 @@ t.test('an image that is on the engine is left as it is', { skip: await noTestEn
 t.test('an engine that does not answer is told, with what to do', async t => {
   const { code, stderr } = await cli(['image', `--docker-socket=${join(t.testdir({}), 'none.sock')}`]);
   t.equal(code, 7);
-  t.match(stderr, /no container engine answers at .*none\.sock/);
+  t.match(stderr, /no engine answers at .*none\.sock/);
   t.match(stderr, /--docker-socket/);
 });

@@ -17,7 +17,7 @@ import { guestCommand, guestTmpfs } from '../../../agent/guest/program.ts';
 import { createScriptGuest, type ScriptGuestOptions } from '../../../agent/guest/script-guest.ts';
 import { systemClock } from '../../../controller/kit/clock.ts';
 import { silentLogger } from '../../../controller/kit/log.ts';
-import { type DockerNode, dockerNode } from '../../support/docker-node.ts';
+import { type DockerNode, dockerNode, type EngineNode } from '../../support/docker-node.ts';
 import { freePorts } from '../../support/ports.ts';
 
 const run = promisify(execFile);
@@ -28,9 +28,9 @@ export interface Output {
   stderr: string;
 }
 
-/** One container with the real guest in it. */
-export interface Lab {
-  node: DockerNode;
+/** One instance with the real guest in it. */
+export interface Lab<N extends EngineNode = DockerNode> {
+  node: N;
   guest: Guest;
   id: string;
   /** What it was configured with; `configure` takes changes. */
@@ -50,23 +50,29 @@ export interface Lab {
   until(fits: (state: GuestState) => boolean, seconds?: number): Promise<GuestState>;
 }
 
-export async function openLab(
+export interface LabOptions<N extends EngineNode = DockerNode> {
+  desired?: Partial<GuestDesired>;
+  guest?: Partial<ScriptGuestOptions>;
+  files?: { path: string; content: string; mode: number }[];
+  /**
+   * How the program gets in. Defaults to files that are there before the start; `handover`: with the start, in place of
+   * `configure` too; `none`: not at all.
+   */
+  program?: 'files' | 'handover' | 'none';
+  /** Instead of the image with everything in it. */
+  image?: (node: N) => Promise<string>;
+}
+
+/** On the Docker engine of tests. */
+export async function openLab(t: Test, options: LabOptions = {}): Promise<Lab | undefined> {
+  return openLabOn(t, await dockerNode(t), options);
+}
+
+export async function openLabOn<N extends EngineNode>(
   t: Test,
-  options: {
-    desired?: Partial<GuestDesired>;
-    guest?: Partial<ScriptGuestOptions>;
-    files?: { path: string; content: string; mode: number }[];
-    /**
-     * How the program gets in. Defaults to files that are there before the start; `handover`: with the start, in place of
-     * `configure` too; `none`: not at all.
-     */
-    program?: 'files' | 'handover' | 'none';
-    /** Instead of the image with everything in it. */
-    image?: (node: DockerNode) => Promise<string>;
-  } = {},
-): Promise<Lab | undefined> {
-  const node = await dockerNode(t);
-  if (!node) return undefined;
+  node: N,
+  options: LabOptions<N> = {},
+): Promise<Lab<N>> {
   const dir = await mkdtemp(join(tmpdir(), 'nexus-guest-'));
   t.teardown(() => rm(dir, { recursive: true, force: true }));
   for (const name of ['host', 'user', 'other', 'agent'])
@@ -117,7 +123,7 @@ export async function openLab(
       LogLevel: 'ERROR',
     }).flatMap(([option, value]) => ['-o', `${option}=${value}`]);
 
-  const lab: Lab = {
+  const lab: Lab<N> = {
     node,
     guest,
     id,

@@ -15,7 +15,7 @@ import {
   MANAGED_PATHS,
 } from '../../../agent/guest/program.ts';
 import { renderGuest } from '../../../agent/guest/render.ts';
-import { shellExports, shellQuote } from '../../../agent/guest/shell-quote.ts';
+import { shellExports, shellQuote } from '../../../controller/kit/shell-quote.ts';
 
 const desired: GuestDesired = {
   user: 'dev',

@@ -238,6 +238,14 @@ t.test('tolerations match as in Kubernetes', async t => {
   t.equal(toleranceMs(noExecute, [briefly, { operator: 'Exists' }]), 30_000, 'the first that matches counts');
 });
 
+t.test('the image that is looked for is the one of the driver that a node would use', async t => {
+  const node = (name: string, driver: 'docker' | 'lxc') =>
+    makeNode(name, { images: ['system/1'], drivers: [driver] });
+  const candidates = [node('a', 'docker'), node('b', 'lxc')].map(node => ({ node, load: idle }));
+  const scheduled = schedule({}, candidates, driver => (driver === 'lxc' ? 'system/1' : 'debian:12'));
+  t.match(scheduled, { fits: [{ driver: 'lxc' }, { driver: 'docker' }] });
+});
+
 const place30 = (imagesOf: (node: string) => string[]) => {
   const ledger = new NodeLedger(new FakeClock());
   const counts = new Map<string, number>();
@@ -246,7 +254,7 @@ const place30 = (imagesOf: (node: string) => string[]) => {
     counts.set(name, 0);
   }
   for (let i = 0; i < 30; i++) {
-    const decision = decidePlacement(makeWorkspace(`w${i}`), undefined, ledger, 'debian:12');
+    const decision = decidePlacement(makeWorkspace(`w${i}`), undefined, ledger, () => 'debian:12');
     if (!('nodeName' in decision)) throw new Error(decision.problem.message);
     const { nodeName, ssh: port, forwards } = decision;
     ledger.observe(undefined, makePlacement(`w${i}`, nodeName, { ssh: { user: 'dev', port }, forwards }));

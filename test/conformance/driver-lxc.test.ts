@@ -1,0 +1,29 @@
+import { randomBytes } from 'node:crypto';
+import t from 'tap';
+import { createLxcDriver } from '../../agent/drivers/lxc/lxc-driver.ts';
+import { noLxd, startLxd } from '../support/lxd-lab.ts';
+import { freePorts } from '../support/ports.ts';
+import { driverConformance } from './driver.ts';
+
+// The first time on a machine the image is made.
+t.setTimeout(170_000);
+const skip = noLxd();
+if (skip) {
+  t.test('a driver of LXD', { skip }, async () => {});
+} else {
+  driverConformance(t, async () => {
+    const { socketPath, image } = await startLxd(t);
+    const node = `test-${randomBytes(4).toString('hex')}`;
+    const otherNode = `${node}-other`;
+    const [a, b] = await freePorts(2);
+    return {
+      driver: createLxcDriver({ socketPath, node }),
+      other: createLxcDriver({ socketPath, node: otherNode }),
+      node,
+      otherNode,
+      image: await image('ready'),
+      ports: [a!, b!],
+      tellsExitCode: false,
+    };
+  });
+}

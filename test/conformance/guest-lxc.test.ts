@@ -1,0 +1,15 @@
+import t from 'tap';
+import { lxcNode } from '../support/lxc-node.ts';
+import { noLxd, startLxd } from '../support/lxd-lab.ts';
+import { guestInEngine } from './guest-in-engine.ts';
+
+// The first time on a machine the image is made.
+t.setTimeout(170_000);
+
+const skip = noLxd();
+if (skip) {
+  t.test('the guest in a system container', { skip }, async () => {});
+} else {
+  const lab = await startLxd(t);
+  guestInEngine(t, t => lxcNode(t, 'system', lab));
+}

@@ -1,0 +1,174 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createReadStream, createWriteStream, existsSync } from 'node:fs';
+import { chmod, mkdtemp, open, readFile, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
+import type { Test } from 'tap';
+import { LxdClient } from '../../agent/drivers/lxc/api/lxd-client.ts';
+import type { LxdInstance, LxdNetwork, LxdPool, LxdVolume } from '../../agent/drivers/lxc/api/types.ts';
+import { importLxdImage, toLxdImage } from '../../manifests/image/lxd-image.ts';
+import { hasProgram } from '../../manifests/install/packages.ts';
+import { type TestImage, testRootfs } from './images.ts';
+import { until } from './until.ts';
+
+const run = promisify(execFile);
+
+/** Why tests of LXD are skipped; false where it can run. One that is not installed fails them: see startLxd. */
+export function noLxd(): string | false {
+  return process.getuid?.() === 0 ? false : 'LXD is tested as root';
+}
+
+export interface LxdLab {
+  socketPath: string;
+  /** LXD_DIR, for the `lxc` command line. */
+  dir: string;
+  lxd: LxdClient;
+  /** The command line, as people use it. */
+  lxc(...args: string[]): Promise<string>;
+  /** Ends the daemon; what it runs goes on. */
+  stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  start(): Promise<void>;
+  /** Alias of an image that is there. */
+  image(name: TestImage): Promise<string>;
+}
+
+/** Of the file that is the test's disk; it takes no more than is written. */
+const POOL_SIZE = '6GiB';
+
+const NEEDS = { lxd: 'lxd', lxc: 'lxd-client', dnsmasq: 'dnsmasq-base', unsquashfs: 'squashfs-tools' };
+
+/**
+ * An LXD of the test's own; gone with the test, and all that it made. `isBare`: never set up, as after its installation;
+ * else with a storage pool on which an instance is made in no time, where the kernel can. Throws where it is not installed.
+ */
+export async function startLxd(t: Test, { isBare = false } = {}): Promise<LxdLab> {
+  const missing = Object.entries(NEEDS).flatMap(([program, name]) => (hasProgram(program) ? [] : name));
+  if (missing.length > 0)
+    throw new Error(`LXD cannot be tested; run as root: apt-get install -y ${missing.join(' ')}`);
+  const dir = await mkdtemp(join(tmpdir(), 'nexus-lxd-'));
+  // Users of unprivileged containers pass through it.
+  await chmod(dir, 0o711);
+  const socketPath = join(dir, 'unix.socket');
+  const lxd = new LxdClient(socketPath);
+  let ended: Promise<unknown> | undefined;
+  let kill: ((signal: NodeJS.Signals) => void) | undefined;
+  const log = await open(join(dir, 'daemon.log'), 'a');
+
+  const start = async () => {
+    const child = spawn('lxd', ['--group', 'root', '--verbose'], {
+      env: { ...process.env, LXD_DIR: dir },
+      stdio: ['ignore', log.fd, log.fd],
+    });
+    ended = once(child, 'exit');
+    kill = signal => child.kill(signal);
+    const answers = () =>
+      lxd.get('/1.0').then(
+        () => true,
+        () => false,
+      );
+    await until(answers, {
+      timeoutMs: 30_000,
+      what: () => `LXD to answer at ${socketPath}; its log is ${join(dir, 'daemon.log')}`,
+    });
+  };
+  const stop = async (signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM') => {
+    kill?.(signal);
+    await ended;
+    kill = undefined;
+  };
+
+  t.teardown(async () => {
+    if (!kill) await start();
+    await removeAll(lxd);
+    await stop();
+    lxd.close();
+    await log.close();
+    await unmountBelow(dir);
+    await rm(dir, { recursive: true, force: true });
+  });
+  await start();
+  if (!isBare) await makePool(lxd);
+  const images = new Map<TestImage, Promise<string>>();
+  return {
+    socketPath,
+    dir,
+    lxd,
+    lxc: async (...args) => {
+      const { stdout } = await run('lxc', args, { env: { ...process.env, LXD_DIR: dir, HOME: dir } });
+      return stdout.trim();
+    },
+    stop,
+    start,
+    image(name) {
+      const there = images.get(name) ?? giveImage(lxd, name);
+      images.set(name, there);
+      return there;
+    },
+  };
+}
+
+/** Copies on write are a tenth of the time of a test; without them the driver makes a pool of directories. */
+async function makePool(lxd: LxdClient): Promise<void> {
+  await lxd
+    .change('POST', '/1.0/storage-pools', {
+      body: { name: 'test', driver: 'btrfs', config: { size: POOL_SIZE } },
+    })
+    .catch(error => console.error(`no btrfs for tests, which takes longer: ${(error as Error).message}`));
+}
+
+async function giveImage(lxd: LxdClient, name: TestImage): Promise<string> {
+  const alias = `nexus-test/${name}`;
+  await importLxdImage(lxd, { alias, image: createReadStream(await testLxdImage(name)) });
+  return alias;
+}
+
+/** Path of an image for LXD, without what only takes time to unpack; kept beside the root file system it is made of. */
+export async function testLxdImage(name: TestImage): Promise<string> {
+  const rootfs = await testRootfs(name);
+  const path = rootfs.replace(/\.tar$/, '-lxd.tar');
+  if (existsSync(path)) return path;
+  const unfinished = `${path}.${process.pid}`;
+  const properties = {
+    architecture: 'x86_64',
+    description: `Nexus test image ${name}`,
+    os: 'Debian',
+    release: 'bookworm',
+  };
+  const leaveOut = (entry: string) => /^usr\/share\/(doc|man|locale|info)\/./.test(entry);
+  await pipeline(toLxdImage(createReadStream(rootfs), properties, leaveOut), createWriteStream(unfinished));
+  await rename(unfinished, path);
+  return path;
+}
+
+async function removeAll(lxd: LxdClient): Promise<void> {
+  const ignore = () => {};
+  const instances = await lxd.get<LxdInstance[]>('/1.0/instances?recursion=1');
+  await Promise.all(
+    instances.map(async ({ name }) => {
+      await lxd
+        .change('PUT', `/1.0/instances/${name}/state`, { body: { action: 'stop', force: true, timeout: -1 } })
+        .catch(ignore);
+      await lxd.change('DELETE', `/1.0/instances/${name}`).catch(ignore);
+    }),
+  );
+  for (const { name } of await lxd.get<LxdPool[]>('/1.0/storage-pools?recursion=1')) {
+    const volumes = await lxd.get<LxdVolume[]>(`/1.0/storage-pools/${name}/volumes/custom?recursion=1`);
+    for (const volume of volumes)
+      await lxd.change('DELETE', `/1.0/storage-pools/${name}/volumes/custom/${volume.name}`).catch(ignore);
+  }
+  const networks = await lxd.get<LxdNetwork[]>('/1.0/networks?recursion=1');
+  for (const { name } of networks.filter(({ managed }) => managed))
+    await lxd.change('DELETE', `/1.0/networks/${name}`).catch(ignore);
+}
+
+/** LXD leaves small file systems mounted for instances that go on without it. */
+async function unmountBelow(dir: string): Promise<void> {
+  const mounts = (await readFile('/proc/mounts', 'utf8'))
+    .split('\n')
+    .map(line => line.split(' ')[1] ?? '')
+    .filter(path => path.startsWith(`${dir}/`));
+  for (const path of mounts.reverse()) await run('umount', ['-l', path]);
+}
