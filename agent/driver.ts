@@ -132,6 +132,10 @@ export type DriverErrorCode =
   | 'ImageBuildFailed'
   /** `ports` tells which. */
   | 'PortInUse'
+  /** What the instance's volume was kept in is gone, and its data with it: only another volume helps. */
+  | 'VolumeLost'
+  /** The engine lost track of an earlier run of the instance, and may never start it again; another one it would. Retryable. */
+  | 'Stuck'
   /** No such instance or volume. */
   | 'NotFound'
   /** The instance is not running. */
@@ -159,6 +163,7 @@ export class DriverError extends Error {
       'ImageBuildFailed',
       'PortInUse',
       'InUse',
+      'Stuck',
       'Internal',
     ].includes(this.code);
   }

@@ -370,6 +370,10 @@ placementName?: string
  */
 image?: string
 /**
+ * The restart mark (annotation nexus.dev/restarted-at) that was carried out last.
+ */
+restartedAt?: string
+/**
  * The engine's id of its container.
  */
 containerID?: string
@@ -802,6 +806,10 @@ fence?: string
  * The generation of the workspace's spec that this status speaks of.
  */
 workspaceGeneration?: number
+/**
+ * The restart mark of the spec that was carried out last.
+ */
+restartedAt?: string
 /**
  * ImageReady, ContainerReady, RepositoryReady, SSHReady, ServicesReady, PortsReady and Ready.
  */

@@ -40,6 +40,8 @@ export const REASONS = {
   ContainerMissing: 'The container was removed by somebody and is made again.',
   ContainerRecreated: 'The container was made anew because something changed that cannot change in place.',
   ContainerAdjusted: 'Limits were changed in place.',
+  VolumeRemounted: 'The home volume had been unmounted by somebody; the container was restarted with it.',
+  VolumeLost: 'The data of the home volume was gone; the container was made anew with an empty one.',
   Fenced:
     'The node reached no server for its fence time and stopped the workspace, which may be moved; it goes on once the server has said that it is still there.',
   // RepositoryReady

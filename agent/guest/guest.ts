@@ -81,6 +81,8 @@ export interface GuestState {
   configured: boolean;
   /** Whether it ends by itself unless its fence is renewed. */
   fenced: boolean;
+  /** The home volume was unmounted, or its folder removed under it: only another start of the instance mends it. */
+  homeLost: boolean;
   sshd: { running: boolean; restarts: number };
   supervisor: { running: boolean; restarts: number };
   /** SHA-256 in hex of managed files as they are on disk now, by path. A missing file is absent. */

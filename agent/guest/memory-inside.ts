@@ -27,6 +27,7 @@ export class MemoryInside {
   readonly services = new Map<string, MemoryService>();
   readonly jobs: Partial<Record<GuestJob, GuestJobState>> = {};
   configured = false;
+  homeLost = false;
   sshd = { running: false, restarts: 0 };
   supervisor = { running: true, restarts: 0 };
   version: string;
@@ -65,6 +66,7 @@ export class MemoryInside {
       version: this.version,
       configured: this.configured,
       fenced: this.#cancelFence !== undefined,
+      homeLost: this.homeLost,
       sshd: { ...this.sshd },
       supervisor: { ...this.supervisor },
       files,

@@ -34,7 +34,16 @@ export function parseGuestState(text: string): GuestState {
     supervisor === undefined
   )
     throw new GuestStateError('a line is missing');
-  return { ...state, bootId, version, configured, fenced: state.fenced ?? false, sshd, supervisor };
+  return {
+    ...state,
+    bootId,
+    version,
+    configured,
+    fenced: state.fenced ?? false,
+    homeLost: state.homeLost ?? false,
+    sshd,
+    supervisor,
+  };
 }
 
 function readLine(
@@ -58,6 +67,10 @@ function readLine(
   switch (kind) {
     case 'boot':
       state.bootId = expect(1)[0];
+      return;
+    case 'home':
+      if (expect(1)[0] !== 'lost') throw bad;
+      state.homeLost = true;
       return;
     case 'version':
       state.version = expect(1)[0];

@@ -79,4 +79,6 @@ export interface ActionFailure {
   message: string;
   /** Published ports that are taken. */
   ports?: number[];
+  /** In a row, this one included. */
+  attempts?: number;
 }

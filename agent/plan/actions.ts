@@ -3,8 +3,8 @@ import type { DriverName, Limits } from '../driver.ts';
 import type { GuestJob } from '../guest/guest.ts';
 
 /** Why an instance is made or started, which the event tells. */
-export type MakeReason = 'Created' | 'ContainerMissing' | 'ContainerRecreated';
-export type StartReason = 'Created' | 'ContainerDied' | 'Started' | 'Restarted';
+export type MakeReason = 'Created' | 'ContainerMissing' | 'ContainerRecreated' | 'VolumeLost';
+export type StartReason = 'Created' | 'ContainerDied' | 'Started' | 'Restarted' | 'VolumeRemounted';
 
 /** What to do, as data: no secrets, no functions; it can be logged as it is. */
 export type Action =
@@ -15,7 +15,7 @@ export type Action =
   | { type: 'update'; limits: Limits }
   | { type: 'setAutoStart'; autoStart: boolean }
   | { type: 'fence'; fenced: boolean }
-  | { type: 'stop'; reason: 'Declared' | 'Recreate' | 'Restart' | 'Delete' | 'Fenced' }
+  | { type: 'stop'; reason: 'Declared' | 'Recreate' | 'Restart' | 'Remount' | 'Delete' | 'Fenced' }
   | { type: 'remove' }
   | { type: 'removeStray'; driver: DriverName; id: string }
   | { type: 'removeVolume' }

@@ -3,7 +3,7 @@ import type { Instance, Limits } from '../driver.ts';
 import type { Desired } from '../model/desired.ts';
 import type { Observed } from '../model/observed.ts';
 import { matchesSpecHash } from '../model/spec-hash.ts';
-import type { Action, MakeReason } from './actions.ts';
+import type { Action, MakeReason, StartReason } from './actions.ts';
 import { beforeStop } from './before-stop.ts';
 
 /** The container itself: made, started, stopped, made anew, changed in place; as far as the fence lets it run. */
@@ -22,38 +22,50 @@ function planUnfenced(desired: Desired, observed: Observed): Action[] {
   if (!instance) {
     if (!desired.running) return [];
     const isNew = observed.known === 'Missing';
-    const made = make(desired, observed, { reason: isNew ? 'Created' : 'ContainerMissing', message: '' });
+    const reason = isNew ? 'Created' : observed.hasVolume ? 'ContainerMissing' : 'VolumeLost';
+    const made = make(desired, observed, { reason, message: 'the volume had been removed' });
     // One that never ran gets its Secret with its first start; one that did is not kept waiting for it.
     const waits = isNew && desired.insideMissing?.isPending && made[0]?.type === 'create';
     return waits ? [] : made;
   }
   if (!desired.running) return stopIfRunning(desired, observed, 'Declared');
-  const stale = whyStale(desired, instance);
+  const stale = whyStale(desired, observed);
   if (stale) return remake(desired, observed, stale);
   const update = changeInPlace(desired.instance, instance);
   if (instance.state !== 'Running') return [...update, ...start(desired, observed)];
-  if (desired.restartMark !== undefined && desired.restartMark !== observed.restartMark) {
-    const stop = stopIfRunning(desired, observed, 'Restart');
-    return stop.some(action => action.type === 'stop')
-      ? [...update, ...stop, ...start(desired, observed, true)]
-      : [...update, ...stop];
-  }
+  if (desired.restartMark !== undefined && desired.restartMark !== observed.restartMark)
+    return [...update, ...restart(desired, observed)];
+  if (observed.guest?.homeLost) return [...update, ...remount(desired)];
   return update;
 }
 
 /** Whether an instance must be made, so that its image must be known. */
-export function needsImage(desired: Desired, instance: Instance | undefined): boolean {
+export function needsImage(desired: Desired, observed: Found): boolean {
   if (desired.deleting || !desired.running) return false;
-  return !instance || whyStale(desired, instance) !== undefined;
+  return !observed.instance || whyStale(desired, observed) !== undefined;
 }
 
-/** What differs that cannot change in place, for people; undefined when nothing does. */
-export function whyStale(desired: Desired, instance: Instance): string | undefined {
+type Found = Pick<Observed, 'instance' | 'failures'>;
+
+/** After so many tries (some ten seconds) an engine is taken at its word that it cannot start an instance again. */
+const STUCK_ATTEMPTS = 4;
+
+/** Why there must be another instance, for people; undefined when this one will do. */
+export function whyStale(desired: Desired, { instance, failures }: Found): string | undefined {
+  if (!instance) return undefined;
   if (!matchesSpecHash(instance.labels[LABEL_SPEC_HASH], desired.immutable))
     return 'image, user, SSH port or mounts changed';
   if (!hasItsVolume(desired, instance)) return `the volume at ${desired.instance.volume.mountPath} was gone`;
+  if (instance.state === 'Running') return undefined;
+  if (hasLostItsVolume(failures))
+    return `the data of the volume at ${desired.instance.volume.mountPath} was gone`;
+  const { start } = failures;
+  if (start?.code === 'Stuck' && (start.attempts ?? 0) >= STUCK_ATTEMPTS)
+    return `the engine cannot start the former one any more (${start.message})`;
   return undefined;
 }
+
+const hasLostItsVolume = (failures: Observed['failures']) => failures.start?.code === 'VolumeLost';
 
 /** Without it somebody else made the instance, and nothing in it is ours. */
 export function hasItsVolume({ instance: { volume } }: Desired, { mounts }: Instance): boolean {
@@ -72,20 +84,37 @@ function make(desired: Desired, { image }: Observed, why: { reason: MakeReason; 
 
 /** The old container goes on until the image of the new one is there. */
 function remake(desired: Desired, observed: Observed, message: string): Action[] {
-  const made = make(desired, observed, { reason: 'ContainerRecreated', message });
+  const isLost = observed.instance?.state !== 'Running' && hasLostItsVolume(observed.failures);
+  const made = make(desired, observed, { reason: isLost ? 'VolumeLost' : 'ContainerRecreated', message });
   if (made[0]?.type !== 'create') return made;
   const before = beforeStop(desired, observed);
   if (!before.ready) return before.actions;
   const stop: Action[] = observed.instance?.state === 'Running' ? [{ type: 'stop', reason: 'Recreate' }] : [];
-  return [...stop, { type: 'remove' }, ...made];
+  return [...stop, { type: 'remove' }, ...(isLost ? [{ type: 'removeVolume' } as const] : []), ...made];
 }
 
-function start(desired: Desired, observed: Observed, restart = false): Action[] {
-  const died = observed.known === 'Running' && !restart;
+function start(desired: Desired, observed: Observed): Action[] {
   const first = observed.instance?.state === 'Created';
-  const reason = restart ? 'Restarted' : died ? 'ContainerDied' : first ? 'Created' : 'Started';
-  return [{ type: 'start', reason, ...markOf(desired) }, ...configure(desired)];
+  const reason = observed.known === 'Running' ? 'ContainerDied' : first ? 'Created' : 'Started';
+  return startFor(desired, reason);
 }
+
+const startFor = (desired: Desired, reason: StartReason): Action[] => [
+  { type: 'start', reason, ...markOf(desired) },
+  ...configure(desired),
+];
+
+function restart(desired: Desired, observed: Observed): Action[] {
+  const stop = stopIfRunning(desired, observed, 'Restart');
+  const isStopped = stop.some(({ type }) => type === 'stop');
+  return [...stop, ...(isStopped ? startFor(desired, 'Restarted') : [])];
+}
+
+/** Mounts are made at each start, and what is beside them stays. preStop has no home to work in. */
+const remount = (desired: Desired): Action[] => [
+  { type: 'stop', reason: 'Remount' },
+  ...startFor(desired, 'VolumeRemounted'),
+];
 
 function stopIfRunning(desired: Desired, observed: Observed, reason: 'Declared' | 'Restart'): Action[] {
   if (observed.instance?.state !== 'Running') return [];

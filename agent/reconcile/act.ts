@@ -201,6 +201,8 @@ async function performOnEngine(
       unit.known = 'Created';
       if (action.reason === 'ContainerMissing')
         return warning('ContainerMissing', 'the container had been removed and was made again');
+      if (action.reason === 'VolumeLost')
+        return warning('VolumeLost', `the container was made anew with an empty home: ${action.message}`);
       if (action.reason === 'ContainerRecreated')
         return normal('ContainerRecreated', `the container was made anew: ${action.message}`);
       return normal('Created', `the container was made from ${desired.image}`);
@@ -222,6 +224,11 @@ async function performOnEngine(
       unit.preStopSince = undefined;
       if (action.reason === 'ContainerDied')
         return warning('ContainerDied', 'the container had ended and was started again');
+      if (action.reason === 'VolumeRemounted')
+        return warning(
+          'VolumeRemounted',
+          'the home volume had been unmounted; the container was restarted with it',
+        );
       // That one was made says it already.
       if (action.reason === 'Created') return undefined;
       return normal(

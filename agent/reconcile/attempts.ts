@@ -70,7 +70,8 @@ export class Attempts {
   /** Actions whose last attempt failed. */
   failures(): Record<string, ActionFailure> {
     const found: Record<string, ActionFailure> = {};
-    for (const [key, { failure }] of this.#attempts) if (failure) found[key] = failure;
+    for (const [key, { failure, count }] of this.#attempts)
+      if (failure) found[key] = { ...failure, attempts: count };
     return found;
   }
 }

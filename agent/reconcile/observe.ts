@@ -77,7 +77,7 @@ async function observeImage(
   desired: Desired,
   instance: Instance | undefined,
 ): Promise<ObservedImage | undefined> {
-  if (!needsImage(desired, instance)) {
+  if (!needsImage(desired, { instance, failures: unit.attempts.failures() })) {
     // Nobody waits for it any more.
     await unit.imageJob?.stop();
     unit.imageJob = undefined;

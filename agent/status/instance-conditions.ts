@@ -11,7 +11,7 @@ export function imageCondition(desired: Desired, observed: Observed): Verdict {
   if (image?.state === 'Fetching')
     return no(image.phase === 'building' ? 'BuildingImage' : 'PullingImage', sentence(image.message));
   if (image?.state === 'Absent') return no('PullingImage', `The image ${desired.image} is fetched.`);
-  if (image || (instance && !whyStale(desired, instance)))
+  if (image || (instance && !whyStale(desired, observed)))
     return yes('ImagePresent', `The image ${desired.image} is on the node.`);
   if (desired.deleting) return DELETING;
   return unknown('Stopped', 'The image is looked for when the workspace is started.');
@@ -61,8 +61,10 @@ export function containerCondition(desired: Desired, observed: Observed): Verdic
     return known === 'Missing' || known === 'Created'
       ? no('CreatingContainer', 'The container is being made.')
       : no('ContainerMissing', 'The container was removed and is made again.');
-  const stale = whyStale(desired, instance);
+  const stale = whyStale(desired, observed);
   if (stale) return no('CreatingContainer', `The container is being made anew: ${stale}.`);
+  if (observed.guest?.homeLost)
+    return no('CreatingContainer', 'The home volume was unmounted; the container is restarted with it.');
   if (state === 'Running') return yes('ContainerRunning', 'The container runs.');
   return known === 'Running'
     ? no('ContainerDied', 'The container ended and is started again.')

@@ -45,6 +45,7 @@ export function summarize(
     conditions,
     ...fenceOf(desired, observed, previous),
     container: observed.engineError ? previous?.container : containerOf(desired, observed),
+    ...restartOf(observed, previous),
     ...sshOf(desired, previous),
     services,
     forwards: forwardsOf(desired, observed),
@@ -128,6 +129,15 @@ function containerOf(desired: Desired, { instance }: Observed): PlacementStatus[
     imageID: instance.imageId,
     ...(startedAt && { startedAt }),
   };
+}
+
+/** A mark is noted before the start that it asks for: it is carried out once the container runs. */
+function restartOf(
+  { instance, restartMark }: Observed,
+  previous: PlacementStatus | undefined,
+): Pick<PlacementStatus, 'restartedAt'> {
+  const restartedAt = instance?.state === 'Running' ? restartMark : previous?.restartedAt;
+  return restartedAt === undefined ? {} : { restartedAt };
 }
 
 /** Engines tell nanoseconds. */

@@ -7,7 +7,7 @@ import type { Workspace } from '../../crds/types.generated.ts';
 import type { Command, CommandContext, Flags } from '../command.ts';
 import { CliError, EXIT, usageError } from '../errors.ts';
 import { waitUntilReady } from '../wait/ready.ts';
-import { containerStart, untilRestarted } from '../wait/restarted.ts';
+import { untilRestarted } from '../wait/restarted.ts';
 
 interface PowerFlags extends Flags {
   names: string[];
@@ -90,8 +90,6 @@ function command(verb: Verb): Command {
 
 interface Changed {
   workspace: Workspace;
-  /** Of a restart: when the container was started before it. */
-  startedAt?: string;
   isRestart: boolean;
 }
 
@@ -106,7 +104,6 @@ async function changeOne(
     context.print(`${name} ${verb.already}`);
     return { workspace, isRestart };
   }
-  const startedAt = isRestart ? await containerStart(client, workspace, context.signal) : undefined;
   // The same owner as `apply`'s would make the next apply of the file take the change back, which is right for a file
   // that says `running`, and leaves it alone for one that does not.
   const after = await client.patch(WORKSPACE, { name, namespace }, 'merge', change, {
@@ -114,7 +111,7 @@ async function changeOne(
     signal: context.signal,
   });
   context.print(`${name} ${verb.done}`);
-  return { workspace: after, startedAt, isRestart };
+  return { workspace: after, isRestart };
 }
 
 async function waitForAll(
@@ -133,7 +130,7 @@ async function waitForAll(
     await Promise.all(
       changed
         .filter(({ isRestart }) => isRestart)
-        .map(({ workspace, startedAt }) => untilRestarted(client, workspace, startedAt, { signal, clock })),
+        .map(({ workspace }) => untilRestarted(client, workspace, { signal, clock })),
     );
   } finally {
     cancel();

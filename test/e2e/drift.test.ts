@@ -1,9 +1,14 @@
+import { execFile } from 'node:child_process';
+import { rm } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import type { Reason } from '../../crds/vocabulary.ts';
 import { noTestEngine } from '../support/engine.ts';
 import { until } from '../support/until.ts';
 import { upLab, webServer } from '../support/up-lab.ts';
 
+const run = promisify(execFile);
+const notRoot = process.getuid?.() === 0 ? false : 'it is harm that only root can do';
 /** Within seconds. */
 const REPAIRED_MS = 15_000;
 
@@ -144,7 +149,7 @@ t.test('what is broken by hand is repaired unasked and told', { skip: await noTe
     const { Mounts } = await old.inspect();
     const volume = Mounts.find(({ Destination }) => Destination === '/home/dev')?.Name ?? '';
     const { agent } = up.pids();
-    await heals('ContainerMissing', async () => {
+    await heals('VolumeLost', async () => {
       process.kill(agent ?? 0, 'SIGSTOP');
       try {
         await old.remove({ force: true });
@@ -155,6 +160,28 @@ t.test('what is broken by hand is repaired unasked and told', { skip: await noTe
     });
     t.equal(await ssh.exec('ls ~/precious || echo gone'), 'gone');
     t.ok(await docker.getVolume(volume).inspect());
+  });
+
+  await t.test('the home volume unmounted under a running container', { skip: notRoot }, async t => {
+    await ssh.exec('echo precious > ~/precious; echo outside | sudo tee /opt/outside');
+    const { id } = await lab.life('shop');
+    await heals('VolumeRemounted', async () => {
+      const { State } = await docker.getContainer(id).inspect();
+      await run('nsenter', ['-t', String(State.Pid), '-m', '-p', 'umount', '--lazy', '/home/dev']);
+      t.equal(await lab.root('shop', 'cat /home/dev/precious || echo gone'), 'gone', 'the harm is done');
+    });
+    t.equal((await lab.life('shop')).id, id, 'the same container, started again');
+    t.equal(await ssh.exec('cat ~/precious /opt/outside'), 'precious\noutside');
+  });
+
+  await t.test('the folder of the volume removed on the node', { skip: notRoot }, async t => {
+    const { id } = await lab.life('shop');
+    const { Mounts } = await docker.getContainer(id).inspect();
+    const folder = Mounts.find(({ Destination }) => Destination === '/home/dev')?.Source ?? '';
+    t.match(folder, /\/_data$/);
+    await heals('VolumeLost', () => rm(folder, { recursive: true }));
+    t.equal(await ssh.exec('touch ~/new; ls ~'), 'new', 'what was lost is lost; it works again');
+    t.equal((await lab.leftovers()).length, 2, 'a container and a volume');
   });
 
   await t.test('a container that was removed while agent and server were killed', async t => {

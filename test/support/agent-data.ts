@@ -116,6 +116,7 @@ export function guestOf(desired: Desired, patch: Partial<GuestState> = {}): Gues
     version: GUEST_VERSION,
     configured: true,
     fenced: desired.mayMove,
+    homeLost: false,
     sshd: { running: true, restarts: 0 },
     supervisor: { running: true, restarts: 0 },
     files: Object.fromEntries(files.map(({ path, content }) => [path, sha256(content)])),

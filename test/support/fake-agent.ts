@@ -192,6 +192,7 @@ export class FakeAgent {
       observedGeneration: metadata.generation,
       workspaceGeneration: spec.workspace.generation,
       conditions,
+      ...(running && spec.restartedAt !== undefined && { restartedAt: spec.restartedAt }),
       container: { id: `c-${metadata.uid}`, state: running ? 'Running' : 'Stopped', image: spec.image },
       services: spec.services?.map(service => ({
         name: service.name,

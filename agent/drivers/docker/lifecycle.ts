@@ -36,7 +36,7 @@ export async function startInstance(
       await ignoring(304, () => container.start());
     } catch (error) {
       if (!/network \S+ not found/i.test(engineMessage(error)))
-        throw portInUse(found ?? (await inspectOurs(context, id)), error) ?? error;
+        throw whyNotStarted(found ?? (await inspectOurs(context, id)), error);
       await network.use(async held => {
         const { name } = await held;
         await context.docker.getNetwork(name).disconnect({ Container: id, Force: true });
@@ -137,6 +137,17 @@ async function ignoring(status: number, call: () => Promise<unknown>): Promise<v
   } catch (error) {
     if (statusOf(error) !== status) throw error;
   }
+}
+
+/** What an engine says of a start only in words. */
+function whyNotStarted(found: ContainerInspectInfo, error: unknown): unknown {
+  const message = engineMessage(error);
+  // It has forgotten an earlier run in one of its books, and finds it in the other.
+  if (/task \S+ already exists/i.test(message)) return new DriverError('Stuck', message, { cause: error });
+  const volumes = found.Mounts.flatMap(({ Name }) => Name ?? []);
+  if (/no such file or directory/i.test(message) && volumes.some(name => message.includes(`/${name}/`)))
+    return new DriverError('VolumeLost', message, { cause: error });
+  return portInUse(found, error) ?? error;
 }
 
 /** The ports are those of the container that the message names; all of them when it names none. */

@@ -179,6 +179,17 @@ watch_shell() {
   done </etc/passwd
 }
 
+# HOME_LOST: yes when the volume was unmounted from the home, or its folder was removed under it.
+watch_home() {
+  HOME_LOST=no
+  load_account || return 0
+  case $(cat /proc/self/mountinfo) in
+    *"//deleted $ACCOUNT_HOME r"[ow]*) HOME_LOST=yes ;;
+    *" $ACCOUNT_HOME r"[ow]*) ;;
+    *) HOME_LOST=yes ;;
+  esac
+}
+
 # As the user: the image's environment, and the usual private folders first in PATH. Nothing here is local, as that would
 # keep what is set for a variable of the same name.
 load_environment() {

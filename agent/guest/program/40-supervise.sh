@@ -106,7 +106,7 @@ supervise_main() {
   write_line "$RUN/supervisor.version" "$VERSION"
   claim "$RUN/supervisor.pid"
   WOKEN=yes
-  REPO_SEEN=- REPO_WAIT=0 FILES=''
+  REPO_SEEN=- REPO_WAIT=0 FILES='' HOME_LOST=no
   while :; do
     [ ! -e "$RUN/stopping" ] || exit 0
     fence_check
@@ -125,7 +125,7 @@ supervise_main() {
       : >"$RUN/hashed"
       hash_files
     fi
-    [ $((n % 5)) -ne 0 ] || watch_shell
+    [ $((n % 5)) -ne 0 ] || { watch_shell; watch_home; }
     [ $((n % 30)) -ne 0 ] || bound_own_log
     WOKEN=no
     snapshot

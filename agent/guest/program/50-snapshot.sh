@@ -33,6 +33,7 @@ snapshot() {
   [ ! -e "$RUN/configured" ] || [ ! -e "$RUN/env" ] || configured=yes
   SNAPSHOT="nexus-guest 1${newline}boot $boot${newline}version $version${newline}configured $configured$newline"
   [ ! -e "$RUN/fence" ] || SNAPSHOT="${SNAPSHOT}fenced yes$newline"
+  [ "$HOME_LOST" = no ] || SNAPSHOT="${SNAPSHOT}home lost$newline"
   U=$UNITS/_sshd
   unit_load "$U"
   if [ "$STATE" = Running ] && alive "$U/pid" && first_line "$RUN/sshd.pid" && [ "$LINE" = "$PID" ]; then running=yes; fi

@@ -73,6 +73,7 @@ sshd_digest() {
 
 state() {
   wait_boot
+  watch_home
   hash_files
   snapshot
   printf '%s' "$SNAPSHOT"

@@ -67,6 +67,7 @@ export function fold(observation: Observation): { status: WorkspaceStatus; targe
       nodeName: placement.spec.nodeName,
       placementName: placementName(metadata.name, metadata.namespace ?? ''),
       image: placement.status?.container?.image ?? placement.spec.image,
+      ...(placement.status?.restartedAt !== undefined && { restartedAt: placement.status.restartedAt }),
       ...(placement.status?.container?.id && { containerID: placement.status.container.id }),
     }),
     ...(move && { move }),

@@ -4,7 +4,7 @@ import t from 'tap';
 import { EXIT } from '../../../cli/errors.ts';
 import { updateKubeconfig } from '../../../controller/client/write-kubeconfig.ts';
 import { CONFIG_MAP, NAMESPACE, PLACEMENT, WORKSPACE } from '../../../crds/kinds.ts';
-import { nodeNamespace } from '../../../crds/names.ts';
+import { ANNOTATION_RESTARTED_AT, nodeNamespace } from '../../../crds/names.ts';
 import { localServer } from '../../support/local-server.ts';
 import { freePorts } from '../../support/ports.ts';
 import { until } from '../../support/until.ts';
@@ -56,6 +56,8 @@ t.test('restart waits for the new start of the container, not for the readiness 
   t.match(await server.cli(['restart', 'shop']), { code: 0, stdout: 'shop restarting\n' });
   t.not(await startedAt(), before);
   t.match(await server.cli(['restart', 'shop']), { code: 0 }, 'twice within a second');
+  const { metadata, status } = await client.get(WORKSPACE, { name: 'shop', namespace: 'default' });
+  t.equal(status?.restartedAt, metadata.annotations?.[ANNOTATION_RESTARTED_AT], 'it tells which one it was');
 });
 
 t.test('wait ends by condition, phase, field, creation and deletion', async t => {

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { GUEST_KEYS_PATH } from '../../../agent/guest/program.ts';
 import type { Desired } from '../../../agent/model/desired.ts';
-import type { Observed } from '../../../agent/model/observed.ts';
+import type { ActionFailure, Observed } from '../../../agent/model/observed.ts';
 import type { Action } from '../../../agent/plan/actions.ts';
 import { plan } from '../../../agent/plan/plan.ts';
 import {
@@ -52,6 +52,14 @@ function brief(actions: Action[]): string {
     .join(' ');
 }
 
+/** Its container does not run, and what the last start of it came to. */
+const stopped = (desired: Desired, start: Pick<ActionFailure, 'code' | 'attempts'>): Partial<Observed> => ({
+  instance: instanceOf(desired, { state: 'Stopped' }),
+  guest: undefined,
+  image: present,
+  failures: { start: { ...start, message: 'refused' } },
+});
+
 interface Row {
   reason: string;
   desired: Desired;
@@ -88,7 +96,7 @@ table('a container is made, started and configured', [
   {
     reason: 'one that was known was removed by somebody',
     desired: desiredOf(),
-    observed: () => nothingOf({ image: present, known: 'Running' }),
+    observed: () => nothingOf({ hasVolume: true, image: present, known: 'Running' }),
     want: 'create:ContainerMissing start:Created configure:Start',
   },
   {
@@ -106,7 +114,7 @@ table('a container is made, started and configured', [
   {
     reason: 'one that was lost is made again without it: its inside waits',
     desired: desiredOf({}, { secret: false }),
-    observed: () => nothingOf({ image: present, known: 'Running' }),
+    observed: () => nothingOf({ hasVolume: true, image: present, known: 'Running' }),
     want: 'create:ContainerMissing start:Created',
   },
   {
@@ -281,6 +289,45 @@ table('what was taken away is put back', [
     desired: desiredOf(shop),
     observed: d => settledOf(d, { guest: guestOf(d, { configured: false, services: [], files: {} }) }),
     want: 'configure:Start',
+  },
+]);
+
+table('a home whose volume is gone, and a container that cannot be started', [
+  {
+    reason: 'the volume was removed together with the container',
+    desired: desiredOf(),
+    observed: () => nothingOf({ known: 'Running', image: present }),
+    want: 'create:VolumeLost start:Created configure:Start',
+  },
+  {
+    reason: 'the volume was unmounted: another start mounts it, whatever preStop would do in an empty home',
+    desired: desiredOf({ ...shop, lifecycle: { preStop: 'flush' } }),
+    observed: d => settledOf(d, { guest: guestOf(d, { homeLost: true }) }),
+    want: 'stop:Remount start:VolumeRemounted configure:Start',
+  },
+  {
+    reason: 'what a volume is kept in is gone: there must be another one',
+    desired: desiredOf(),
+    observed: d => settledOf(d, stopped(d, { code: 'VolumeLost' })),
+    want: 'remove removeVolume create:VolumeLost start:Created configure:Start',
+  },
+  {
+    reason: 'an engine that says it cannot start a container is asked again',
+    desired: desiredOf(),
+    observed: d => settledOf(d, stopped(d, { code: 'Stuck', attempts: 3 })),
+    want: 'start:ContainerDied configure:Start',
+  },
+  {
+    reason: 'and is taken at its word in the end; the volume stays',
+    desired: desiredOf(),
+    observed: d => settledOf(d, stopped(d, { code: 'Stuck', attempts: 4 })),
+    want: 'remove create:ContainerRecreated start:Created configure:Start',
+  },
+  {
+    reason: 'any other refusal makes no other container',
+    desired: desiredOf(),
+    observed: d => settledOf(d, stopped(d, { code: 'Internal', attempts: 40 })),
+    want: 'start:ContainerDied configure:Start',
   },
 ]);
 

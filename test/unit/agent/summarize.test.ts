@@ -391,6 +391,18 @@ t.test('a restarted agent that does not know yet does not take back what it wrot
   t.equal(reasonOf(summarize(desired, other, before, NOW + 1), 'SSHReady'), 'SSHStarting');
 });
 
+t.test('a restart is told once the container runs again, and stays told', async t => {
+  const desired = desiredOf();
+  const told = (observed: Observed, before?: ReturnType<typeof summarize>) =>
+    summarize(desired, observed, before, NOW).restartedAt;
+  const running = settledOf(desired, { restartMark: 'second' });
+  const stopped = { ...running, instance: instanceOf(desired, { state: 'Stopped' }), guest: undefined };
+  const before = summarize(desired, settledOf(desired, { restartMark: 'first' }), undefined, NOW);
+  t.equal(told(stopped, before), 'first', 'it is noted, and not carried out');
+  t.equal(told(running, before), 'second');
+  t.equal(told(settledOf(desired)), undefined);
+});
+
 t.test('a changed ref is told, against the one that was cloned', async t => {
   const first = desiredOf({ repo: { ...repo, ref: 'main' } });
   const observed = settledOf(first, { guest: guestOf(first, { repository: tree }) });

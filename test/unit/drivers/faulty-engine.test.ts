@@ -62,3 +62,32 @@ t.test('refusals of an engine are told apart by their status', async t => {
   const aborted = new DOMException('stop', 'AbortError');
   t.equal(toDriverError(aborted, 'do it'), aborted);
 });
+
+t.test('a start that is refused for good is told apart from one that is not', async t => {
+  let says = '';
+  const found = {
+    Id: 'x',
+    Name: '/shop',
+    Image: 'sha256:1',
+    State: { Status: 'exited' },
+    Config: { Labels: { 'nexus.dev/node': 'n' } },
+    HostConfig: {},
+    Mounts: [{ Type: 'volume', Name: 'shop-home', Destination: '/home/dev' }],
+  };
+  const { socketPath } = await fakeEngine(t, (request, response) => {
+    response.setHeader('content-type', 'application/json');
+    if (request.url?.startsWith('/containers/x/json')) response.end(JSON.stringify(found));
+    else response.writeHead(500).end(JSON.stringify({ message: says }));
+  });
+  const driver = createDockerDriver({ socketPath, node: 'n' });
+  t.teardown(() => driver.close());
+  for (const [message, code] of [
+    ['task 5f0c already exists', 'Stuck'],
+    ['lstat /var/lib/docker/volumes/shop-home/_data: no such file or directory', 'VolumeLost'],
+    ['lstat /var/lib/docker/volumes/other/_data: no such file or directory', 'Internal'],
+    ['exec: "/bin/sh": no such file or directory', 'Internal'],
+  ] as const) {
+    says = message;
+    await t.rejects(driver.start('x'), { code }, message);
+  }
+});

@@ -28,6 +28,7 @@ t.test('a whole snapshot is read', async t => {
       version: 'v1',
       configured: true,
       fenced: false,
+      homeLost: false,
       sshd: { running: true, restarts: 0 },
       supervisor: { running: true, restarts: 2 },
       files: { '/opt/nexus/guest': digest },
@@ -56,6 +57,8 @@ t.test('a whole snapshot is read', async t => {
 t.test('one that says nothing of a fence has none', async t => {
   t.equal(parseGuestState(snapshot()).fenced, false);
   t.equal(parseGuestState(snapshot('fenced yes')).fenced, true);
+  t.equal(parseGuestState(snapshot('home lost')).homeLost, true);
+  t.throws(() => parseGuestState(snapshot('home found')));
 });
 
 t.test('a repository without commit, branch or origin is one', async t => {

@@ -251,6 +251,7 @@ t.test('a workspace that runs tells all that people need', async t => {
         services,
         forwards: forwards.map(f => ({ ...f, state: 'Open' as const })),
         repository: { commit: 'abc' },
+        restartedAt: 'mark',
       }),
     ),
   );
@@ -264,6 +265,7 @@ t.test('a workspace that runs tells all that people need', async t => {
     servicesReady: '2/3',
     ssh: { host: 'n.test', port: 2222, user: 'dev', endpoint: 'n.test:2222', hostKeys: ['ssh-ed25519 AAAA'] },
     repository: { commit: 'abc' },
+    restartedAt: 'mark',
   });
   t.equal(status?.message, undefined, 'nothing to say');
   t.same(
