@@ -112,13 +112,13 @@ export async function joinServer(options: JoinOptions): Promise<Joined> {
   // What works from here comes first, whatever the server is told to be reached at.
   const addresses = [...new Set([address, ...answer.addresses])];
   await writeGatewayFile(folder, { nodeName, addresses, hostKeys });
-  const deadline = clock.now() + KNOWN_WITHIN_MS;
+  const deadline = clock.uptime() + KNOWN_WITHIN_MS;
   for (;;) {
     try {
       (await login({ username: nodeName, isHostKey: isKnown })).client.end();
       return { nodeName, file: gatewayFilePath(folder) };
     } catch (error) {
-      if (signal.aborted || clock.now() > deadline || !(error instanceof LoginRefused))
+      if (signal.aborted || clock.uptime() > deadline || !(error instanceof LoginRefused))
         throw explain(error, address);
       await slept(clock, 200, signal);
     }

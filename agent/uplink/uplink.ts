@@ -85,7 +85,7 @@ export function createUplink(options: UplinkOptions): Uplink {
     async run(signal) {
       let last = '';
       for (let attempt = 0; !signal.aborted; attempt++) {
-        const begun = clock.now();
+        const begun = clock.uptime();
         try {
           await session(signal);
         } catch (error) {
@@ -96,7 +96,7 @@ export function createUplink(options: UplinkOptions): Uplink {
           last = message;
           log[level]({ why: message, ...hint(error) }, 'the gateway was not reached; it is tried again');
         }
-        if (clock.now() - begun >= STABLE_MS) attempt = 0;
+        if (clock.uptime() - begun >= STABLE_MS) attempt = 0;
         await slept(clock, fullJitterMs(attempt, BACKOFF, random), signal);
       }
     },

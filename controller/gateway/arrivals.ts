@@ -11,6 +11,8 @@ export interface Arrival {
   readonly socket: Socket;
   /** Of the peer, for limits and logs. */
   readonly address: string;
+  /** It came by the gateway's Unix socket, so it is the user that the gateway runs as, on its machine. */
+  readonly isLocal: boolean;
   /** It has logged in: the grace is over, the address forgiven. */
   admit(): void;
 }
@@ -40,10 +42,10 @@ export class Arrivals {
     this.#lines = new TokenBucket({ ...LOG_BURST, clock: options.clock });
   }
 
-  /** Undefined when it was refused. */
-  enter(socket: Socket): Arrival | undefined {
+  /** Undefined when it was refused. `isLocal`: it came by the gateway's Unix socket. */
+  enter(socket: Socket, isLocal: boolean): Arrival | undefined {
     const { limiter, limits, clock } = this.#options;
-    const address = addressOf(socket);
+    const address = isLocal ? LOCAL : addressOf(socket);
     socket.on('error', () => socket.destroy());
     let failure: string | undefined;
     const drop = (why: string) => {
@@ -67,7 +69,7 @@ export class Arrivals {
       this.#sockets.delete(socket);
       // One that says nothing and goes is a health check, or a scan that learnt nothing.
       if (isIn || (failure === undefined && socket.bytesRead === 0)) return;
-      if (address !== LOCAL) ticket.fail();
+      if (!isLocal) ticket.fail();
       this.#refuse(address, failure ?? 'NoLogin');
     });
     socket.setNoDelay(true);
@@ -76,6 +78,7 @@ export class Arrivals {
     const arrival: Arrival = {
       socket,
       address,
+      isLocal,
       admit() {
         isIn = true;
         cancel();
@@ -107,5 +110,5 @@ export class Arrivals {
   }
 }
 
-/** What addressOf says of a Unix socket. */
+/** In logs, for whoever comes by the Unix socket: the user that the gateway runs as. */
 const LOCAL = 'local';

@@ -4,6 +4,7 @@ import { NODE, USER } from '../../crds/kinds.ts';
 import type { Node, User } from '../../crds/types.generated.ts';
 import type { Client } from '../client/client.ts';
 import type { Transport } from '../client/transport.ts';
+import { slept } from '../kit/abort.ts';
 import type { Clock } from '../kit/clock.ts';
 import type { Logger } from '../kit/log.ts';
 import { Metrics } from '../kit/metrics.ts';
@@ -13,6 +14,7 @@ import { createInformer } from '../runtime/informer.ts';
 import type { Part } from '../runtime/manager.ts';
 import { type Arrival, Arrivals } from './arrivals.ts';
 import { gatewayMetrics } from './gateway-metrics.ts';
+import { WindowGuard } from './guard-windows.ts';
 import { createIdentities, type Peer } from './identities.ts';
 import { findToken, sweepTokens } from './join-tokens.ts';
 import { serveUser, type UserChannel } from './jump-host.ts';
@@ -60,6 +62,7 @@ interface Session {
   connection: Connection;
   arrival: Arrival;
   channels: Set<UserChannel>;
+  over: Promise<void>;
 }
 
 export function createGateway(options: GatewayOptions): Gateway {
@@ -106,8 +109,11 @@ export function createGateway(options: GatewayOptions): Gateway {
         log.info({ address, ...attempt }, 'a login was refused');
       },
     });
+    // The key may have been taken away just now.
+    if (who.kind !== 'join' && !identities.holds(who)) return void socket.destroy();
     arrival.admit();
-    const session: Session = { who, connection, arrival, channels: new Set() };
+    const { promise: over, resolve: end } = Promise.withResolvers<void>();
+    const session: Session = { who, connection, arrival, channels: new Set(), over };
     sessions.add(session);
     metrics.loggedIn(who.kind);
     metrics.opened(who.kind);
@@ -117,16 +123,21 @@ export function createGateway(options: GatewayOptions): Gateway {
       sessions.delete(session);
       metrics.closed(who.kind);
       log.info({ kind: who.kind, name, address }, 'a connection was closed');
+      end();
+    });
+    const guard = new WindowGuard(arrival, () => {
+      metrics.refused('WindowExceeded');
+      log.warn({ kind: who.kind, name, address }, 'more was sent than was granted; its connection is cut');
     });
     if (who.kind === 'user')
       serveUser(
         connection,
-        { peer: who, arrival, channels: session.channels },
+        { peer: who, arrival, guard, channels: session.channels },
         { client, identities, uplinks, maxChannels: limits.maxChannels, clock, log, metrics },
       );
     else {
       serveJoin(connection, who, { client, identities, published: options.published, clock, log });
-      if (who.kind === 'node') uplinks.add(who.name, connection, arrival);
+      if (who.kind === 'node') uplinks.add(who.name, { connection, arrival, guard });
     }
   }
 
@@ -138,20 +149,24 @@ export function createGateway(options: GatewayOptions): Gateway {
       arrival.socket.destroy();
     }
   });
-  const rights = watchRights({ client, clock, log }, () => [...sessions].flatMap(one => [...one.channels]));
+  const rights = watchRights({ client, clock, log, random }, () =>
+    [...sessions].flatMap(one => [...one.channels]),
+  );
 
-  const accept = (socket: Socket) => {
-    if (arrivals.enter(socket)) ssh.injectSocket(socket);
+  const accept = (isLocal: boolean) => (socket: Socket) => {
+    if (arrivals.enter(socket, isLocal)) ssh.injectSocket(socket);
   };
 
   return {
     informers: [
       { name: 'gateway users', run: users.run, ready: users.synced },
       { name: 'gateway nodes', run: nodes.run, ready: nodes.synced },
+      ...rights.informers,
       { name: 'join tokens', run: signal => sweepTokens(common, signal) },
     ],
     async listen(at) {
-      const server = createServer(accept);
+      // Only the listener knows: a TCP connection that was reset has no address either.
+      const server = createServer(accept('path' in at));
       servers.push(server);
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
@@ -163,12 +178,22 @@ export function createGateway(options: GatewayOptions): Gateway {
     async close() {
       rights.stop();
       const closed = servers.map(server => new Promise<void>(resolve => server.close(() => resolve())));
-      for (const { who, connection } of sessions) if (who.kind !== 'node') connection.end();
+      const ended = async (isOf: (who: Peer | Joiner) => boolean) => {
+        const some = [...sessions].filter(({ who }) => isOf(who));
+        for (const { connection } of some) connection.end();
+        const grace = new AbortController();
+        const all = Promise.all(some.map(({ over }) => over)).finally(() => grace.abort());
+        if (await slept(clock, CLOSE_GRACE_MS, grace.signal))
+          for (const { arrival } of some) arrival.socket.destroy();
+        await all;
+      };
+      // Agents last: their API goes over these connections.
+      await ended(({ kind }) => kind !== 'node');
+      await ended(({ kind }) => kind === 'node');
       uplinks.close();
       api.close();
-      const cancel = clock.after(CLOSE_GRACE_MS, () => arrivals.destroyAll());
+      arrivals.destroyAll();
       await Promise.all(closed);
-      cancel();
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../crds/object.ts';
 import type { Node, User } from '../../crds/types.generated.ts';
+import { sshFingerprint } from '../kit/ssh-public-key.ts';
 import type { Informer } from '../runtime/reconciler.ts';
 
 /** Who is at the other end of a connection: a person, or a node's agent. */
@@ -30,9 +31,14 @@ const blobOf = (line: string): string => line.trim().split(/\s+/)[1] ?? '';
 /** Of a Node, the agent's keys. */
 export const nodeKeys = ({ spec }: Node): string[] => (spec?.agentKeys ?? []).map(blobOf);
 
-/** Of a User, the keys that may log in. */
-export const userKeys = ({ spec }: User): string[] =>
-  spec.suspended ? [] : (spec.sshKeys ?? []).map(({ key }) => blobOf(key));
+/** Of a User, the keys that may log in: once the controller has looked, those that it found good and nobody else's. */
+export function userKeys({ spec, status }: User): string[] {
+  if (spec.suspended) return [];
+  const keys = (spec.sshKeys ?? []).map(({ key }) => blobOf(key));
+  if (status?.observedGeneration === undefined) return keys;
+  const good = new Set(status.sshKeys?.map(({ fingerprint }) => fingerprint));
+  return keys.filter(key => good.has(sshFingerprint(Buffer.from(key, 'base64'))));
+}
 
 /** Who is who, by the keys of Users and Nodes. The informers must not be running yet. */
 export function createIdentities(informers: { users: Informer<User>; nodes: Informer<Node> }): Identities {

@@ -10,6 +10,7 @@ import { splice } from '../kit/splice.ts';
 import { type AccessRequest, mayConnect } from './access.ts';
 import type { Arrival } from './arrivals.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
+import type { WindowGuard } from './guard-windows.ts';
 import type { Identities, Peer } from './identities.ts';
 import { refuseSessions } from './refuse-sessions.ts';
 import { OPEN_FAILURE, refuseChannel } from './ssh2-internals.ts';
@@ -47,10 +48,10 @@ class ChannelRefused extends Error {
 /** Lets a person's connection open channels to the workspaces that they may use, and nothing else. */
 export function serveUser(
   connection: Connection,
-  who: { peer: Peer; arrival: Arrival; channels: Set<UserChannel> },
+  who: { peer: Peer; arrival: Arrival; guard: WindowGuard; channels: Set<UserChannel> },
   deps: JumpHostDeps,
 ): void {
-  const { peer, arrival, channels } = who;
+  const { peer, arrival, guard, channels } = who;
   const { metrics } = deps;
   const user = peer.name;
   const log = deps.log.child({ user, from: arrival.address });
@@ -98,7 +99,7 @@ export function serveUser(
 
   function carry(channel: ServerChannel, inside: WorkspaceStream, target: AccessRequest): void {
     const { stream } = inside;
-    const begun = deps.clock.now();
+    const begun = deps.clock.uptime();
     const bytes = { in: 0, out: 0 };
     let why = 'closed';
     let isOver = false;
@@ -118,7 +119,7 @@ export function serveUser(
       channels.delete(entry);
       connection.off('close', onLost);
       metrics.channelClosed('user');
-      const seconds = Math.round((deps.clock.now() - begun) / 100) / 10;
+      const seconds = Math.round((deps.clock.uptime() - begun) / 100) / 10;
       log.info(
         { ...name(target), seconds, bytesIn: bytes.in, bytesOut: bytes.out, why },
         'a channel was closed',
@@ -129,6 +130,7 @@ export function serveUser(
     channels.add(entry);
     metrics.channelOpened('user');
     log.info(name(target), 'a channel was opened');
+    guard.watch(channel);
     channel.on('error', () => channel.destroy());
     channel.once('close', end);
     stream.once('close', () => {

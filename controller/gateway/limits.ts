@@ -122,13 +122,13 @@ export class Limiter {
     }
     if (bucket.take()) return;
     forgetOldest(this.#banned);
-    this.#banned.set(address, clock.now() + forgiveMs);
+    this.#banned.set(address, clock.uptime() + forgiveMs);
   }
 
   #isBanned(address: string): boolean {
     const until = this.#banned.get(address);
     if (until === undefined) return false;
-    if (until > this.#clock.now()) return true;
+    if (until > this.#clock.uptime()) return true;
     this.#banned.delete(address);
     return false;
   }
@@ -149,9 +149,9 @@ function forgetOldest(map: Map<string, unknown>): void {
   }
 }
 
-/** Of IPv6 the first half: the rest is one customer's to choose. Sockets of this machine have none. */
+/** Of IPv6 the first half: the rest is one customer's to choose. A connection that was reset already has none. */
 export function addressOf({ remoteAddress }: Pick<Socket, 'remoteAddress'>): string {
-  if (!remoteAddress) return 'local';
+  if (!remoteAddress) return 'gone';
   const plain = remoteAddress.replace(/^::ffff:(?=\d+\.)/, '');
   if (!plain.includes(':')) return plain;
   const [head = '', tail = ''] = plain.replace(/%.*$/, '').split('::');

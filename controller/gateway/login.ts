@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import type { AuthContext, AuthenticationType, Connection } from 'ssh2';
 import type { KeptToken } from '../kit/join-token.ts';
+import { sshFingerprint } from '../kit/ssh-public-key.ts';
 import { JOIN_USER } from '../kit/uplink-protocol.ts';
 import { judgeKey } from './authenticate.ts';
 import type { Identities, Peer } from './identities.ts';
@@ -43,7 +43,7 @@ export function login(connection: Connection, deps: LoginDeps): Promise<Peer | J
         if (verdict.kind === 'offered') return context.accept();
         if (verdict.kind === 'refused') {
           offers++;
-          return refuse(context, verdict.why, fingerprintOf(context.key.data));
+          return refuse(context, verdict.why, sshFingerprint(context.key.data));
         }
         accepted = verdict.peer;
         return context.accept();
@@ -64,9 +64,4 @@ export function login(connection: Connection, deps: LoginDeps): Promise<Peer | J
       if (accepted) resolve(accepted);
     });
   });
-}
-
-/** As `ssh-keygen -l` prints it. */
-export function fingerprintOf(key: Buffer): string {
-  return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`;
 }

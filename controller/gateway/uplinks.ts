@@ -5,6 +5,7 @@ import type { Clock } from '../kit/clock.ts';
 import { SocketBacklog } from '../kit/socket-backlog.ts';
 import { API, readLine, SILENCE_MS, STREAMS, type StreamAnswer } from '../kit/uplink-protocol.ts';
 import type { Arrival } from './arrivals.ts';
+import type { WindowGuard } from './guard-windows.ts';
 import { OPEN_FAILURE, refuseChannel } from './ssh2-internals.ts';
 
 /** A stream to a workspace's sshd, and what queues in front of it. */
@@ -13,10 +14,14 @@ export interface WorkspaceStream {
   backlog: SocketBacklog;
 }
 
-interface Link {
-  node: string;
+export interface UplinkConnection {
   connection: Connection;
   arrival: Arrival;
+  guard: WindowGuard;
+}
+
+interface Link extends UplinkConnection {
+  node: string;
   backlog: SocketBacklog;
   /** It takes streams. */
   isOpen: boolean;
@@ -50,17 +55,18 @@ export class Uplinks {
   }
 
   /** Takes an agent's connection. It may ask to be sent streams, once. */
-  add(node: string, connection: Connection, arrival: Arrival): void {
+  add(node: string, { connection, arrival, guard }: UplinkConnection): void {
     const { socket } = arrival;
     const backlog = new SocketBacklog(socket);
     const link: Link = {
       node,
       connection,
       arrival,
+      guard,
       backlog,
       isOpen: false,
       bytesRead: socket.bytesRead,
-      heardAt: this.#clock.now(),
+      heardAt: this.#clock.uptime(),
     };
     connection.on('request', (accept, reject, name, info) => {
       const isOurs =
@@ -74,7 +80,7 @@ export class Uplinks {
     connection.once('close', () => this.#remove(link));
   }
 
-  #takeApi({ node, connection, backlog }: Link): void {
+  #takeApi({ node, connection, backlog, guard }: Link): void {
     const streams = new Set<Duplex>();
     connection.on('tcpip', (accept, reject, { destIP, destPort }) => {
       if (destIP !== API.host || destPort !== API.port || streams.size >= MAX_API_STREAMS)
@@ -82,7 +88,9 @@ export class Uplinks {
           code: OPEN_FAILURE.prohibited,
           message: `an agent may open ${MAX_API_STREAMS} channels, to ${API.host}:${API.port}`,
         });
-      const stream = new ChannelSocket(accept(), { clock: this.#clock, backlog });
+      const channel = accept();
+      guard.watch(channel);
+      const stream = new ChannelSocket(channel, { clock: this.#clock, backlog });
       streams.add(stream);
       stream.once('close', () => streams.delete(stream));
       this.#serveApi(node, stream);
@@ -99,6 +107,7 @@ export class Uplinks {
     const channel = await this.#channel(link, placement);
     // Closed under a reader, it must not take the process down.
     channel.on('error', () => channel.destroy());
+    link.guard.watch(channel);
     const cancel = this.#clock.after(ANSWER_TIMEOUT_MS, () => channel.destroy());
     let answer: StreamAnswer;
     try {
@@ -114,9 +123,9 @@ export class Uplinks {
     throw new Error(`its node ${node} cannot reach it: ${answer.error}`);
   }
 
+  /** Looks after nobody any more. */
   close(): void {
     this.#cancel();
-    for (const links of this.#links.values()) for (const { connection } of links) connection.end();
   }
 
   #channel(link: Link, placement: string): Promise<ServerChannel> {
@@ -143,7 +152,7 @@ export class Uplinks {
 
   /** Agents send something every few seconds: a connection that is silent for longer has nobody at its other end. */
   #look(): void {
-    const now = this.#clock.now();
+    const now = this.#clock.uptime();
     for (const link of [...this.#links.values()].flat()) {
       const { bytesRead } = link.arrival.socket;
       if (bytesRead !== link.bytesRead) {

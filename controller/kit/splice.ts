@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { ServerChannel } from 'ssh2';
 import type { SocketBacklog } from './socket-backlog.ts';
 
 export interface SpliceOptions {
@@ -13,16 +14,24 @@ export interface SpliceOptions {
  * direction leaves the other open. A stream that breaks ends the other at once. Both must be made with allowHalfOpen.
  */
 export function splice(a: Duplex, b: Duplex, { backlogs, onBytes }: SpliceOptions = {}): void {
-  join(a, b, backlogs?.b, bytes => onBytes?.('toB', bytes));
-  join(b, a, backlogs?.a, bytes => onBytes?.('toA', bytes));
+  let isHalfOver = false;
+  const onEnd = (from: Duplex, to: Duplex) => {
+    endWrites(to, isHalfOver);
+    // A channel of which half was ended is to be closed as well.
+    if (isHalfOver && isServerChannel(from)) from.end();
+    isHalfOver = true;
+  };
+  join(a, b, { backlog: backlogs?.b, onEnd, onBytes: count => onBytes?.('toB', count) });
+  join(b, a, { backlog: backlogs?.a, onEnd, onBytes: count => onBytes?.('toA', count) });
 }
 
-function join(
-  from: Duplex,
-  to: Duplex,
-  backlog: SocketBacklog | undefined,
-  onBytes: (n: number) => void,
-): void {
+interface Way {
+  backlog: SocketBacklog | undefined;
+  onEnd: (from: Duplex, to: Duplex) => void;
+  onBytes: (count: number) => void;
+}
+
+function join(from: Duplex, to: Duplex, { backlog, onEnd, onBytes }: Way): void {
   const resume = () => void from.resume();
   from.on('data', (chunk: Buffer) => {
     onBytes(chunk.length);
@@ -32,11 +41,20 @@ function join(
     if (hasRoom) backlog?.onceShort(resume);
     else to.once('drain', resume);
   });
-  from.once('end', () => to.end());
+  from.once('end', () => onEnd(from, to));
   from.on('error', () => to.destroy());
   from.on('close', () => {
     // After a clean end `to` was ended, and may still have bytes to write; anything else is a broken stream.
     if (!from.readableEnded) to.destroy();
   });
   resume();
+}
+
+/** ssh2 closes the whole of a server's channel when its writing half is ended. */
+const isServerChannel = (stream: Duplex): stream is ServerChannel =>
+  'server' in stream && stream.server === true;
+
+function endWrites(stream: Duplex, isOver: boolean): void {
+  if (isOver || !isServerChannel(stream)) stream.end();
+  else stream.write(Buffer.alloc(0), () => stream.eof());
 }

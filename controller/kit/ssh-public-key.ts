@@ -45,12 +45,16 @@ export function parseSshPublicKey(text: string): SshPublicKey | { problem: strin
         };
     }
   }
-  const digest = createHash('sha256').update(blob).digest('base64').replace(/=+$/, '');
-  return { type, fingerprint: `SHA256:${digest}`, key: `${type} ${data}`, comment: comment.join(' ') };
+  return { type, fingerprint: sshFingerprint(blob), key: `${type} ${data}`, comment: comment.join(' ') };
 }
 
 /** `<type> <base64>` of a line that may be no key at all: equal for equal keys. */
 export const bareSshKey = (line: string): string => line.trim().split(/\s+/, 2).join(' ');
+
+/** As `ssh-keygen -l` prints it: `SHA256:` and base64 without padding. */
+export function sshFingerprint(blob: Buffer): string {
+  return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
+}
 
 /** The type that the blob itself names (RFC 4253, 6.6). */
 function nameOf(blob: Buffer): string {
