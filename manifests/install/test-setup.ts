@@ -28,6 +28,7 @@ const TOOLS: Packages = {
   lxcfs: 'lxcfs',
   lxd: 'lxd',
   'lxd-client': 'lxc',
+  nftables: 'nft',
   'squashfs-tools': 'unsquashfs',
 };
 

@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type Docker from 'dockerode';
+import type { NetworkInspectInfo } from 'dockerode';
 import type { Test } from 'tap';
 import type { Driver } from '../../agent/driver.ts';
 import { createDockerDriver } from '../../agent/drivers/docker/docker-driver.ts';
+import { networkName } from '../../agent/drivers/docker/network.ts';
+import type { Clock } from '../../controller/kit/clock.ts';
 import { removeEverything, specs } from '../conformance/driver.ts';
 import { findTestEngine } from './engine.ts';
 import { ensureTestImage } from './images.ts';
@@ -14,6 +17,14 @@ export interface EngineNode {
   /** Of an image with everything in it. */
   imageId: string;
   spec: ReturnType<typeof specs>;
+  /** Device of the node's network. */
+  bridge: string;
+  /** Another driver for the same node. */
+  reopen(options: { clock?: Clock; allowHostPorts?: number[] }): Driver;
+  /** What there is of the network, as the engine tells it; its address on the node. */
+  network(): Promise<{ gateway: string } | undefined>;
+  /** As people do it. */
+  byHand: { removeInstance(id: string): Promise<void>; removeNetwork(): Promise<void> };
 }
 
 export interface DockerNode extends EngineNode {
@@ -40,5 +51,23 @@ export async function dockerNode(
   });
   const reference = await ensureTestImage(docker, 'ready');
   const { id: imageId } = (await driver.ensureImage(reference)) ?? { id: '' };
-  return { driver, docker, socketPath, node, imageId, spec: specs(node, imageId) };
+  const { bridge, name } = networkName(node);
+  return {
+    driver,
+    docker,
+    socketPath,
+    node,
+    imageId,
+    spec: specs(node, imageId),
+    bridge,
+    reopen: options => createDockerDriver({ socketPath, node, ...options }),
+    async network() {
+      const [found]: NetworkInspectInfo[] = await docker.listNetworks({ filters: { name: [name] } });
+      return found && { gateway: found.IPAM?.Config?.[0]?.Gateway ?? '' };
+    },
+    byHand: {
+      removeInstance: async id => docker.getContainer(id).remove({ force: true }),
+      removeNetwork: async () => docker.getNetwork(name).remove(),
+    },
+  };
 }

@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Test } from 'tap';
+import type { LxdNetwork } from '../../agent/drivers/lxc/api/types.ts';
 import { createLxcDriver } from '../../agent/drivers/lxc/lxc-driver.ts';
+import { parseInstanceId } from '../../agent/drivers/lxc/names.ts';
+import { networkName } from '../../agent/drivers/lxc/network.ts';
 import { removeEverything, specs } from '../conformance/driver.ts';
 import type { EngineNode } from './docker-node.ts';
 import type { TestImage } from './images.ts';
@@ -20,5 +23,26 @@ export async function lxcNode(t: Test, image: TestImage, lab?: LxdLab): Promise<
     await driver.close();
   });
   const { id: imageId } = (await driver.ensureImage(await on.image(image))) ?? { id: '' };
-  return { driver, node, imageId, spec: specs(node, imageId), lab: on };
+  const bridge = networkName(node);
+  return {
+    driver,
+    node,
+    imageId,
+    spec: specs(node, imageId),
+    lab: on,
+    bridge,
+    reopen: options => createLxcDriver({ socketPath: on.socketPath, node, ...options }),
+    async network() {
+      const found = await on.lxd.find<LxdNetwork>(`/1.0/networks/${bridge}`);
+      return found && { gateway: found.config['ipv4.address']?.split('/')[0] ?? '' };
+    },
+    byHand: {
+      async removeInstance(id) {
+        await on.lxc('delete', '--force', parseInstanceId(id)?.name ?? id);
+      },
+      async removeNetwork() {
+        await on.lxc('network', 'delete', bridge);
+      },
+    },
+  };
 }

@@ -22,7 +22,6 @@ import { limitConfig } from './limits.ts';
 import { instanceId, isOf, KEY, labelOf, lxdName, toLabelConfig } from './names.ts';
 import type { LxcNetwork } from './network.ts';
 import { ensurePool } from './pools.ts';
-import { canFilterAddresses } from './spoofing.ts';
 import { publishDevice } from './to-instance.ts';
 import { ensureVolume } from './volumes.ts';
 
@@ -110,7 +109,7 @@ export async function makeInstance(
         pool: await ensurePool(context),
         network,
         address,
-        canFilter: canFilterAddresses(facts),
+        canFilter: facts.canFilterAddresses,
       };
       const body = {
         name,

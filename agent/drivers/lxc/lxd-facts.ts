@@ -1,6 +1,7 @@
 import { DriverError } from '../../driver.ts';
 import type { LxdClient } from './api/lxd-client.ts';
 import type { LxdResources, LxdServer } from './api/types.ts';
+import { canFilterAddresses } from './spoofing.ts';
 
 /** What does not change while LXD runs. */
 export interface LxdFacts {
@@ -8,8 +9,8 @@ export interface LxdFacts {
   /** As in `LXD 5.0.2`. */
   version: string;
   has(extension: string): boolean;
-  /** LXD filters by nftables itself, or needs ebtables. */
-  firewall: 'xtables' | 'nftables';
+  /** Whether LXD can keep instances from using addresses of others: they are root on their interface. */
+  canFilterAddresses: boolean;
   /** As in `x86_64`. */
   architecture: string;
   cpuMillis: number;
@@ -41,7 +42,7 @@ export async function readFacts(lxd: LxdClient): Promise<LxdFacts> {
     kind,
     version,
     has: extension => there.has(extension),
-    firewall: environment.firewall === 'nftables' ? 'nftables' : 'xtables',
+    canFilterAddresses: await canFilterAddresses(environment.firewall),
     architecture: environment.kernel_architecture ?? 'x86_64',
     cpuMillis: resources.cpu.total * 1000,
     memoryBytes: resources.memory.total,

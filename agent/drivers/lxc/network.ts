@@ -7,11 +7,11 @@ import { cannotEnforce } from '../network/firewall.ts';
 import { smallestMtu } from '../network/host-network.ts';
 import type { NodeNetwork } from '../network/network-keeper.ts';
 import { isStatus, lxdCall } from './api/lxd-error.ts';
-import type { LxdNetwork } from './api/types.ts';
+import type { Config, LxdNetwork } from './api/types.ts';
 import type { LxcContext } from './context.ts';
 import { listInstances } from './instances.ts';
 import { isOf, labelOf, toLabelConfig } from './names.ts';
-import { chooseSubnet, parseSubnet, type Subnet, subnetsOfRoutes } from './subnet.ts';
+import { chooseSubnet, parseSubnet, rangeText, type Subnet, subnetsOfRoutes } from './subnet.ts';
 
 /** The bridge that instances are attached to. */
 export interface LxcNetwork {
@@ -39,12 +39,13 @@ export function lxcNetwork(context: LxcContext): NodeNetwork<LxcNetwork> {
     async obstacle() {
       if (given !== undefined)
         return `The network ${given} was given by --lxd-network, and its packet filter is left to who made it.`;
-      return cannotEnforce({ local: true, rootless: false }, process.getuid?.());
+      return noRules();
     },
     async firewall({ subnet }) {
-      // LXD lets packets of its bridges pass in the forward chain itself; its name server is on the bridge.
+      // Its name server is on the bridge.
       return {
         bridge,
+        subnet: rangeText(subnet),
         hostPorts: allowHostPorts,
         nameServers: [subnet.gateway],
         dhcp: true,
@@ -53,6 +54,17 @@ export function lxcNetwork(context: LxcContext): NodeNetwork<LxcNetwork> {
     },
   };
 }
+
+const noRules = () => cannotEnforce({ local: true, rootless: false }, process.getuid?.());
+
+/**
+ * LXD's own rules stay behind where its iptables is one over nftables, and let into networks of other engines. They are
+ * used where we cannot set any.
+ */
+const filterConfig = (): Config =>
+  noRules() === undefined
+    ? { 'ipv4.firewall': 'false', 'ipv4.nat': 'false' }
+    : { 'ipv4.firewall': 'true', 'ipv4.nat': 'true' };
 
 const pathOf = (name: string) => `/1.0/networks/${encodeURIComponent(name)}`;
 
@@ -96,7 +108,7 @@ async function ensureNetwork(context: LxcContext): Promise<LxcNetwork> {
           config: {
             ...toLabelConfig({ [LABEL_NODE]: node }),
             'ipv4.address': `${subnet.gateway}/${subnet.bits}`,
-            'ipv4.nat': 'true',
+            ...filterConfig(),
             'ipv6.address': 'none',
             // Instances need not find each other.
             'dns.mode': 'none',

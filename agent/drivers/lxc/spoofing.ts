@@ -1,19 +1,17 @@
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import type { LxdFacts } from './lxd-facts.ts';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 
 /**
- * Whether LXD can keep instances from using addresses of others: they are root on their interface. With the packet filter
- * of old it needs ebtables for that, and refuses to start an instance that asks for it where there is none.
+ * Whether LXD can filter addresses and takes its rules away again, by the packet filter that it says it uses. Without
+ * nftables it needs ebtables: it refuses to start an instance where there is none, and does not find its own rules again
+ * where ebtables is one over nftables.
  */
-export function canFilterAddresses({ firewall }: LxdFacts): boolean {
+export async function canFilterAddresses(firewall: string | undefined): Promise<boolean> {
   if (firewall === 'nftables') return true;
-  return [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'].some(dir => {
-    try {
-      accessSync(join(dir, 'ebtables'), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+  const version = promisify(execFile)('ebtables', ['--version'], { env, timeout: 5000 });
+  return version.then(
+    ({ stdout }) => !stdout.includes('nf_tables'),
+    () => false,
+  );
 }

@@ -31,6 +31,11 @@ function rangeOf({ gateway, bits }: Subnet): [number, number] {
   return [first, first + size - 1];
 }
 
+/** As in `10.1.2.0/24`. */
+export function rangeText(subnet: Subnet): string {
+  return `${toText(rangeOf(subnet)[0])}/${subnet.bits}`;
+}
+
 function overlap(a: Subnet, b: Subnet): boolean {
   const [a1, a2] = rangeOf(a);
   const [b1, b2] = rangeOf(b);

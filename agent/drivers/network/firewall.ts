@@ -6,20 +6,23 @@ import type { DriverInfo } from '../../driver.ts';
 import { nameServers } from './host-network.ts';
 import { type Family, findIptables, type Iptables } from './iptables.ts';
 import {
+  type Chain,
+  filter4,
+  filter6,
   isInForce,
+  nat4,
   parseSaved,
   type RuleInput,
-  type Rules,
   removeScript,
   restoreScript,
-  rules4,
-  rules6,
+  type Saved,
+  type Table,
 } from './rules.ts';
 
 export type Isolation = DriverInfo['isolation'];
 
 /** What is to be filtered: everything that comes from one bridge. */
-export interface FirewallTarget extends Omit<RuleInput, 'chains'> {
+export interface FirewallTarget extends Omit<RuleInput, 'prefix'> {
   /** Whether the bridge may be missing as yet. */
   comesLater?: boolean;
   /** Whether instances have IPv6 addresses, be they link-local, so that it is no success unless those are filtered too. */
@@ -64,10 +67,11 @@ export async function enforce(target: FirewallTarget): Promise<Isolation> {
     const iptables = await findIptables();
     await filterBridgedPackets();
     const servers = [...(await nameServers()), ...target.nameServers];
-    const input = { ...target, chains: chainsOf(target.bridge), nameServers: [...new Set(servers)] };
-    await apply(iptables, 4, input, rules4(input));
+    const input = { ...target, prefix: prefixOf(target.bridge), nameServers: [...new Set(servers)] };
+    await apply(iptables, [4, 'filter'], there => filter4(input, there));
+    if (target.subnet !== undefined) await apply(iptables, [4, 'nat'], () => nat4(input));
     try {
-      await apply(iptables, 6, input, rules6(input));
+      await apply(iptables, [6, 'filter'], there => filter6(input, there));
     } catch (error) {
       if (target.hasIpv6 && existsSync('/proc/net/if_inet6')) throw error;
     }
@@ -80,22 +84,31 @@ export async function enforce(target: FirewallTarget): Promise<Isolation> {
 /** Takes the rules of a bridge away. */
 export async function stopEnforcing(bridge: string): Promise<void> {
   const iptables = await findIptables();
-  const input: RuleInput = { bridge, chains: chainsOf(bridge), nameServers: [], hostPorts: [] };
-  for (const family of [4, 6] as const) {
-    const there = parseSaved(await iptables.save(family).catch(() => ''));
-    const script = removeScript(input, there);
+  for (const [family, table] of TABLES) {
+    const there = parseSaved(await iptables.save(family, table).catch(() => ''));
+    const script = removeScript(table, prefixOf(bridge), there);
     if (script) await iptables.restore(family, script);
   }
 }
 
-async function apply(iptables: Iptables, family: Family, input: RuleInput, rules: Rules): Promise<void> {
-  const there = parseSaved(await iptables.save(family));
-  if (!isInForce(input, rules, there)) await iptables.restore(family, restoreScript(input, rules, there));
+const TABLES = [
+  [4, 'filter'],
+  [4, 'nat'],
+  [6, 'filter'],
+] as const;
+
+async function apply(
+  iptables: Iptables,
+  [family, table]: [Family, Table],
+  chainsFor: (there: Saved) => Chain[],
+): Promise<void> {
+  const there = parseSaved(await iptables.save(family, table));
+  const chains = chainsFor(there);
+  if (!isInForce(chains, there)) await iptables.restore(family, restoreScript(table, chains, there));
 }
 
-function chainsOf(bridge: string): RuleInput['chains'] {
-  const prefix = bridge.toUpperCase().replace('NEXUS', 'NEXUS-');
-  return { forward: `${prefix}-F`, input: `${prefix}-I` };
+function prefixOf(bridge: string): string {
+  return bridge.toUpperCase().replace('NEXUS', 'NEXUS-');
 }
 
 /** Packets between two ports of one bridge pass iptables only when the kernel is told so. */

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import type { Table } from './rules.ts';
 
 /** The three builds of iptables; two of them may be on a machine with tables of their own. */
 const VARIANTS = ['iptables', 'iptables-nft', 'iptables-legacy'] as const;
@@ -9,7 +10,7 @@ export type Family = 4 | 6;
 const MAX_OUTPUT_BYTES = 64 * 2 ** 20;
 const TIMEOUT_MS = 20_000;
 
-/** The filter tables, by way of the programs that the engine uses too. */
+/** The tables of the packet filter, by way of the programs that the engine uses too. */
 export class Iptables {
   readonly variant: Variant;
 
@@ -17,9 +18,9 @@ export class Iptables {
     this.variant = variant;
   }
 
-  /** The filter table as iptables-save prints it. */
-  save(family: Family): Promise<string> {
-    return run(this.#program(family, 'save'), ['-t', 'filter']);
+  /** A table as iptables-save prints it. */
+  save(family: Family, table: Table = 'filter'): Promise<string> {
+    return run(this.#program(family, 'save'), ['-t', table]);
   }
 
   /** Applies a script in one transaction and leaves what it does not name. */
