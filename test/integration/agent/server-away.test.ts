@@ -1,6 +1,8 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
+import type { Driver } from '../../../agent/driver.ts';
+import { PLACEMENT } from '../../../crds/kinds.ts';
 import { AgentLab, memoryNode } from '../../support/agent-lab.ts';
 import { until } from '../../support/until.ts';
 
@@ -117,6 +119,45 @@ t.test('nothing is an orphan before the server has told what there is', async t 
   await lab.ready('shop', 30_000);
   t.equal(node.engine.instances.size, 1);
   t.match(await readFile(join(home, 'agent', 'checkpoint.json.bad'), 'utf8'), 'placements');
+});
+
+t.test('what is made of a placement that went meanwhile is removed at once', async t => {
+  const lab = await AgentLab.open(t);
+  const node = memoryNode(lab);
+  const home = t.testdir({});
+  const first = node.start({ home });
+  await lab.place('shop');
+  await lab.ready('shop');
+  await first.stop();
+  lab.goAway();
+  node.engine.lose(node.instance('shop').id);
+  await lab.admin.patch(PLACEMENT, { namespace: lab.namespace, name: 'shop.default' }, 'merge', {
+    metadata: { finalizers: null },
+  });
+  await lab.delete('shop');
+  const { promise: making, resolve: begin } = Promise.withResolvers<void>();
+  const { promise: swept, resolve: goOn } = Promise.withResolvers<void>();
+  const create: Driver['create'] = async spec => {
+    begin();
+    await swept;
+    return node.driver.create(spec);
+  };
+  const second = node.start({ home, drivers: [{ driver: { ...node.driver, create }, guest: node.guest }] });
+  await making;
+  t.equal(node.engine.instances.size, 0);
+  lab.comeBack();
+  await second.ready;
+  // It was made of nothing but the checkpoint, and what is looked for next time is looked for in five minutes.
+  await until(() => node.engine.volumes.size === 0, {
+    timeoutMs: 10_000,
+    what: () => 'orphans to be looked for',
+  });
+  goOn();
+  await lab.untilEvent('shop', 'OrphanRemoved', 2);
+  await until(() => node.engine.instances.size + node.engine.volumes.size === 0, {
+    timeoutMs: 10_000,
+    what: () => 'what the pass made to be removed',
+  });
 });
 
 t.test('what no placement asks for is removed, but for volumes that nobody can answer for', async t => {
