@@ -277,11 +277,11 @@ authorizedKeys?: string[]
  */
 lifecycle?: {
 /**
- * Before services are started, each time the container was started. Services wait for it; a failure holds them back.
+ * Before services are started, each time the container was started. Services wait for it. One that fails is tried again, ever more slowly (at most every 5 minutes), until it succeeds.
  */
 preStart?: string
 /**
- * After services are healthy, each time the container was started.
+ * After services are healthy, each time the container was started. One that fails is tried again as preStart is, beside what runs.
  */
 postStart?: string
 /**

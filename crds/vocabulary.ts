@@ -70,7 +70,7 @@ export const REASONS = {
   ServiceStopped: 'A service was stopped.',
   WaitingForDependency: 'A service waits for one that it depends on.',
   HookRunning: 'A lifecycle hook runs.',
-  HookFailed: 'A lifecycle hook failed; its log says why.',
+  HookFailed: 'A lifecycle hook failed and is tried again; its log says why.',
   HookSucceeded: 'A lifecycle hook has run.',
   SupervisorRestarted: 'The supervisor had died and was started again; services went on.',
   // PortsReady

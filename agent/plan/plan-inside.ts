@@ -5,6 +5,7 @@ import type { Desired, DesiredHook, Inside } from '../model/desired.ts';
 import type { Observed } from '../model/observed.ts';
 import type { Action } from './actions.ts';
 import { isServiceReady } from './service-ready.ts';
+import { tryOf, tryToken } from './try-token.ts';
 
 /** The inside of a running container: files first, then the clone, preStart, services by their dependencies, postStart. */
 export function planInside(desired: Desired, observed: Observed): Action[] {
@@ -48,17 +49,10 @@ function digestOf(file: GuestFile): string {
 function planClone({ repo }: Desired, guest: GuestState): Action[] {
   if (!repo || guest.repository) return [];
   const job = guest.jobs.clone;
-  const attempt = job ? attemptOf(job.token, repo.token) : 0;
+  const attempt = job ? tryOf(job.token, repo.token) : 0;
   if (job?.state === 'Succeeded') return [];
   if (job?.state === 'Running' && attempt > 0) return [];
-  return [{ type: 'clone', token: `${repo.token}.${attempt + 1}` }];
-}
-
-/** Which attempt at `base` a job's token stands for; 0 when it was for something else. */
-function attemptOf(token: string, base: string): number {
-  if (!token.startsWith(`${base}.`)) return 0;
-  const attempt = Number(token.slice(base.length + 1));
-  return Number.isSafeInteger(attempt) && attempt > 0 ? attempt : 1;
+  return [{ type: 'clone', token: tryToken(repo.token, attempt + 1) }];
 }
 
 export function isRepositorySettled({ repo }: Desired, guest: GuestState): boolean {
@@ -71,12 +65,20 @@ export function isPreStartSettled(desired: Desired, guest: GuestState): boolean 
   return !guest.jobs.preStart && guest.services.some(service => service.wanted === 'Up');
 }
 
-/** Once a start; one that failed again when its command was changed. */
+/** Until it succeeded, once a start. One that runs is ended by another command alone. */
 function planHook(hook: 'preStart' | 'postStart', desired: Desired, guest: GuestState): Action[] {
   const want: DesiredHook | undefined = desired.hooks[hook];
   const job = guest.jobs[hook];
-  if (!want || (job && (job.state !== 'Failed' || job.token === want.token))) return [];
-  return [{ type: 'runHook', hook, token: want.token }];
+  if (!want || job?.state === 'Succeeded') return [];
+  const last = job ? tryOf(job.token, want.token) : 0;
+  if (job?.state === 'Running' && last > 0) return [];
+  return [{ type: 'runHook', hook, token: tryToken(want.token, last + 1) }];
+}
+
+/** Whether a hook that has failed runs again. */
+export function isRetried(hook: 'preStart' | 'postStart', { hooks }: Desired, { guest }: Observed): boolean {
+  const job = guest?.jobs[hook];
+  return job?.state === 'Running' && tryOf(job.token, hooks[hook]?.token ?? '') > 1;
 }
 
 /** `open`: whether services that are down may start. Those that run are never stopped for one that they depend on. */

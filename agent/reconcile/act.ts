@@ -11,6 +11,7 @@ import type { Desired } from '../model/desired.ts';
 import type { Observed } from '../model/observed.ts';
 import { leaveVolume } from '../moved-volumes.ts';
 import { type Action, laneOf } from '../plan/actions.ts';
+import { tryOf } from '../plan/try-token.ts';
 import { failureOf, ImageJob } from './image-jobs.ts';
 import { type Notice, normal, warning } from './notice.ts';
 import { disposeUnit, type Unit } from './unit.ts';
@@ -150,7 +151,10 @@ async function performInside(
       if (action.hook === 'preStop') unit.preStopSince = context.clock.now();
       await guest.runHook(id, action.hook, hook.command, action.token);
       if (action.hook === 'preStop') context.clock.after(31_000, () => context.wake(desired.name));
-      return normal('HookRunning', `${action.hook} runs`);
+      return normal(
+        'HookRunning',
+        tryOf(action.token, hook.token) > 1 ? `${action.hook} runs again` : `${action.hook} runs`,
+      );
     }
     case 'serviceUp': {
       const service = inside?.config.services[action.service];

@@ -3,6 +3,7 @@ import type { Clock, Milliseconds } from '../../controller/kit/clock.ts';
 import { digest } from '../../controller/kit/hash.ts';
 import type { ActionFailure } from '../model/observed.ts';
 import { type Action, keyOfAction, laneOf } from '../plan/actions.ts';
+import { withoutTry } from '../plan/try-token.ts';
 
 interface Attempt {
   lane: string;
@@ -76,9 +77,8 @@ export class Attempts {
   }
 }
 
-/** Attempts at a clone differ in their token's suffix alone. */
 function identityOf(action: Action): string {
-  if (action.type === 'clone') return action.token.replace(/\.\d+$/, '');
+  if (action.type === 'clone' || action.type === 'runHook') return withoutTry(action.token);
   if (action.type === 'serviceRestart') return action.service;
   return digest(action, 32);
 }

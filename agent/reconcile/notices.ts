@@ -63,7 +63,12 @@ function jobNotices(before: GuestState, now: GuestState): Notice[] {
     const job = endedNow(before.jobs[hook], now.jobs[hook]);
     if (job?.state === 'Succeeded') notices.push(normal('HookSucceeded', `${hook} has run`));
     if (job?.state === 'Failed')
-      notices.push(warning('HookFailed', `${hook} failed${exitOf(job.exitCode)}; see its log`));
+      notices.push(
+        warning(
+          'HookFailed',
+          `${hook} failed${exitOf(job.exitCode)}${hook === 'preStop' ? '' : ' and is tried again'}; see its log`,
+        ),
+      );
   }
   return notices;
 }

@@ -4,6 +4,8 @@ import type { PlacementStatus } from '../../crds/types.generated.ts';
 import type { Desired } from '../model/desired.ts';
 import type { Observed } from '../model/observed.ts';
 import { sameRepositoryUrl, withoutCredentials } from '../model/repository-url.ts';
+import { isRetried } from '../plan/plan-inside.ts';
+import { tryOf } from '../plan/try-token.ts';
 import { cloneFailure } from '../reconcile/notices.ts';
 import { sentence } from './instance-conditions.ts';
 import { no, STOPPED, type Verdict, yes } from './verdict.ts';
@@ -34,8 +36,8 @@ export function repositoryCondition(
   if (!guest && condition?.status === 'True' && before.repository)
     return yes('RepositoryCloned', condition.message);
   if (!desired.running) return STOPPED;
-  // A further attempt at what has failed is no news.
-  const again = job?.state === 'Running' && job.token.startsWith(repo.token) && !job.token.endsWith('.1');
+  // A further try at what has failed is no news.
+  const again = job?.state === 'Running' && tryOf(job.token, repo.token) > 1;
   if (again && condition?.status === 'False' && condition.reason !== 'Cloning')
     return no(condition.reason as Verdict['reason'], condition.message);
   return no('Cloning', `The repository ${withoutCredentials(repo.url)} is being cloned.`);
@@ -60,6 +62,7 @@ export function servicesCondition(
   desired: Desired,
   observed: Observed,
   services: PlacementServiceStatus[],
+  before?: Condition,
 ): Verdict {
   const jobs = observed.guest?.jobs;
   for (const hook of ['preStart', 'postStart'] as const) {
@@ -67,8 +70,10 @@ export function servicesCondition(
     if (job?.state === 'Failed')
       return no(
         'HookFailed',
-        `${hook} failed with exit code ${job.exitCode ?? '?'}; see its log, correct spec.lifecycle.${hook} or restart.`,
+        `${hook} failed with exit code ${job.exitCode ?? '?'} and is tried again; see its log, correct spec.lifecycle.${hook}.`,
       );
+    if (before?.reason === 'HookFailed' && isRetried(hook, desired, observed))
+      return no('HookFailed', before.message);
   }
   if (jobs?.preStart?.state === 'Running' && desired.hooks.preStart)
     return no('HookRunning', 'The hook preStart runs.');

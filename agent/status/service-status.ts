@@ -4,7 +4,7 @@ import type { PlacementStatus } from '../../crds/types.generated.ts';
 import type { GuestServiceState } from '../guest/guest.ts';
 import type { Desired, DesiredService } from '../model/desired.ts';
 import type { Observed } from '../model/observed.ts';
-import { isPreStartSettled, isRepositorySettled } from '../plan/plan-inside.ts';
+import { isPreStartSettled, isRepositorySettled, isRetried } from '../plan/plan-inside.ts';
 import { isServiceReady } from '../plan/service-ready.ts';
 
 /** The services as observed. `since` moves with state and health alone. */
@@ -59,7 +59,9 @@ export function waitsFor(service: DesiredService, desired: Desired, observed: Ob
   if (!guest) return undefined;
   if (!isRepositorySettled(desired, guest)) return 'waits for the repository';
   if (!isPreStartSettled(desired, guest))
-    return guest.jobs.preStart?.state === 'Failed' ? 'is held back: preStart failed' : 'waits for preStart';
+    return guest.jobs.preStart?.state === 'Failed' || isRetried('preStart', desired, observed)
+      ? 'is held back: preStart failed'
+      : 'waits for preStart';
   const others = service.dependsOn.filter(name => !isServiceReady(name, desired, observed));
   return others.length > 0 ? `waits for ${others.join(', ')}` : undefined;
 }

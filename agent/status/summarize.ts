@@ -101,7 +101,8 @@ function verdictsOf({
         condition: before('RepositoryReady'),
         repository: previous?.repository,
       }),
-    ServicesReady: fromEngine ?? down ?? servicesCondition(desired, observed, services),
+    ServicesReady:
+      fromEngine ?? down ?? servicesCondition(desired, observed, services, before('ServicesReady')),
     PortsReady: down ?? portsCondition(desired, observed, conflicts),
   };
   return { ...others, Ready: readyCondition(desired, observed, others) };

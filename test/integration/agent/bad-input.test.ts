@@ -142,6 +142,36 @@ t.test('a hook that fails is told, holds back services, and is run again when ed
   await lab.ready('shop', 5_000);
 });
 
+t.test('a hook that fails is tried again, ever more slowly, until it succeeds, and then no more', async t => {
+  const lab = await AgentLab.open(t);
+  const runs: Record<string, number[]> = { preStart: [], postStart: [] };
+  const node = memoryNode(lab, {
+    hook: hook => ({ afterMs: 0, exitCode: (runs[hook]?.push(Date.now()) ?? 0) < 3 ? 1 : 0 }),
+  });
+  const home = t.testdir({});
+  const agent = node.start({ home });
+  await lab.place('shop', {
+    services: [{ name: 'web', command: 'web' }],
+    lifecycle: { preStart: 'install', postStart: 'seed' },
+  });
+  await lab.untilReason('shop', 'ServicesReady', 'HookFailed');
+  await lab.ready('shop');
+  await lab.untilEvent('shop', 'HookFailed', 4);
+  await lab.untilEvent('shop', 'HookSucceeded', 2);
+  for (const [hook, [first = 0, second = 0, third = 0]] of Object.entries(runs)) {
+    t.ok(second - first >= 500, `${hook}: half a second at least`);
+    t.ok(third - second >= 1000, `${hook}: twice that`);
+  }
+  t.equal(node.guest.inside(node.instance('shop').id).services.get('web')?.state.restarts, 0);
+  await agent.stop();
+  await node.start({ home }).ready;
+  await lab.edit('shop', spec => {
+    spec.services?.push({ name: 'more', command: 'more' });
+  });
+  await lab.ready('shop');
+  t.same([runs.preStart?.length, runs.postStart?.length], [3, 3], 'what succeeded is not run again');
+});
+
 t.test('a delete is not held up by a preStop that never ends', async t => {
   const lab = await AgentLab.open(t);
   const node = memoryNode(lab, { hook: () => ({ afterMs: 0, exitCode: 1 }) });

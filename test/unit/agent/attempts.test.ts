@@ -47,6 +47,10 @@ t.test('something else of the same kind is tried at once', async t => {
   attempts.record(clone(1));
   t.ok(attempts.heldMs(clone(2)) > 0, 'the next try of a clone is the same clone');
   t.equal(attempts.heldMs(clone(1, 'b')), 0, 'one of an edited spec is not');
+  const hook = (token: string): Action => ({ type: 'runHook', hook: 'preStart', token });
+  attempts.record(hook('a.1'));
+  t.ok(attempts.heldMs(hook('a.2')) > 0, 'as is that of a hook');
+  t.equal(attempts.heldMs(hook('b.1')), 0);
 });
 
 t.test(

@@ -40,7 +40,7 @@ function brief(actions: Action[]): string {
         case 'serviceRemove':
           return `${action.type}:${action.service}`;
         case 'runHook':
-          return `hook:${action.hook}`;
+          return `hook:${action.hook}${/\.(?!1$)\d+$/.exec(action.token)?.[0].replace('.', ':') ?? ''}`;
         case 'openForward':
           return `open:${action.forward.name}`;
         case 'closeForward':
@@ -650,19 +650,54 @@ table('hooks and services go in order', [
     want: '',
   },
   {
-    reason: 'a preStart that failed holds back services',
+    reason: 'a preStart that failed holds back services, and is tried again',
     desired: desiredOf(chain),
     observed: d =>
       settledOf(d, {
         guest: guestOf(d, {
           services: [],
-          jobs: { preStart: { state: 'Failed', exitCode: 1, token: d.hooks.preStart?.token ?? '' } },
+          jobs: { preStart: { state: 'Failed', exitCode: 1, token: `${d.hooks.preStart?.token}.2` } },
+        }),
+      }),
+    want: 'hook:preStart:3',
+  },
+  {
+    reason: 'a further try that runs is waited for',
+    desired: desiredOf(chain),
+    observed: d =>
+      settledOf(d, {
+        guest: guestOf(d, {
+          services: [],
+          jobs: { preStart: { state: 'Running', token: `${d.hooks.preStart?.token}.3` } },
         }),
       }),
     want: '',
   },
   {
-    reason: 'and is run again when it was edited',
+    reason: 'one that runs is ended when it is edited',
+    desired: desiredOf(chain),
+    observed: d =>
+      settledOf(d, {
+        guest: guestOf(d, { services: [], jobs: { preStart: { state: 'Running', token: 'old.3' } } }),
+      }),
+    want: 'hook:preStart',
+  },
+  {
+    reason: 'a postStart that failed is tried again, and nothing else is touched',
+    desired: desiredOf(chain),
+    observed: d =>
+      settledOf(d, {
+        guest: guestOf(d, {
+          jobs: {
+            preStart: done('x'),
+            postStart: { state: 'Failed', exitCode: 1, token: `${d.hooks.postStart?.token}.1` },
+          },
+        }),
+      }),
+    want: 'hook:postStart:2',
+  },
+  {
+    reason: 'a preStart is run again when it was edited',
     desired: desiredOf(chain),
     observed: d =>
       settledOf(d, {

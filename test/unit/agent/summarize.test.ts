@@ -423,6 +423,20 @@ t.test('a further attempt at a clone is no news', async t => {
   t.equal(reasonOf(summarize(desired, again, failed, NOW), 'RepositoryReady'), 'CloneFailed');
 });
 
+t.test('nor is a further try of a hook', async t => {
+  const desired = desiredOf({ ...shop, lifecycle: { preStart: 'a' } });
+  const seen = (state: 'Running' | 'Failed', token: string) =>
+    settledOf(desired, {
+      guest: guestOf(desired, { services: [], jobs: { preStart: job(state, token, 1) } }),
+    });
+  const token = desired.hooks.preStart?.token;
+  const failed = summarize(desired, seen('Failed', `${token}.1`), undefined, NOW);
+  t.equal(reasonOf(failed, 'ServicesReady'), 'HookFailed');
+  t.ok(jsonEqual(summarize(desired, seen('Running', `${token}.2`), failed, NOW + 1), failed));
+  const edited = summarize(desired, seen('Running', 'other.1'), failed, NOW);
+  t.equal(reasonOf(edited, 'ServicesReady'), 'HookRunning');
+});
+
 t.test('times move with state and health alone', async t => {
   const desired = desiredOf(shop);
   const before = summarize(desired, settledOf(desired), undefined, NOW);
