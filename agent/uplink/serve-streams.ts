@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Client as SshClient } from 'ssh2';
+import { boundChannel, discard } from '../../controller/kit/bound-channel.ts';
 import type { Logger } from '../../controller/kit/log.ts';
 import { SocketBacklog } from '../../controller/kit/socket-backlog.ts';
 import { splice } from '../../controller/kit/splice.ts';
@@ -26,7 +27,8 @@ export function serveStreams(
   });
   client.on('tcp connection', async ({ srcIP: placement }, accept) => {
     const channel = accept();
-    channel.on('error', () => channel.destroy());
+    boundChannel(channel, () => socket.destroy());
+    channel.on('error', () => discard(channel));
     const answer = (line: StreamAnswer) => writeLine(channel, line);
     try {
       const stream = await dial(placement);

@@ -1,10 +1,11 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import ssh2, { type Connection } from 'ssh2';
+import ssh2, { type Connection, type ServerChannel } from 'ssh2';
 import { NODE, USER } from '../../crds/kinds.ts';
 import type { Node, User } from '../../crds/types.generated.ts';
 import type { Client } from '../client/client.ts';
 import type { Transport } from '../client/transport.ts';
 import { slept } from '../kit/abort.ts';
+import { boundChannel } from '../kit/bound-channel.ts';
 import type { Clock } from '../kit/clock.ts';
 import type { Logger } from '../kit/log.ts';
 import { Metrics } from '../kit/metrics.ts';
@@ -14,7 +15,6 @@ import { createInformer } from '../runtime/informer.ts';
 import type { Part } from '../runtime/manager.ts';
 import { type Arrival, Arrivals } from './arrivals.ts';
 import { gatewayMetrics } from './gateway-metrics.ts';
-import { WindowGuard } from './guard-windows.ts';
 import { createIdentities, type Peer } from './identities.ts';
 import { findToken, sweepTokens } from './join-tokens.ts';
 import { serveUser, type UserChannel } from './jump-host.ts';
@@ -125,19 +125,22 @@ export function createGateway(options: GatewayOptions): Gateway {
       log.info({ kind: who.kind, name, address }, 'a connection was closed');
       end();
     });
-    const guard = new WindowGuard(arrival, () => {
-      metrics.refused('WindowExceeded');
-      log.warn({ kind: who.kind, name, address }, 'more was sent than was granted; its connection is cut');
-    });
+    const bound = (channel: ServerChannel) =>
+      boundChannel(channel, () => {
+        if (socket.destroyed) return;
+        socket.destroy();
+        metrics.refused('WindowExceeded');
+        log.warn({ kind: who.kind, name, address }, 'more was sent than was granted; its connection is cut');
+      });
     if (who.kind === 'user')
       serveUser(
         connection,
-        { peer: who, arrival, guard, channels: session.channels },
+        { peer: who, arrival, bound, channels: session.channels },
         { client, identities, uplinks, maxChannels: limits.maxChannels, clock, log, metrics },
       );
     else {
       serveJoin(connection, who, { client, identities, published: options.published, clock, log });
-      if (who.kind === 'node') uplinks.add(who.name, { connection, arrival, guard });
+      if (who.kind === 'node') uplinks.add(who.name, { connection, arrival, bound });
     }
   }
 

@@ -2,6 +2,7 @@ import type { Connection, ServerChannel, TcpipRequestInfo } from 'ssh2';
 import { WORKSPACE } from '../../crds/kinds.ts';
 import { placementName } from '../../crds/names.ts';
 import type { Client } from '../client/client.ts';
+import { discard } from '../kit/bound-channel.ts';
 import type { Clock } from '../kit/clock.ts';
 import { isApiError } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
@@ -10,11 +11,10 @@ import { splice } from '../kit/splice.ts';
 import { type AccessRequest, mayConnect } from './access.ts';
 import type { Arrival } from './arrivals.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
-import type { WindowGuard } from './guard-windows.ts';
 import type { Identities, Peer } from './identities.ts';
 import { refuseSessions } from './refuse-sessions.ts';
 import { OPEN_FAILURE, refuseChannel } from './ssh2-internals.ts';
-import type { Uplinks, WorkspaceStream } from './uplinks.ts';
+import type { Bound, Uplinks, WorkspaceStream } from './uplinks.ts';
 
 export interface JumpHostDeps {
   client: Client;
@@ -48,10 +48,10 @@ class ChannelRefused extends Error {
 /** Lets a person's connection open channels to the workspaces that they may use, and nothing else. */
 export function serveUser(
   connection: Connection,
-  who: { peer: Peer; arrival: Arrival; guard: WindowGuard; channels: Set<UserChannel> },
+  who: { peer: Peer; arrival: Arrival; bound: Bound; channels: Set<UserChannel> },
   deps: JumpHostDeps,
 ): void {
-  const { peer, arrival, guard, channels } = who;
+  const { peer, arrival, bound, channels } = who;
   const { metrics } = deps;
   const user = peer.name;
   const log = deps.log.child({ user, from: arrival.address });
@@ -84,7 +84,7 @@ export function serveUser(
         );
       const target = targetOf(info, user, deps.identities);
       const inside = await dial(target, deps);
-      if (arrival.socket.destroyed) return void inside.stream.destroy();
+      if (arrival.socket.destroyed) return discard(inside.stream);
       carry(accept(), inside, target);
     } catch (error) {
       count--;
@@ -107,8 +107,8 @@ export function serveUser(
       ...target,
       close(reason) {
         why = reason;
-        channel.destroy();
-        stream.destroy();
+        discard(channel);
+        discard(stream);
         end();
       },
     };
@@ -130,8 +130,8 @@ export function serveUser(
     channels.add(entry);
     metrics.channelOpened('user');
     log.info(name(target), 'a channel was opened');
-    guard.watch(channel);
-    channel.on('error', () => channel.destroy());
+    bound(channel);
+    channel.on('error', () => discard(channel));
     channel.once('close', end);
     stream.once('close', () => {
       channel.end();

@@ -1,11 +1,11 @@
 import type { Duplex } from 'node:stream';
 import type { Connection, ServerChannel } from 'ssh2';
+import { discard } from '../kit/bound-channel.ts';
 import { ChannelSocket } from '../kit/channel-socket.ts';
 import type { Clock } from '../kit/clock.ts';
 import { SocketBacklog } from '../kit/socket-backlog.ts';
 import { API, readLine, SILENCE_MS, STREAMS, type StreamAnswer } from '../kit/uplink-protocol.ts';
 import type { Arrival } from './arrivals.ts';
-import type { WindowGuard } from './guard-windows.ts';
 import { OPEN_FAILURE, refuseChannel } from './ssh2-internals.ts';
 
 /** A stream to a workspace's sshd, and what queues in front of it. */
@@ -14,10 +14,13 @@ export interface WorkspaceStream {
   backlog: SocketBacklog;
 }
 
+/** Sees to it that a channel of a connection holds no more than it may. */
+export type Bound = (channel: ServerChannel) => void;
+
 export interface UplinkConnection {
   connection: Connection;
   arrival: Arrival;
-  guard: WindowGuard;
+  bound: Bound;
 }
 
 interface Link extends UplinkConnection {
@@ -55,14 +58,14 @@ export class Uplinks {
   }
 
   /** Takes an agent's connection. It may ask to be sent streams, once. */
-  add(node: string, { connection, arrival, guard }: UplinkConnection): void {
+  add(node: string, { connection, arrival, bound }: UplinkConnection): void {
     const { socket } = arrival;
     const backlog = new SocketBacklog(socket);
     const link: Link = {
       node,
       connection,
       arrival,
-      guard,
+      bound,
       backlog,
       isOpen: false,
       bytesRead: socket.bytesRead,
@@ -80,7 +83,7 @@ export class Uplinks {
     connection.once('close', () => this.#remove(link));
   }
 
-  #takeApi({ node, connection, backlog, guard }: Link): void {
+  #takeApi({ node, connection, backlog, bound }: Link): void {
     const streams = new Set<Duplex>();
     connection.on('tcpip', (accept, reject, { destIP, destPort }) => {
       if (destIP !== API.host || destPort !== API.port || streams.size >= MAX_API_STREAMS)
@@ -89,7 +92,7 @@ export class Uplinks {
           message: `an agent may open ${MAX_API_STREAMS} channels, to ${API.host}:${API.port}`,
         });
       const channel = accept();
-      guard.watch(channel);
+      bound(channel);
       const stream = new ChannelSocket(channel, { clock: this.#clock, backlog });
       streams.add(stream);
       stream.once('close', () => streams.delete(stream));
@@ -106,20 +109,20 @@ export class Uplinks {
     if (!link) throw new Error(`its node ${node} is not connected to the gateway`);
     const channel = await this.#channel(link, placement);
     // Closed under a reader, it must not take the process down.
-    channel.on('error', () => channel.destroy());
-    link.guard.watch(channel);
-    const cancel = this.#clock.after(ANSWER_TIMEOUT_MS, () => channel.destroy());
+    channel.on('error', () => discard(channel));
+    link.bound(channel);
+    const cancel = this.#clock.after(ANSWER_TIMEOUT_MS, () => discard(channel));
     let answer: StreamAnswer;
     try {
       answer = await readLine<StreamAnswer>(channel);
     } catch (cause) {
-      channel.destroy();
+      discard(channel);
       throw new Error(`its node ${node} did not answer`, { cause });
     } finally {
       cancel();
     }
     if ('ok' in answer) return { stream: channel, backlog: link.backlog };
-    channel.destroy();
+    discard(channel);
     throw new Error(`its node ${node} cannot reach it: ${answer.error}`);
   }
 

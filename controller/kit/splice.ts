@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { ServerChannel } from 'ssh2';
+import { discard } from './bound-channel.ts';
 import type { SocketBacklog } from './socket-backlog.ts';
 
 export interface SpliceOptions {
@@ -42,10 +43,10 @@ function join(from: Duplex, to: Duplex, { backlog, onEnd, onBytes }: Way): void 
     else to.once('drain', resume);
   });
   from.once('end', () => onEnd(from, to));
-  from.on('error', () => to.destroy());
+  from.on('error', () => discard(to));
   from.on('close', () => {
     // After a clean end `to` was ended, and may still have bytes to write; anything else is a broken stream.
-    if (!from.readableEnded) to.destroy();
+    if (!from.readableEnded) discard(to);
   });
   resume();
 }

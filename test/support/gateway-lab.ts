@@ -177,7 +177,8 @@ export async function gatewayLab(
             (error, stdout, stderr) =>
               resolve({ code: error ? Number(error.code ?? 255) : 0, stdout, stderr }),
           );
-          child.stdin?.end(input ?? '');
+          // It may end before it has read any.
+          child.stdin?.on('error', () => {}).end(input ?? '');
         });
       return {
         config,

@@ -10,7 +10,18 @@ export interface Ssh2User {
   socket: Socket;
   /** A channel to port 22 of a workspace; rejects when it is refused. */
   open(workspace: string): Promise<ClientChannel>;
+  /** Tells the gateway that it may send so many bytes more. */
+  claimWindow(channel: ClientChannel, bytes: number): void;
+  /** Sends from now on as if the gateway had granted anything. */
+  forgetGrant(channel: ClientChannel): void;
 }
+
+/** Of ssh2. */
+interface Insides {
+  _protocol: { channelWindowAdjust(id: number, by: number): void };
+  outgoing: { id: number; window: number };
+}
+const insideOf = (of: object) => of as unknown as Insides;
 
 export async function ssh2User(t: Test, port: number, key: SshKey): Promise<Ssh2User> {
   const socket = connect({ host: '127.0.0.1', port });
@@ -29,6 +40,12 @@ export async function ssh2User(t: Test, port: number, key: SshKey): Promise<Ssh2
   return {
     client,
     socket,
+    claimWindow(channel, bytes) {
+      insideOf(client)._protocol.channelWindowAdjust(insideOf(channel).outgoing.id, bytes);
+    },
+    forgetGrant(channel) {
+      insideOf(channel).outgoing.window = Number.MAX_SAFE_INTEGER;
+    },
     open: workspace =>
       new Promise((resolve, reject) => {
         client.forwardOut('127.0.0.1', 1, workspace, 22, (error, channel) => {
