@@ -4,6 +4,7 @@ import { type Adapter, Low } from 'lowdb';
 import type { Clock } from '../controller/kit/clock.ts';
 import { jsonEqual } from '../controller/kit/json.ts';
 import type { Logger } from '../controller/kit/log.ts';
+import type { WaitingEvent } from '../controller/runtime/event-recorder.ts';
 import type { Placement } from '../crds/types.generated.ts';
 
 export interface CheckpointData {
@@ -18,6 +19,8 @@ export interface CheckpointData {
   keptVolumes: string[];
   /** By `placement/workspace uid` of what moved away: until when its volume is kept, in RFC 3339. */
   movedVolumes?: Record<string, string>;
+  /** What the server has yet to be told. */
+  events?: WaitingEvent[];
 }
 
 /** What an agent remembers over its restarts, so that a node goes on healing while the server is away. */
@@ -35,6 +38,7 @@ export interface Checkpoint {
   /** Sets it, or forgets it. */
   setMovedUntil(name: string, workspaceUid: string, until: string | undefined): Promise<void>;
   setServer(uid: string): Promise<void>;
+  keepEvents(waiting: WaitingEvent[]): void;
   flush(): Promise<void>;
 }
 
@@ -120,6 +124,10 @@ export async function openCheckpoint({ path, clock, log }: CheckpointOptions): P
       if (low.data.server === uid) return;
       low.data.server = uid;
       await write();
+    },
+    keepEvents(waiting) {
+      low.data.events = waiting;
+      writeSoon();
     },
     async flush() {
       if (cancel) await write();

@@ -107,7 +107,12 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   }
 
   const agentMetrics = createAgentMetrics(metrics, units, backends);
-  const events = createEventRecorder({ ...common, component: 'nexus-agent', signal: silence.signal });
+  const events = createEventRecorder({
+    ...common,
+    component: 'nexus-agent',
+    signal: silence.signal,
+    outbox: { left: checkpoint.data.events ?? [], keep: waiting => checkpoint.keepEvents(waiting) },
+  });
   const onWrite = agentMetrics.statusWrite;
   const statuses = createStatusWriter({ ...common, signal: silence.signal, onWrite });
   const fence = new Fence({

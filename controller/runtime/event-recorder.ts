@@ -36,16 +36,25 @@ export interface EventRecorderOptions {
   refillMs?: Milliseconds;
   /** Different messages of one reason within 10 minutes after which they are told as one. Defaults to 10. */
   similarLimit?: number;
-  /** Ends retries; what waits is dropped. */
+  /** Ends retries; what waits is dropped, or left to `outbox`. */
   signal?: AbortSignal;
+  /** Where what waits for a server that is away outlives this process. */
+  outbox?: EventOutbox;
 }
 
-/** What is waiting to be written, folded over repetitions. */
-interface Pending {
+/** What is waiting to be written, folded over repetitions. `first` and `last` in RFC 3339. */
+export interface WaitingEvent {
   said: Said;
   times: number;
   first: string;
   last: string;
+}
+
+export interface EventOutbox {
+  /** What an earlier process was not rid of. */
+  readonly left: readonly WaitingEvent[];
+  /** Everything that waits now; empty once the server has it. */
+  keep(waiting: WaitingEvent[]): void;
 }
 
 /** An Event that was written: enough to count on. */
@@ -58,13 +67,18 @@ interface Written {
 const REMEMBERED = 4096;
 const SIMILAR_WINDOW_MS = 600_000;
 const COMBINED = '(combined from similar events): ';
+/** Of what a server that answers refuses. */
 const ATTEMPTS = 8;
 const RETRY = { baseMs: 500, maxMs: 10_000 };
+/** What is older than Events are kept is not waited for any longer. */
+const MAX_AGE_MS = 3_600_000;
+/** A server that takes longer to answer is taken to be away. */
+const SLOW_MS = 1_000;
 
 /**
  * Writes core/v1 Events in the background, one after the other. The same thing said again raises the count of its
  * Event; many different messages for one reason become one Event; an object that never stops is held back. A server that
- * is away is waited for a while, then events are dropped: they are a convenience, never state.
+ * is away is waited for; what it refuses again and again is dropped: Events are a convenience, never state.
  */
 export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
   const { client, clock, component, log } = options;
@@ -72,7 +86,10 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   const capacity = options.capacity ?? 1000;
   const signal = options.signal ?? new AbortController().signal;
   const similarLimit = options.similarLimit ?? 10;
-  const pending = new Map<string, Pending>();
+  const pending = new Map<string, WaitingEvent>();
+  let writing: WaitingEvent | undefined;
+  let isAway = false;
+  let isKept = (options.outbox?.left.length ?? 0) > 0;
   const written = new BoundedMap<string, Written>(REMEMBERED);
   const similar = new BoundedMap<string, { messages: Set<string>; at: Milliseconds }>(REMEMBERED);
   const buckets = new BoundedMap<string, TokenBucket>(REMEMBERED);
@@ -122,7 +139,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     return client.patch(EVENT, { name, namespace }, 'merge', body, { signal });
   }
 
-  async function write(key: string, item: Pending): Promise<void> {
+  async function write(key: string, item: WaitingEvent): Promise<void> {
     const { said, times, first, last } = item;
     const namespace = said.object.namespace ?? 'default';
     const before = written.get(key);
@@ -156,13 +173,35 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     }
   }
 
-  async function writeWithRetries(key: string, item: Pending): Promise<void> {
+  function keep(): void {
+    const waiting = [...(writing ? [writing] : []), ...pending.values()];
+    if (waiting.length === 0 && !isKept) return;
+    isKept = waiting.length > 0;
+    options.outbox?.keep(waiting);
+  }
+
+  function wentAway(): void {
+    isAway = true;
+    keep();
+  }
+
+  /** Whether it may go better the next time. */
+  function isWorthRetrying(error: unknown, attempt: number, { last }: WaitingEvent): boolean {
+    if (!isApiError(error) || !error.retryable || signal.aborted) return false;
+    if (!isApiError(error, 'Unreachable')) return attempt + 1 < ATTEMPTS;
+    return clock.now() - Date.parse(last) < MAX_AGE_MS;
+  }
+
+  async function writeWithRetries(key: string, item: WaitingEvent): Promise<void> {
     for (let attempt = 0; ; attempt++) {
+      const cancel = clock.after(SLOW_MS, wentAway);
       try {
-        await write(key, item);
+        await write(key, item).finally(cancel);
+        isAway = false;
         return void count('written');
       } catch (error) {
-        const again = isApiError(error) && error.retryable && attempt + 1 < ATTEMPTS && !signal.aborted;
+        if (isApiError(error, 'Unreachable') && !signal.aborted) wentAway();
+        const again = isWorthRetrying(error, attempt, item);
         if (!again || !(await slept(clock, fullJitterMs(attempt, RETRY, random), signal))) {
           count('failed');
           return log.debug({ err: error, reason: item.said.reason }, 'an event was not written');
@@ -177,10 +216,24 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       if (!next) break;
       pending.delete(next[0]);
       if (signal.aborted) count('dropped');
-      else await writeWithRetries(...next);
+      else {
+        writing = next[1];
+        await writeWithRetries(...next);
+        writing = undefined;
+        if (isKept && !signal.aborted) keep();
+      }
     }
     worker = undefined;
   }
+
+  /** Never in the caller's stack: recording must not fail or wait. */
+  function work(): void {
+    worker ??= Promise.resolve().then(drain);
+  }
+
+  signal.addEventListener('abort', keep, { once: true });
+  for (const item of options.outbox?.left ?? []) pending.set(identity(item.said), { ...item });
+  if (pending.size > 0) work();
 
   return {
     event(object, type, reason, message) {
@@ -191,8 +244,8 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       const waiting = pending.get(key);
       if (!waiting && pending.size >= capacity) return void count('dropped');
       pending.set(key, { said, times: (waiting?.times ?? 0) + 1, first: waiting?.first ?? now, last: now });
-      // Never in the caller's stack: recording must not fail or wait.
-      worker ??= Promise.resolve().then(drain);
+      work();
+      if (isAway) keep();
     },
     async flush() {
       while (worker) await worker;

@@ -6,6 +6,7 @@ import { Metrics } from '../../../controller/kit/metrics.ts';
 import {
   createEventRecorder,
   type EventRecorderOptions,
+  type WaitingEvent,
 } from '../../../controller/runtime/event-recorder.ts';
 import type { Event, KubeObject } from '../../../crds/object.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -21,7 +22,7 @@ function setup(options: Partial<EventRecorderOptions> = {}) {
   const api = new TinyApi();
   const clock = new FakeClock();
   const client = createClient({ transport: api, clock });
-  const make = () =>
+  const make = (more: Partial<EventRecorderOptions> = {}) =>
     createEventRecorder({
       client,
       clock,
@@ -29,6 +30,7 @@ function setup(options: Partial<EventRecorderOptions> = {}) {
       log: silentLogger,
       random: () => 0.5,
       ...options,
+      ...more,
     });
   const events = () => api.all('/events/') as Event[];
   return { api, clock, make, recorder: make(), events };
@@ -142,25 +144,85 @@ t.test('an object that never stops is held back, others are not', async t => {
   t.equal(events().length, 5);
 });
 
-t.test('a server that is away is waited for, then the Event is dropped; nothing is thrown', async t => {
+t.test('a server that is away is waited for, one that refuses is not; nothing is thrown', async t => {
   const metrics = new Metrics();
   const { recorder, events, clock, api } = setup({ metrics });
   api.fault = () => new ApiError('Unreachable', 'away');
   recorder.event(shop, 'Normal', 'First', 'x');
-  await clock.advance(1000);
+  await clock.advance(600_000);
   api.fault = undefined;
   await clock.advance(10_000);
   await recorder.flush();
   t.equal(events().length, 1);
   api.fault = () => new ApiError('Unreachable', 'away');
   recorder.event(shop, 'Normal', 'Second', 'x');
-  await clock.advance(120_000);
+  await clock.advance(3_700_000);
   await recorder.flush();
   api.fault = () => new ApiError('Forbidden', 'the namespace is being terminated');
   recorder.event(shop, 'Normal', 'Third', 'x');
   await recorder.flush();
   t.equal(events().length, 1);
   t.match(await metrics.text(), 'nexus_events_total{component="test",result="failed"} 2');
+});
+
+t.test('what waits for a server that is away outlives the process', async t => {
+  let kept: WaitingEvent[] = [];
+  const outbox = () => ({
+    left: kept,
+    keep: (waiting: WaitingEvent[]) => {
+      kept = structuredClone(waiting);
+    },
+  });
+  const { recorder, events, api, clock, make } = setup({ outbox: outbox() });
+  recorder.event(shop, 'Normal', 'Before', 'x');
+  await recorder.flush();
+  t.same(kept, [], 'a server that is there has it at once');
+  api.fault = () => new ApiError('Unreachable', 'away');
+  recorder.event(shop, 'Normal', 'First', 'x');
+  await clock.advance(100);
+  recorder.event(shop, 'Normal', 'Second', 'x');
+  recorder.event(shop, 'Normal', 'Second', 'x');
+  t.same(
+    kept.map(({ said, times }) => [said.reason, times]),
+    [
+      ['First', 1],
+      ['Second', 2],
+    ],
+  );
+  // Killed: the first recorder never comes to write.
+  const later = new TinyApi();
+  const second = make({ client: createClient({ transport: later, clock }), outbox: outbox() });
+  await second.flush();
+  t.same(
+    (later.all('/events/') as Event[]).map(({ reason, count }) => [reason, count]),
+    [
+      ['First', 1],
+      ['Second', 2],
+    ],
+  );
+  t.same(kept, []);
+  t.equal(events().length, 1);
+});
+
+t.test('a server that does not answer counts as away, and a stop keeps what waits', async t => {
+  let kept: WaitingEvent[] = [];
+  const stop = new AbortController();
+  const keep = (waiting: WaitingEvent[]) => {
+    kept = waiting;
+  };
+  const outbox = { left: [], keep };
+  const { recorder, api, clock } = setup({ outbox, signal: stop.signal });
+  api.fault = () => new Promise(() => {});
+  recorder.event(shop, 'Normal', 'First', 'x');
+  await clock.advance(999);
+  t.same(kept, []);
+  await clock.advance(1);
+  t.equal(kept.length, 1);
+  recorder.event(shop, 'Normal', 'Second', 'x');
+  t.equal(kept.length, 2);
+  stop.abort();
+  await recorder.flush();
+  t.equal(kept.length, 2);
 });
 
 t.test('what waits is bounded, and a stop drops it', async t => {
