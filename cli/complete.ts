@@ -1,4 +1,4 @@
-import { WORKSPACE } from '../crds/kinds.ts';
+import { NODE, WORKSPACE } from '../crds/kinds.ts';
 import type { CommandContext } from './command.ts';
 import { resolveResource } from './resources.ts';
 
@@ -24,12 +24,24 @@ const TIMEOUT_MS = 1500;
 export async function completeNames(words: string[], context: CommandContext): Promise<string[]> {
   const [command = '', ...rest] = words;
   if (TAKES_KIND.has(command) && rest.length <= 1) return KINDS;
+  if (command === 'node') return completeNode(rest, context);
   const kind = TAKES_WORKSPACE.has(command)
     ? WORKSPACE.plural
     : TAKES_KIND.has(command)
       ? rest[0]
       : undefined;
-  if (!kind) return [];
+  return kind ? namesOf(kind, context) : [];
+}
+
+async function completeNode([action = '', ...rest]: string[], context: CommandContext): Promise<string[]> {
+  const { NODE_ACTIONS } = await import('./node/actions.ts');
+  if (rest.length === 0) return Object.keys(NODE_ACTIONS);
+  const takes = Object.hasOwn(NODE_ACTIONS, action) ? NODE_ACTIONS[action]?.takes : undefined;
+  if (takes === 'nodes') return namesOf(NODE.plural, context);
+  return rest.length === 1 ? [...(takes ?? [])] : [];
+}
+
+async function namesOf(kind: string, context: CommandContext): Promise<string[]> {
   const giveUp = new AbortController();
   const cancel = context.clock.after(TIMEOUT_MS, () => giveUp.abort());
   try {

@@ -1,5 +1,7 @@
+import { request } from 'node:http';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { AGENT_OPTIONS } from '../../agent/options.ts';
 import { nodeNameFrom } from '../../controller/kit/node-name.ts';
 import { kebab, resolveOptions } from '../../controller/kit/options.ts';
@@ -9,8 +11,10 @@ import { CliError, EXIT, usageError } from '../errors.ts';
 import { optionFlags } from '../option-flags.ts';
 import { tellParentReady } from '../up/parent.ts';
 
+const STATUS_MS = 5_000;
+
 interface AgentFlags extends Flags {
-  action?: 'join';
+  action?: 'join' | 'status';
   server?: string;
   token?: string;
   nodeName?: string;
@@ -25,6 +29,7 @@ export const agent: Command = {
   examples: [
     ['nexus agent join gateway.example.com --token nexus-join…', 'as `nexus node token create` prints it'],
     ['nexus agent', 'run it, once the machine has joined'],
+    ['nexus agent status', 'whether it is at work on this machine; exits with 1 when it is not'],
     ['nexus agent --kubeconfig node-1.kubeconfig --node-name node-1', 'without a gateway'],
   ],
   build: yargs =>
@@ -32,17 +37,21 @@ export const agent: Command = {
       yargs
         .positional('action', {
           type: 'string',
-          choices: ['join'],
+          choices: ['join', 'status'],
           describe: 'What to do instead of running',
         })
         .positional('server', { type: 'string', describe: 'Gateway of the server, HOST or HOST:PORT [3022]' })
-        .option('token', { type: 'string', describe: 'Of `nexus node token create`, for join' }),
+        .option('token', {
+          type: 'string',
+          describe: 'Of `nexus node token create`, for join; `-`: read from standard input',
+        }),
       AGENT_OPTIONS,
       'Agent:',
     ),
   async run(raw, context) {
     const flags = raw as AgentFlags;
     if (flags.action === 'join') return joinNode(flags, context);
+    if (flags.action === 'status') return tellStatus(flags, context);
     const file = readOptionsFile(optionsFile(context.home));
     const { values } = resolveOptions(AGENT_OPTIONS, { flags, env: context.io.env, file });
     const { runAgent } = await import('../../agent/main.ts');
@@ -54,8 +63,34 @@ export const agent: Command = {
   },
 };
 
+/** What the agent of this machine says of itself. */
+async function tellStatus(flags: AgentFlags, context: CommandContext): Promise<number> {
+  const file = readOptionsFile(optionsFile(context.home));
+  const { values } = resolveOptions(AGENT_OPTIONS, { flags, env: context.io.env, file });
+  const listen = values.agentMetrics ?? join(context.home, 'agent', 'agent.sock');
+  const why = await whyNotReady(listen);
+  context.print(why === undefined ? 'the agent is at work' : `the agent is not at work: ${why}`);
+  return why === undefined ? EXIT.done : EXIT.failed;
+}
+
+/** Asks its /readyz. Undefined: it is. */
+function whyNotReady(listen: string): Promise<string | undefined> {
+  const [host, port] = listen.includes(':') ? listen.split(/:(?=\d+$)/) : ['127.0.0.1', listen];
+  const where = listen.includes('/') ? { socketPath: listen } : { host, port };
+  return new Promise(resolve => {
+    const asked = request({ ...where, path: '/readyz', timeout: STATUS_MS, agent: false }, async response => {
+      const said = (await text(response).catch(() => '')).trim();
+      resolve(response.statusCode === 200 ? undefined : said || `it answers ${response.statusCode}`);
+    });
+    asked.once('timeout', () => asked.destroy(new Error(`no answer within ${STATUS_MS / 1000} s`)));
+    asked.once('error', error => resolve(error.message));
+    asked.end();
+  });
+}
+
 async function joinNode(flags: AgentFlags, context: CommandContext): Promise<number> {
-  const { server, token } = flags;
+  const { server } = flags;
+  const token = flags.token === '-' ? await text(context.io.stdin) : flags.token;
   const how = '`nexus node token create` on the server prints the whole command';
   if (!server) throw usageError('join which server?', how);
   if (!token) throw usageError('with which --token?', how);

@@ -1,13 +1,15 @@
 import { formatAge } from '../../controller/kit/duration.ts';
 import { isApiError } from '../../controller/kit/errors.ts';
-import { PLACEMENT, type Resource } from '../../crds/kinds.ts';
+import { NODE, PLACEMENT, type Resource, WORKSPACE } from '../../crds/kinds.ts';
 import { nodeNamespace } from '../../crds/names.ts';
 import type { Condition, KubeObject } from '../../crds/object.ts';
-import type { Workspace } from '../../crds/types.generated.ts';
+import type { Node, Workspace } from '../../crds/types.generated.ts';
 import type { Command, CommandContext, Flags } from '../command.ts';
 import { EXIT } from '../errors.ts';
 import { alignColumns } from '../output/columns.ts';
+import { nodeLines } from '../output/describe-node.ts';
 import { eventLines, eventsAbout } from '../output/events.ts';
+import { fields, indent } from '../output/fields.ts';
 import { toYaml } from '../output/yaml.ts';
 import { selections } from '../selections.ts';
 
@@ -59,7 +61,7 @@ async function describeObject(
   context: CommandContext,
 ): Promise<string[]> {
   const client = await context.client();
-  const body = resource.kind === 'Workspace' ? workspaceLines(object as Workspace) : genericLines(object);
+  const body = await bodyLines(resource, object, context);
   const events = await eventsAbout(client, object, context.signal);
   return [
     ...metadataLines(object, context),
@@ -69,6 +71,14 @@ async function describeObject(
       ? ['Events:', ...indent(eventLines(events, context, { withObject: false, header: true }))]
       : ['Events:  none']),
   ];
+}
+
+async function bodyLines(resource: Resource, object: KubeObject, context: CommandContext): Promise<string[]> {
+  if (resource.kind === WORKSPACE.kind) return workspaceLines(object as Workspace);
+  if (resource.kind !== NODE.kind || resource.group !== NODE.group) return genericLines(object);
+  const node = object as Node;
+  const lines = await nodeLines(await context.client(), node, context.signal);
+  return [...lines, ...conditionLines(node.status?.conditions as Condition[] | undefined)];
 }
 
 function metadataLines({ metadata }: KubeObject, context: CommandContext): string[] {
@@ -209,12 +219,4 @@ function genericLines(object: KubeObject): string[] {
     ...(Object.keys(sections).length > 0 ? ['', ...toYaml(sections).trimEnd().split('\n')] : []),
     ...conditionLines(conditions),
   ];
-}
-
-function fields(rows: [string, string | undefined | false][]): string[] {
-  return alignColumns(rows.flatMap(([name, value]) => (value ? [[`${name}:`, value]] : [])));
-}
-
-function indent(lines: string[]): string[] {
-  return lines.map(line => `  ${line}`);
 }

@@ -1,4 +1,4 @@
-import { timestamp } from '../../controller/kit/clock.ts';
+import { type Milliseconds, timestamp } from '../../controller/kit/clock.ts';
 import { parseDuration } from '../../controller/kit/duration.ts';
 import { isApiError } from '../../controller/kit/errors.ts';
 import {
@@ -12,7 +12,13 @@ import { SYSTEM_NAMESPACE } from '../../crds/names.ts';
 import type { CommandContext, Flags } from '../command.ts';
 import { CliError, EXIT, usageError } from '../errors.ts';
 import { alignColumns } from '../output/columns.ts';
-import { findGateway } from '../ssh/gateway.ts';
+import { findGateway, type Gateway } from '../ssh/gateway.ts';
+import { addressOf } from '../ssh/way.ts';
+
+export const TOKEN_OPTIONS = {
+  node: { type: 'string', describe: 'token create: for a node of this name alone' },
+  ttl: { type: 'string', default: '1h', describe: 'token create: how long it can be used' },
+} as const;
 
 export interface TokenFlags extends Flags {
   node?: string;
@@ -50,22 +56,38 @@ async function create({ node, ttl }: TokenFlags, context: CommandContext): Promi
     throw new CliError(`nodes join by the gateway, and ${gateway.problem}`, {
       next: 'start the server with --gateway-listen 0.0.0.0:3022',
     });
-  const [hostKey = ''] = gateway.hostKeys;
-  const expires = context.clock.now() + ttlMs;
-  const { text, secret } = newJoinToken({ hostKey, expires, ...(node && { nodeName: node }) });
-  const client = await context.client();
-  await client.create(SECRET, secret, { signal: context.signal });
-  const { host, port } = gateway;
-  const server = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const { text, expires } = await mintToken(context, { gateway, ttlMs, nodeName: node });
   context.note(
     `Good once, until ${timestamp(expires)}. On the machine${node ? ` that is to be ${node}` : ''}:`,
   );
-  context.print(`nexus agent join ${server} --token ${text}`);
-  if (['127.0.0.1', 'localhost', '[::1]'].includes(host))
+  context.print(`nexus agent join ${addressOf(gateway)} --token ${text}`);
+  if (['127.0.0.1', 'localhost', '::1'].includes(gateway.host))
     context.note(
       'The gateway is reached from this machine alone; --gateway-listen 0.0.0.0:3022 and --gateway-address change that.',
     );
   return EXIT.done;
+}
+
+/** Makes a token that a machine can join with once. Its text is kept nowhere. */
+export async function mintToken(
+  context: CommandContext,
+  { gateway, ttlMs, nodeName }: { gateway: Gateway; ttlMs: Milliseconds; nodeName?: string },
+): Promise<{ text: string; id: string; expires: Milliseconds }> {
+  const [hostKey = ''] = gateway.hostKeys;
+  const expires = context.clock.now() + ttlMs;
+  const { text, secret } = newJoinToken({ hostKey, expires, ...(nodeName && { nodeName }) });
+  const client = await context.client();
+  await client.create(SECRET, secret, { signal: context.signal });
+  return { text, id: secret.metadata.name.replace(joinTokenSecretName(''), ''), expires };
+}
+
+/** Takes a token back that was not used. One that is gone is success. */
+export async function dropToken(context: CommandContext, id: string): Promise<void> {
+  const client = await context.client();
+  const key = { name: joinTokenSecretName(id), namespace: SYSTEM_NAMESPACE };
+  await client.delete(SECRET, key).catch(error => {
+    if (!isApiError(error, 'NotFound')) throw error;
+  });
 }
 
 async function list(context: CommandContext): Promise<number> {

@@ -3,8 +3,8 @@ import { isApiError } from '../../controller/kit/errors.ts';
 import { CONFIG_MAP } from '../../crds/kinds.ts';
 import { GATEWAY_CONFIG_MAP, SYSTEM_NAMESPACE } from '../../crds/names.ts';
 import type { CommandContext } from '../command.ts';
-import { CliError } from '../errors.ts';
-import { checkedServer, type SshServer, USER } from './published.ts';
+import { CliError, EXIT } from '../errors.ts';
+import { checkedServer, HOST, type SshServer, USER } from './published.ts';
 
 /** Where the gateway publishes its address and host keys. */
 const PUBLISHED = { namespace: SYSTEM_NAMESPACE, name: GATEWAY_CONFIG_MAP };
@@ -48,13 +48,20 @@ async function whoAmI(client: Client, signal: AbortSignal): Promise<string> {
 /** Throws CliError. */
 export function parseGateway(data: Record<string, string>): SshServer {
   const { address = '', hostKeys = '' } = data;
-  const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(address) ?? [];
   const keys = hostKeys
     .split('\n')
     .map(line => line.trim())
     .filter(line => line !== '');
+  if (address === '' || keys.length === 0)
+    throw new CliError(`the server publishes a gateway without ${address ? 'host keys' : 'an address'}`);
+  return checkedServer('its gateway', { ...parseAddress('the gateway', address), hostKeys: keys });
+}
+
+/** Reads `host:port` and `[host]:port`. Throws CliError. */
+export function parseAddress(what: string, text: string): { host: string; port: number } {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
   const host = bracketed ?? plain;
-  if (!host || keys.length === 0)
-    throw new CliError(`the server publishes a gateway without ${host ? 'host keys' : 'an address'}`);
-  return checkedServer('its gateway', { host, port: Number(port), hostKeys: keys });
+  if (!host || !HOST.test(host) || Number(port) < 1 || Number(port) > 65_535)
+    throw new CliError(`${what}: "${text}" is no HOST:PORT`, { exitCode: EXIT.usage });
+  return { host, port: Number(port) };
 }

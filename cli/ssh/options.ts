@@ -43,7 +43,6 @@ export function gatewayProxy(
     ...identityOptions(to.identities),
     ...KEEP_ALIVE,
     ['ConnectTimeout', '10'] as const,
-    ['LogLevel', 'ERROR'] as const,
   ];
   const words = [
     'ssh',

@@ -18,7 +18,7 @@ export interface PublishedHost extends SshServer {
 }
 
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
-const HOST = /^(?=.{1,253}$)[A-Za-z0-9_:]([A-Za-z0-9._:-]*[A-Za-z0-9_.:])?$/;
+export const HOST = /^(?=.{1,253}$)[A-Za-z0-9_:]([A-Za-z0-9._:-]*[A-Za-z0-9_.:])?$/;
 export const USER = /^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/;
 const HOST_KEY =
   /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) ([A-Za-z0-9+/]{16,16384}={0,2})(?: [^\r\n]*)?$/;

@@ -1,5 +1,5 @@
 import { apiVersionOf, NAMESPACE, NODE } from '../../../crds/kinds.ts';
-import { LABEL_NODE, nodeNamespace } from '../../../crds/names.ts';
+import { ANNOTATION_LOCAL_NODE, LABEL_NODE, nodeNamespace } from '../../../crds/names.ts';
 import type { Namespace } from '../../../crds/object.ts';
 import type { Node } from '../../../crds/types.generated.ts';
 import type { Client } from '../../client/client.ts';
@@ -42,7 +42,7 @@ async function makeNode(
   const wanted: Node = {
     apiVersion: 'nexus.dev/v1alpha1',
     kind: 'Node',
-    metadata: { name, ...(labels && { labels }) },
+    metadata: { name, annotations: { [ANNOTATION_LOCAL_NODE]: 'true' }, ...(labels && { labels }) },
     spec: { ...(agentKeys && { agentKeys }) },
   };
   try {

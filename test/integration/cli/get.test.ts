@@ -231,7 +231,10 @@ t.test('describe tells conditions and events; explain tells fields', async t => 
       /Name: +blog[\s\S]*Phase: +Running[\s\S]*SSH: +dev@127\.0\.0\.1:\d+[\s\S]*Ready +True[\s\S]*Events:\n/,
   });
   t.match(await server.cli(['describe', 'ws']), { code: 0, stdout: /Name: +a-rather[\s\S]*Name: +blog/ });
-  t.match(await server.cli(['describe', 'node', 'n1']), { code: 0, stdout: /status:[\s\S]*Conditions:/ });
+  t.match(await server.cli(['describe', 'node', 'n1']), {
+    code: 0,
+    stdout: /^Status: +Ready$[\s\S]*^Conditions:/m,
+  });
   t.match(await server.cli(['describe', 'ws', 'nope']), { code: EXIT.notFound });
   await server.apply('apiVersion: v1\nkind: Secret\nmetadata: {name: hidden}\nstringData: {a: topsecret}\n');
   const secret = await server.cli(['describe', 'secret', 'hidden']);

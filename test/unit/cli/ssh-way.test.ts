@@ -100,7 +100,9 @@ t.test('what was tried is told, and why each failed', async t => {
   for (const [gateway, why] of [
     [undefined, 'the server has none'],
     [new ApiError('Forbidden', 'no'), 'you may not read where it is'],
-    [{ address: 'nonsense', hostKeys: '' }, /a gateway without an address/],
+    [{ address: '', hostKeys: published(key) }, /a gateway without an address/],
+    [{ address: '127.0.0.1:1', hostKeys: '' }, /a gateway without host keys/],
+    [{ address: 'nonsense', hostKeys: published(key) }, /"nonsense" is no HOST:PORT/],
     [{ address: '127.0.0.1:1', hostKeys: published(key) }, /127\.0\.0\.1:1: nothing listens there/],
     [{ address: `127.0.0.1:${port}`, hostKeys: published(key) }, /another machine answers there/],
   ] as const) {
