@@ -100,6 +100,13 @@ export interface ImageProgress {
   message: string;
 }
 
+/** Of a registry: username and password, or a token that it gave. */
+export interface ImageLogin {
+  username?: string;
+  password?: string;
+  identityToken?: string;
+}
+
 export interface ExecOptions {
   /** Defaults to root. */
   user?: string;
@@ -122,8 +129,10 @@ export interface ExecProcess {
 export type DriverErrorCode =
   /** The engine does not answer. Retryable. */
   | 'EngineUnavailable'
-  /** No such image, or the registry refused. */
+  /** No such image. */
   | 'ImageNotFound'
+  /** The registry refused the login, or asks for one. */
+  | 'ImageDenied'
   /** The registry is out of reach or broke off. Retryable. */
   | 'ImagePullFailed'
   /** The image lacks a package manager that we know, or a shell. */
@@ -186,11 +195,17 @@ export interface Driver {
   watch(signal: AbortSignal): AsyncIterable<EngineEvent>;
   /**
    * The image on this node, pulled if it is not there, with sshd, git and sudo added once (derived image, cached by
-   * content) when it lacks them. `{pull: false}`: answers undefined instead of pulling or building. Calls for one image share one pull.
+   * content) when it lacks them. `{pull: false}`: answers undefined instead of pulling or building. Calls for one image with one login share one pull.
    */
   ensureImage(
     reference: string,
-    options?: { pull?: boolean; onProgress?: (progress: ImageProgress) => void; signal?: AbortSignal },
+    options?: {
+      pull?: boolean;
+      /** Of its registry; secret. Where an engine has no registries, ignored. */
+      login?: ImageLogin;
+      onProgress?: (progress: ImageProgress) => void;
+      signal?: AbortSignal;
+    },
   ): Promise<{ id: string } | undefined>;
   /** Makes volume and instance, does not start it. One of the same name that is there with the same spec-hash is success; with another hash: Invalid. A half-made one is removed. */
   create(spec: InstanceSpec): Promise<{ id: string }>;

@@ -68,6 +68,8 @@ export const SECRET_HOST_KEY = 'ssh_host_ed25519_key';
 export const SECRET_GIT_USERNAME = 'git-username';
 export const SECRET_GIT_PASSWORD = 'git-password';
 export const SECRET_GIT_SSH_KEY = 'git-ssh-privatekey';
+/** JSON: username and password, or identityToken. */
+export const SECRET_IMAGE_LOGIN = 'image-login';
 
 export const DEFAULT_SSH_PORTS = { from: 2222, to: 2299 } as const;
 export const DEFAULT_SERVICE_PORTS = { from: 23000, to: 30000 } as const;

@@ -36,6 +36,15 @@ name: string
  */
 image?: string
 /**
+ * Secret of type kubernetes.io/dockerconfigjson in the workspace's namespace with the login of the image's registry. For Docker and Podman.
+ */
+imagePullSecretRef?: {
+/**
+ * Name of the Secret.
+ */
+name: string
+}
+/**
  * What runs the workspace. Defaults to what the node offers. memory is for tests: nothing runs.
  */
 driver?: ("docker" | "lxc" | "kubernetes" | "memory")
@@ -553,11 +562,15 @@ driver: ("docker" | "lxc" | "kubernetes" | "memory")
  */
 image: string
 /**
+ * Whether the placement's Secret holds the login of the image's registry.
+ */
+imageLogin?: boolean
+/**
  * Whether it should run; false keeps container and volume.
  */
 running: boolean
 /**
- * Secret in this namespace with the host keys (ssh_host_ed25519_key), Git credentials (git-username, git-password, git-ssh-privatekey) and secret variables (env.<n>).
+ * Secret in this namespace with the host keys (ssh_host_ed25519_key), Git credentials (git-username, git-password, git-ssh-privatekey), the login of the image's registry (image-login) and secret variables (env.<n>).
  */
 secretName?: string
 /**

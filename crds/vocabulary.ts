@@ -29,6 +29,7 @@ export const REASONS = {
   ImagePresent: 'The image is on the node.',
   PullingImage: 'The image is being pulled; the message tells how far.',
   ImagePullFailed: 'The image could not be pulled; it is tried again.',
+  ImagePullDenied: 'The registry of the image refused the login, or asks for one; it is tried again.',
   BuildingImage: 'SSH and Git are being added to the image.',
   ImageUnsupported: 'SSH and Git could not be added to the image.',
   // ContainerReady

@@ -1,5 +1,5 @@
 import type { HealthCheck, PlacementForward } from '../../crds/kinds.ts';
-import type { DriverName, GuestFile, InstanceSpec } from '../driver.ts';
+import type { DriverName, GuestFile, ImageLogin, InstanceSpec } from '../driver.ts';
 import type { CloneRequest, GuestConfig } from '../guest/guest.ts';
 
 /** What a Placement and its Secret ask of this node, resolved: no reference left, nothing to look up. */
@@ -20,6 +20,8 @@ export interface Desired {
   /** It is moving away: its volume is kept for a while. */
   isMoving: boolean;
   image: string;
+  /** Absent: the image is pulled without a login. */
+  imageLogin?: DesiredLogin;
   /** Everything but the image's id and the files, which are known when it is made. */
   instance: Omit<InstanceSpec, 'imageId' | 'files'>;
   /** The parts of the spec-hash. */
@@ -63,6 +65,13 @@ export interface DesiredRepo {
   ref?: string;
   /** Digest of all that a clone depends on; attempts are told apart by a suffix. */
   token: string;
+}
+
+export interface DesiredLogin {
+  /** Tells one login from another, and nothing about it. */
+  token: string;
+  /** Secret. Absent while the Secret that holds it is not known. */
+  login?: ImageLogin;
 }
 
 export interface DesiredHook {

@@ -12,12 +12,13 @@ import {
   SECRET_GIT_SSH_KEY,
   SECRET_GIT_USERNAME,
   SECRET_HOST_KEY,
+  SECRET_IMAGE_LOGIN,
 } from '../../crds/names.ts';
 import type { Secret } from '../../crds/object.ts';
 import type { Placement, PlacementSpec } from '../../crds/types.generated.ts';
-import type { DriverName, InstanceSpec } from '../driver.ts';
+import type { DriverName, ImageLogin, InstanceSpec } from '../driver.ts';
 import { type CloneRequest, GUEST_SSH_PORT, type Guest, type GuestDesired } from '../guest/guest.ts';
-import type { Desired, DesiredService, Immutable, Inside, ResolvedCheck } from './desired.ts';
+import type { Desired, DesiredLogin, DesiredService, Immutable, Inside, ResolvedCheck } from './desired.ts';
 import { specHash } from './spec-hash.ts';
 
 /** On a volume that outlives its placement. */
@@ -58,6 +59,7 @@ export function resolve(placement: Placement, secret: Secret | undefined, facts:
     ...(spec.fence !== undefined && { fenceMark: spec.fence }),
     isMoving: spec.onNodeLoss === 'Reschedule' && spec.evictedBy !== undefined,
     image: spec.image,
+    ...(spec.imageLogin && { imageLogin: imageLoginOf(values) }),
     instance: {
       ...instance,
       labels: { ...instance.labels, [LABEL_SPEC_HASH]: specHash(immutable) },
@@ -167,6 +169,13 @@ function gitCredentials(read: Read): NonNullable<CloneRequest['credentials']> {
     ...(password !== undefined && { password }),
     ...(sshKey !== undefined && { sshKey }),
   };
+}
+
+/** Its token is salted with the host key: what a log shows of it must not help to guess a password. */
+function imageLoginOf({ read, missing }: ReturnType<typeof secretValues>): DesiredLogin {
+  const text = missing?.isPending ? undefined : read(SECRET_IMAGE_LOGIN);
+  const token = digest([text ?? null, read(SECRET_HOST_KEY) ?? null], 16);
+  return { token, ...(text !== undefined && { login: JSON.parse(text) as ImageLogin }) };
 }
 
 function instanceOf(

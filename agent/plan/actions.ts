@@ -8,7 +8,8 @@ export type StartReason = 'Created' | 'ContainerDied' | 'Started' | 'Restarted' 
 
 /** What to do, as data: no secrets, no functions; it can be logged as it is. */
 export type Action =
-  | { type: 'ensureImage'; image: string }
+  /** `login` stands for one, and is none. */
+  | { type: 'ensureImage'; image: string; login?: string }
   | { type: 'create'; imageId: string; reason: MakeReason; message: string }
   | { type: 'start'; reason: StartReason; restartMark?: string }
   | { type: 'configure'; reason: 'Start' | 'Changed'; keysChanged: boolean }

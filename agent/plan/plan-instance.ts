@@ -72,8 +72,18 @@ export function hasItsVolume({ instance: { volume } }: Desired, { mounts }: Inst
   return mounts[volume.mountPath] === volume.name;
 }
 
+export const ensureImage = ({ image, imageLogin }: Desired): Action => ({
+  type: 'ensureImage',
+  image,
+  ...(imageLogin && { login: imageLogin.token }),
+});
+
+/** The image's login is on its way to the node. */
+export const isLoginPending = ({ imageLogin }: Desired): boolean =>
+  imageLogin !== undefined && imageLogin.login === undefined;
+
 function make(desired: Desired, { image }: Observed, why: { reason: MakeReason; message: string }): Action[] {
-  if (image?.state === 'Absent') return [{ type: 'ensureImage', image: desired.image }];
+  if (image?.state === 'Absent') return isLoginPending(desired) ? [] : [ensureImage(desired)];
   if (image?.state !== 'Present') return [];
   return [
     { type: 'create', imageId: image.id, ...why },

@@ -11,6 +11,7 @@ import type { Desired } from '../model/desired.ts';
 import type { Observed } from '../model/observed.ts';
 import { leaveVolume } from '../moved-volumes.ts';
 import { type Action, laneOf } from '../plan/actions.ts';
+import { ensureImage } from '../plan/plan-instance.ts';
 import { tryOf } from '../plan/try-token.ts';
 import { failureOf, ImageJob } from './image-jobs.ts';
 import { type Notice, normal, warning } from './notice.ts';
@@ -267,8 +268,8 @@ async function performOnEngine(
 /** In the background: a pull takes its time, and no worker. */
 function fetchImage({ context, unit, desired }: Acting, driver: Backend['view']['driver']): void {
   const wake = () => context.wake(desired.name);
-  const action: Action = { type: 'ensureImage', image: desired.image };
-  unit.imageJob = new ImageJob(driver, desired.image, {
+  const action = ensureImage(desired);
+  unit.imageJob = new ImageJob(driver, desired, {
     onChange: wake,
     onEnd(failure) {
       if (failure) {

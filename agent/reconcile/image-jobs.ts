@@ -1,5 +1,6 @@
 import type { Driver, ImageProgress } from '../driver.ts';
 import { DriverError } from '../driver.ts';
+import type { Desired } from '../model/desired.ts';
 import type { ActionFailure, ObservedImage } from '../model/observed.ts';
 
 /** Percentages that are told: a status is written for each. */
@@ -7,7 +8,8 @@ const STEP_PERCENT = 25;
 
 /** The fetching of one placement's image, in the background: a slow registry holds up no worker. */
 export class ImageJob {
-  readonly image: string;
+  readonly #image: string;
+  readonly #login: string | undefined;
   readonly #abort = new AbortController();
   #progress: { phase: ImageProgress['phase']; message: string };
   #done = false;
@@ -16,14 +18,16 @@ export class ImageJob {
   /** `onChange` is called when there is something new to tell, and `onEnd` once. */
   constructor(
     driver: Driver,
-    image: string,
+    { image, imageLogin }: Pick<Desired, 'image' | 'imageLogin'>,
     listen: { onChange: () => void; onEnd: (failure?: ActionFailure) => void },
   ) {
-    this.image = image;
+    this.#image = image;
+    this.#login = imageLogin?.token;
     this.#progress = { phase: 'pulling', message: `pulling ${image}` };
     this.ended = driver
       .ensureImage(image, {
         signal: this.#abort.signal,
+        ...(imageLogin?.login && { login: imageLogin.login }),
         onProgress: progress => {
           const next = { phase: progress.phase, message: tell(image, progress) };
           if (next.message === this.#progress.message) return;
@@ -35,6 +39,11 @@ export class ImageJob {
         () => this.#end(listen.onEnd),
         error => this.#end(listen.onEnd, failureOf(error)),
       );
+  }
+
+  /** Whether this is what it fetches, with the login that is known now. */
+  isFor({ image, imageLogin }: Pick<Desired, 'image' | 'imageLogin'>): boolean {
+    return this.#image === image && this.#login === imageLogin?.token;
   }
 
   /** Undefined when it has ended. */

@@ -83,7 +83,7 @@ async function observeImage(
     unit.imageJob = undefined;
     return undefined;
   }
-  if (unit.imageJob && unit.imageJob.image !== desired.image) {
+  if (unit.imageJob && !unit.imageJob.isFor(desired)) {
     await unit.imageJob.stop();
     unit.imageJob = undefined;
   }

@@ -1,7 +1,7 @@
 import type { Condition } from '../../crds/object.ts';
 import type { Desired } from '../model/desired.ts';
 import type { ActionFailure, Observed } from '../model/observed.ts';
-import { whyStale } from '../plan/plan-instance.ts';
+import { isLoginPending, whyStale } from '../plan/plan-instance.ts';
 import { DELETING, FENCED, no, unknown, type Verdict, yes } from './verdict.ts';
 
 export function imageCondition(desired: Desired, observed: Observed): Verdict {
@@ -10,6 +10,8 @@ export function imageCondition(desired: Desired, observed: Observed): Verdict {
   if (failure && image?.state !== 'Present') return imageFailure(desired, failure);
   if (image?.state === 'Fetching')
     return no(image.phase === 'building' ? 'BuildingImage' : 'PullingImage', sentence(image.message));
+  if (image?.state === 'Absent' && isLoginPending(desired))
+    return no('PullingImage', `The image ${desired.image} is fetched once its login is on the node.`);
   if (image?.state === 'Absent') return no('PullingImage', `The image ${desired.image} is fetched.`);
   if (image || (instance && !whyStale(desired, observed)))
     return yes('ImagePresent', `The image ${desired.image} is on the node.`);
@@ -17,7 +19,14 @@ export function imageCondition(desired: Desired, observed: Observed): Verdict {
   return unknown('Stopped', 'The image is looked for when the workspace is started.');
 }
 
-function imageFailure({ image }: Desired, { code, message }: ActionFailure): Verdict {
+function imageFailure({ image, imageLogin }: Desired, { code, message }: ActionFailure): Verdict {
+  if (code === 'ImageDenied')
+    return no(
+      'ImagePullDenied',
+      imageLogin
+        ? `The registry refused the login for ${image}: ${message}. Correct the Secret that spec.imagePullSecretRef names; it is tried again.`
+        : `The registry asks for a login for ${image}: ${message}. Name a Secret that holds it in spec.imagePullSecretRef.`,
+    );
   if (code === 'ImageUnsupported')
     return no(
       'ImageUnsupported',

@@ -7,7 +7,9 @@ import { ensurePackages, type Packages } from './packages.ts';
 import { ensureSchemathesis } from './schemathesis.ts';
 
 const TOOLS: Packages = {
+  'apache2-utils': 'htpasswd',
   catatonit: 'catatonit',
+  'docker-registry': 'docker-registry',
   git: 'git',
   iproute2: 'ip',
   iptables: 'iptables',

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../controller/kit/clock.ts';
-import { type Driver, DriverError } from '../../driver.ts';
+import { type Driver, DriverError, type ImageLogin } from '../../driver.ts';
 import { type Report, SharedTasks } from './shared-tasks.ts';
 import { Slots } from './slots.ts';
 
@@ -20,7 +20,7 @@ export interface ImageStore {
   find(reference: string): Promise<string | undefined>;
   /** Content id of the complete form of an image, when it is known. */
   findComplete(baseId: string): Promise<string | undefined>;
-  pull(reference: string, report: Report, signal: AbortSignal): Promise<void>;
+  pull(reference: string, report: Report, signal: AbortSignal, login?: ImageLogin): Promise<void>;
   /** Looks into an image and adds what it lacks; the outcome is kept under the name that `findComplete` looks for. */
   complete(base: BaseImage, report: Report, signal: AbortSignal): Promise<string>;
 }
@@ -41,17 +41,18 @@ export function createImages(store: ImageStore, clock: Clock): Images {
   const pulls = new Slots(PARALLEL_PULLS);
 
   return {
-    async ensure(reference, { pull = true, onProgress, signal } = {}) {
+    async ensure(reference, { pull = true, login, onProgress, signal } = {}) {
       signal?.throwIfAborted();
       store.check(reference);
       const baseId = await store.find(reference);
       const ready = baseId && (await store.findComplete(baseId));
       if (ready) return { id: ready };
       if (!pull) return undefined;
-      const id = await fetches.run(reference, { onProgress, signal }, async (report, signal) => {
+      const key = JSON.stringify([reference, login]);
+      const id = await fetches.run(key, { onProgress, signal }, async (report, signal) => {
         let present = baseId ?? (await store.find(reference));
         if (!present) {
-          await pulls.run(() => store.pull(reference, report, signal), signal);
+          await pulls.run(() => store.pull(reference, report, signal, login), signal);
           present = await store.find(reference);
         }
         if (!present)

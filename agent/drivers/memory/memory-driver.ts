@@ -104,7 +104,7 @@ export function createMemoryDriver(options: MemoryDriverOptions): MemoryDriver {
       }
     },
 
-    async ensureImage(reference, { pull = true, onProgress, signal } = {}) {
+    async ensureImage(reference, { pull = true, login, onProgress, signal } = {}) {
       await call('ensureImage', signal);
       const present = engine.images.get(reference);
       if (present) return { id: present };
@@ -113,6 +113,9 @@ export function createMemoryDriver(options: MemoryDriverOptions): MemoryDriver {
       await call('pull', signal);
       if (engine.missingImages.has(reference))
         throw new DriverError('ImageNotFound', `no registry has the image ${reference}`);
+      const password = engine.privateImages.get(reference);
+      if (password !== undefined && login?.password !== password)
+        throw new DriverError('ImageDenied', `pull ${reference}: unauthorized`);
       if (engine.unsupportedImages.has(reference))
         throw new DriverError('ImageUnsupported', `${reference} has no package manager`);
       const id = `sha256:${createHash('sha256').update(reference).digest('hex')}`;

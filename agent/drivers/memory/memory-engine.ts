@@ -90,6 +90,8 @@ export class MemoryEngine {
   readonly images = new Map<string, string>();
   /** References that no registry has: pulling throws ImageNotFound. */
   readonly missingImages = new Set<string>();
+  /** References whose registry asks for this password. */
+  readonly privateImages = new Map<string, string>();
   /** References that cannot be given sshd and git: ImageUnsupported. */
   readonly unsupportedImages = new Set<string>();
   /** Host ports that something else on the node holds. */

@@ -3,7 +3,7 @@ import { getCondition, isTrue } from '../../runtime/conditions.ts';
 import type { Phase } from './phases.ts';
 
 /** The workspace cannot be made until somebody changes something. */
-const FAILED = new Set(['ImagePullFailed', 'ImageUnsupported', 'ContainerFailed']);
+const FAILED = new Set(['ImagePullFailed', 'ImagePullDenied', 'ImageUnsupported', 'ContainerFailed']);
 /** The container runs, but something in it does not work. */
 const BROKEN = new Set([
   ...FAILED,

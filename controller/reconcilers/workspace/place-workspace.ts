@@ -29,7 +29,11 @@ export async function placeWorkspace(pass: Pass, env: WorkspaceEnvironment): Pro
   const { namespace = '', uid = '' } = workspace.metadata;
   await findUnanswered(pass, env);
   const { placement } = pass;
-  const secrets = resolveSecrets(workspace.spec, secret => env.own.secrets.get({ name: secret, namespace }));
+  const secrets = resolveSecrets(
+    workspace.spec,
+    secret => env.own.secrets.get({ name: secret, namespace }),
+    env.defaultImage(workspace.spec.driver ?? 'docker'),
+  );
   if ('problem' in secrets) pass.problem ??= secrets.problem;
   if (pass.problem || 'problem' in secrets || !pass.hostKey) return carryOn(pass, env);
   if (!placement && workspace.spec.running === false) return undefined;

@@ -42,6 +42,7 @@ export function resolvePlacement(
     nodeName: decision.nodeName,
     driver: decision.driver,
     image: spec.image ?? defaults.image,
+    ...(secrets.imageLogin && { imageLogin: true }),
     running: spec.running !== false && !defaults.evictedBy,
     secretName: placementName(metadata.name, namespace),
     secretHash: secretHash(secrets.secretData),

@@ -1,14 +1,21 @@
 import type { PlacementEnv, WorkspaceEnv } from '../../../crds/kinds.ts';
-import { SECRET_GIT_PASSWORD, SECRET_GIT_SSH_KEY, SECRET_GIT_USERNAME } from '../../../crds/names.ts';
+import {
+  SECRET_GIT_PASSWORD,
+  SECRET_GIT_SSH_KEY,
+  SECRET_GIT_USERNAME,
+  SECRET_IMAGE_LOGIN,
+} from '../../../crds/names.ts';
 import type { Secret } from '../../../crds/object.ts';
 import type { WorkspaceSpec } from '../../../crds/types.generated.ts';
+import { findRegistryLogin } from '../../kit/registry-login.ts';
 import type { Problem } from './requests.ts';
 
 /** Login that hosts take together with a token; those that ignore it ignore this one too. */
 const TOKEN_USERNAME = 'x-access-token';
+const DOCKER_CONFIG_KEY = '.dockerconfigjson';
 
 export interface ResolvedSecrets {
-  /** Entries of the placement's Secret, in base64: Git credentials and `env.<n>`. */
+  /** Entries of the placement's Secret, in base64: Git credentials, the image's login and `env.<n>`. */
   data: Record<string, string>;
   /** The workspace's environment. */
   env: PlacementEnv[];
@@ -16,15 +23,19 @@ export interface ResolvedSecrets {
   serviceEnv: Map<string, PlacementEnv[]>;
   /** Whether there are credentials for the repository. */
   credentials: boolean;
+  /** Whether there is a login for the image's registry. */
+  imageLogin: boolean;
 }
 
 /**
  * Reads what the spec refers to. `get` gives a Secret of the workspace's namespace by name. An optional variable whose
- * Secret or key is missing is left out; anything else that is missing is a problem.
+ * Secret or key is missing is left out; anything else that is missing is a problem. `defaultImage` is that of a spec
+ * that names none.
  */
 export function resolveSecrets(
   spec: WorkspaceSpec,
   get: (name: string) => Secret | undefined,
+  defaultImage: string,
 ): ResolvedSecrets | { problem: Problem } {
   const data: Record<string, string> = {};
   const problems: Problem[] = [];
@@ -52,17 +63,24 @@ export function resolveSecrets(
     if ('problem' in credentials) problems.push(credentials.problem);
     else Object.assign(data, credentials.data);
   }
+  const pullName = spec.imagePullSecretRef?.name;
+  if (pullName !== undefined) {
+    const login = resolveLogin(pullName, get(pullName), spec.image ?? defaultImage);
+    if ('problem' in login) problems.push(login.problem);
+    else Object.assign(data, login.data);
+  }
   const problem = problems[0];
-  return problem ? { problem } : { data, env, serviceEnv, credentials: credentialsName !== undefined };
+  if (problem) return { problem };
+  const credentials = credentialsName !== undefined;
+  return { data, env, serviceEnv, credentials, imageLogin: pullName !== undefined };
 }
 
 /** Names of the Secrets that a spec refers to, in the workspace's namespace. */
 export function referencedSecrets(spec: WorkspaceSpec): string[] {
   const env = [spec.env ?? [], ...(spec.services ?? []).map(service => service.env ?? [])].flat();
   const names = env.flatMap(({ valueFrom }) => valueFrom?.secretKeyRef.name ?? []);
-  return [
-    ...new Set([...names, ...(spec.repo?.credentialsSecretRef ? [spec.repo.credentialsSecretRef.name] : [])]),
-  ];
+  const others = [spec.repo?.credentialsSecretRef, spec.imagePullSecretRef].flatMap(ref => ref?.name ?? []);
+  return [...new Set([...names, ...others])];
 }
 
 /** Secrets of kubernetes.io/basic-auth and kubernetes.io/ssh-auth, and a `token` in place of a password. */
@@ -90,6 +108,26 @@ function resolveCredentials(
     };
   const username = read('username') || TOKEN_USERNAME;
   return { data: { [SECRET_GIT_USERNAME]: encode(username), [SECRET_GIT_PASSWORD]: encode(password) } };
+}
+
+/** Of all that a Secret of kubernetes.io/dockerconfigjson holds, the login of one image's registry alone. */
+function resolveLogin(
+  name: string,
+  secret: Secret | undefined,
+  image: string,
+): { data: Record<string, string> } | { problem: Problem } {
+  if (!secret) return { problem: missing(name, undefined, 'the image') };
+  const config = secret.data?.[DOCKER_CONFIG_KEY];
+  if (config === undefined) return { problem: missing(name, DOCKER_CONFIG_KEY, 'the image') };
+  const login = findRegistryLogin(Buffer.from(config, 'base64').toString('utf8'), image);
+  if ('problem' in login)
+    return {
+      problem: {
+        reason: 'SecretNotFound',
+        message: `Secret ${name} for the image ${login.problem}. Correct it; the workspace goes on by itself.`,
+      },
+    };
+  return { data: { [SECRET_IMAGE_LOGIN]: encode(JSON.stringify(login)) } };
 }
 
 function missing(name: string, key: string | undefined, user: string): Problem {

@@ -172,6 +172,21 @@ t.test('a hook that fails is tried again, ever more slowly, until it succeeds, a
   t.same([runs.preStart?.length, runs.postStart?.length], [3, 3], 'what succeeded is not run again');
 });
 
+t.test('a login that is refused is told, and a corrected Secret is enough', async t => {
+  const lab = await AgentLab.open(t);
+  const node = memoryNode(lab);
+  node.engine.privateImages.set('r.test/app:1', 'right');
+  node.start();
+  const login = (password: string) => ({ 'image-login': JSON.stringify({ username: 'me', password }) });
+  await lab.place('open', { image: 'r.test/app:1', ssh: { port: 2223 } });
+  await lab.untilReason('open', 'ImageReady', 'ImagePullDenied');
+  await lab.place('shop', { image: 'r.test/app:1', imageLogin: true }, login('wrong'));
+  const { status } = await lab.untilReason('shop', 'Ready', 'Failed');
+  t.match(status?.conditions?.find(({ type }) => type === 'Ready')?.message, /refused the login/);
+  await lab.editSecret('shop', login('right'));
+  await lab.ready('shop', 5_000);
+});
+
 t.test('a delete is not held up by a preStop that never ends', async t => {
   const lab = await AgentLab.open(t);
   const node = memoryNode(lab, { hook: () => ({ afterMs: 0, exitCode: 1 }) });

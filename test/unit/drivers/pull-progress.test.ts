@@ -29,7 +29,11 @@ t.test("an engine's words decide whether a pull may be tried again", async t => 
       'manifest for debian:nope not found: manifest unknown: manifest unknown',
       'pull access denied for nope, repository does not exist or may require docker login',
       'no matching manifest for linux/arm64 in the manifest list entries',
+    ],
+    ImageDenied: [
       'unauthorized: authentication required',
+      'Head "https://registry.example.com/v2/app/manifests/1": no basic auth credentials',
+      'denied: requested access to the resource is denied',
     ],
     ImagePullFailed: [
       'Get "https://registry.example.com/v2/": dial tcp: lookup registry.example.com: no such host',

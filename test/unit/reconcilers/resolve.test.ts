@@ -25,7 +25,7 @@ const secret = (data: Record<string, string>): Secret => ({
   data: Object.fromEntries(Object.entries(data).map(([key, value]) => [key, encode(value)])),
 });
 const resolve = (spec: WorkspaceSpec, secrets: Record<string, Record<string, string>> = {}) =>
-  resolveSecrets(spec, name => secrets[name] && secret(secrets[name]));
+  resolveSecrets(spec, name => secrets[name] && secret(secrets[name]), 'r.test/default:1');
 const ref = (name: string, key: string, optional?: boolean) => ({
   valueFrom: { secretKeyRef: { name, key, optional } },
 });
@@ -51,7 +51,35 @@ t.test('secret variables become keys of the placement, plain ones stay as they a
   ]);
   t.same(found.serviceEnv.get('web'), [{ name: 'C', secretKey: 'env.3' }]);
   t.same(found.data, { 'env.0': encode('bee'), 'env.3': encode('sea') });
-  t.same(referencedSecrets({ ...spec, repo }), ['s', 'ghost', 'git']);
+  t.same(referencedSecrets({ ...spec, repo, imagePullSecretRef: { name: 'pull' } }), [
+    's',
+    'ghost',
+    'git',
+    'pull',
+  ]);
+});
+
+t.test('of a pull Secret the login of the image’s registry is given to the node, and no other', async t => {
+  const imagePullSecretRef = { name: 'pull' };
+  const auths = {
+    'r.test': { username: 'me', password: 'pw' },
+    'other.test': { username: 'x', password: 'y' },
+  };
+  const secrets = { pull: { '.dockerconfigjson': JSON.stringify({ auths }) } };
+  for (const image of ['r.test/a:1', undefined]) {
+    const found = resolve({ imagePullSecretRef, ...(image && { image }) }, secrets);
+    if ('problem' in found) return t.fail(found.problem.message);
+    t.equal(found.imageLogin, true);
+    t.same(JSON.parse(decode(found.data['image-login']) ?? ''), { username: 'me', password: 'pw' });
+  }
+  for (const [secrets, message] of [
+    [{}, /pull.*does not exist/],
+    [{ pull: { token: 'x' } }, /no key \.dockerconfigjson/],
+    [{ pull: { '.dockerconfigjson': '{' } }, /pull for the image is not JSON\. Correct it/],
+  ] as const)
+    t.match(resolve({ imagePullSecretRef, image: 'r.test/a' }, secrets), {
+      problem: { reason: 'SecretNotFound', message },
+    });
 });
 
 for (const { reason, data, want } of [
@@ -232,7 +260,14 @@ t.test('what may be moved is marked, with the same mark for as long as it may be
     ssh: 2222,
     forwards: [],
   } as const;
-  const none = { credentials: false, env: [], serviceEnv: new Map(), data: {}, secretData: {} };
+  const none = {
+    credentials: false,
+    imageLogin: false,
+    env: [],
+    serviceEnv: new Map(),
+    data: {},
+    secretData: {},
+  };
   const place = (spec: WorkspaceSpec, generation: number, placed?: PlacementSpec) =>
     resolvePlacement(makeWorkspace('w', spec, { generation }), { ...decision, forwards: [] }, none, {
       image: 'debian:12',

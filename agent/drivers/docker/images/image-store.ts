@@ -33,7 +33,7 @@ export function dockerImages(context: DockerContext, buildArgs: Record<string, s
     check: checkReference,
     find,
     findComplete,
-    pull: (reference, report, signal) => pullImage(docker, reference, report, signal),
+    pull: (reference, report, signal, login) => pullImage(docker, { reference, login }, report, signal),
 
     async complete(base, report, signal) {
       const { missing, manager } = await probeImage(context, base, signal);

@@ -1,16 +1,16 @@
 import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
-import { DriverError, type DriverErrorCode } from '../../../driver.ts';
+import { DriverError, type DriverErrorCode, type ImageLogin } from '../../../driver.ts';
 import type { Report } from '../../images/shared-tasks.ts';
 import { engineMessage, statusOf, toDriverError } from '../errors.ts';
 import { followLines } from './follow.ts';
 import { type PullLine, PullProgress } from './pull-progress.ts';
 import { isContentId, withTag } from './reference.ts';
 
-/** Fetches an image from its registry. Throws ImageNotFound, ImagePullFailed, Invalid or EngineUnavailable. */
+/** Fetches an image from its registry. Throws ImageNotFound, ImageDenied, ImagePullFailed, Invalid or EngineUnavailable. */
 export async function pullImage(
   docker: Docker,
-  reference: string,
+  { reference, login }: { reference: string; login?: ImageLogin },
   report: Report,
   signal: AbortSignal,
 ): Promise<void> {
@@ -23,7 +23,10 @@ export async function pullImage(
   let problem: string | undefined;
   report(progress.progress());
   try {
-    const stream = (await docker.pull(withTag(reference), { abortSignal: signal })) as Readable;
+    const stream = (await docker.pull(withTag(reference), {
+      abortSignal: signal,
+      ...(login && { authconfig: authConfig(login) }),
+    })) as Readable;
     await followLines<PullLine>(stream, signal, line => {
       problem ??= line.error;
       progress.add(line);
@@ -38,6 +41,11 @@ export async function pullImage(
   report({ phase: 'pulling', percent: 100, message: `pulled ${reference}` });
 }
 
+/** In the words of the engines' API; it goes with the request alone, and the engine keeps none of it. */
+function authConfig({ identityToken, ...login }: ImageLogin): object {
+  return { ...login, ...(identityToken !== undefined && { identitytoken: identityToken }) };
+}
+
 function pullError(reference: string, message: string, cause?: unknown): DriverError {
   return new DriverError(pullErrorCode(message), `pull ${reference}: ${message.trim()}`, { cause });
 }
@@ -48,7 +56,9 @@ export function pullErrorCode(message: string): DriverErrorCode {
     /invalid reference format|invalid repository name|repository name must|must be lowercase/i.test(message)
   )
     return 'Invalid';
-  const refused =
-    /manifest (for .* )?(is )?(not found|unknown)|not found: manifest|name unknown|does not exist|pull access denied|repository .* not found|no matching manifest|unauthorized|denied|authentication required|invalid username/i;
-  return refused.test(message) ? 'ImageNotFound' : 'ImagePullFailed';
+  const missing =
+    /manifest (for .* )?(is )?(not found|unknown)|not found: manifest|name unknown|does not exist|pull access denied|repository .* not found|no matching manifest/i;
+  if (missing.test(message)) return 'ImageNotFound';
+  const denied = /unauthorized|denied|authentication required|no basic auth credentials|invalid username/i;
+  return denied.test(message) ? 'ImageDenied' : 'ImagePullFailed';
 }
