@@ -65,6 +65,8 @@ export class PlacementReconciler implements Reconciler {
       if (!placement) return this.#forget(name);
       const unit = await this.#unitOf(placement);
       const desired = this.#resolve(placement, unit);
+      const awaitedMs = this.#awaitedMs(placement, unit, desired);
+      if (awaitedMs > 0) return { kind: 'requeueAfter', ms: awaitedMs };
       const fence = desired.mayMove ? await this.#askFence(placement) : undefined;
       const observed = { ...(await observe(this.#context, unit, desired)), ...(fence && { fence }) };
       this.#tell(placement, unit, observed);
@@ -178,6 +180,12 @@ export class PlacementReconciler implements Reconciler {
     return desired;
   }
 
+  /** A new placement's Secret comes right after it, and wakes this: until then there is nothing to do or to tell. */
+  #awaitedMs({ status }: Placement, unit: Unit, { insideMissing, deleting }: Desired): number {
+    const isNew = !status && unit.known === 'Missing' && !deleting;
+    return isNew && insideMissing?.isPending ? unit.since + SECRET_MS - this.#context.clock.now() : 0;
+  }
+
   #sort(unit: Unit, actions: ReturnType<typeof plan>): { due: ReturnType<typeof plan>; waitMs?: number } {
     let waitMs: number | undefined;
     const due: ReturnType<typeof plan> = [];
@@ -263,6 +271,7 @@ function restOutcome(unit: Unit, observed: Observed, waitMs: number | undefined)
   return waits.length === 0 ? done : { kind: 'requeueAfter', ms: Math.min(...waits) };
 }
 
+const SECRET_MS = 250;
 const HELD_BACK_MS = 100;
 const BLIND = { baseMs: 500, maxMs: 15_000 };
 const LEADERS = new Set(['create', 'start', 'stop', 'remove']);

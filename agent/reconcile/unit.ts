@@ -16,6 +16,8 @@ export interface Unit {
   /** Of the placement as it was last looked at. */
   placementUid: string;
   readonly attempts: Attempts;
+  /** When this agent first saw it; milliseconds since the epoch. */
+  readonly since: number;
   /** The placement carries this agent's finalizer, whatever the cache shows yet. */
   hasFinalizer?: boolean;
   resolved?: { placement: string; secret: string; desired: Desired };
@@ -62,6 +64,7 @@ export function createUnit(placement: Placement, clock: Clock, random: () => num
     placementUid: metadata.uid ?? '',
     attempts: new Attempts(clock, random),
     known: 'Missing',
+    since: clock.now(),
     ownRestarts: new Map(),
     blindLooks: 0,
     settledBefore: status?.observedGeneration === metadata.generation,

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Client as SshClient } from 'ssh2';
 import { slept } from '../../controller/kit/abort.ts';
 import { fullJitterMs } from '../../controller/kit/backoff.ts';
-import type { Clock } from '../../controller/kit/clock.ts';
+import type { Clock, Milliseconds } from '../../controller/kit/clock.ts';
 import type { Logger } from '../../controller/kit/log.ts';
 import type { TunnelState } from '../model/observed.ts';
 import { connectSsh, type SshConnection } from './connect-ssh.ts';
@@ -43,6 +43,8 @@ export type TunnelFactory = (target: TunnelTarget, onChange: () => void) => Tunn
 
 const KEEPALIVE_MS = 15_000;
 const BACKOFF = { baseMs: 200, maxMs: 15_000 };
+/** What has just been started is told before it is dialled, and does not listen yet. */
+const FIRST_MS = 20;
 /** The first dials come at short notice: sshd is about to listen. */
 const QUICK_DIALS = 10;
 const QUICK_MS = 50;
@@ -59,7 +61,17 @@ export function createTunnel(options: TunnelOptions): Tunnel {
     if (!same && !stopping.signal.aborted) onChange();
   };
 
+  /** False when it was cut short. */
+  const napped = async (ms: Milliseconds) => {
+    const nap = new AbortController();
+    wake = () => nap.abort();
+    const passed = await slept(clock, ms, AbortSignal.any([nap.signal, stopping.signal]));
+    wake = undefined;
+    return passed;
+  };
+
   const run = async () => {
+    await napped(FIRST_MS);
     for (let attempt = 0; !stopping.signal.aborted; attempt++) {
       try {
         const connection = await dial(options, stopping.signal);
@@ -76,11 +88,7 @@ export function createTunnel(options: TunnelOptions): Tunnel {
         if (attempt >= QUICK_DIALS) set({ state: 'Failed', message });
         const ms =
           attempt < QUICK_DIALS ? QUICK_MS : fullJitterMs(attempt - QUICK_DIALS, BACKOFF, random) + QUICK_MS;
-        const nap = new AbortController();
-        wake = () => nap.abort();
-        const kicked = !(await slept(clock, ms, AbortSignal.any([nap.signal, stopping.signal])));
-        wake = undefined;
-        if (kicked) attempt = -1;
+        if (!(await napped(ms))) attempt = -1;
       }
     }
   };

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { findTestEngine } from '../support/engine.ts';
 import { ensureTestImage } from '../support/images.ts';
 import { nexusUp } from '../support/nexus-up.ts';
-import { runBare } from './bare.ts';
+import { freePorts } from '../support/ports.ts';
+import { bareRuns } from './bare.ts';
 import { untilLogin } from './login.ts';
 import { median, report } from './report.ts';
 import { followTargets, manifest, ownPorts } from './start.ts';
@@ -13,17 +14,19 @@ export async function run(args: string[]): Promise<void> {
   const engine = await findTestEngine();
   if ('problem' in engine) throw new Error(engine.problem);
   const image = await ensureTestImage(engine.docker, 'ready');
-  const up = await nexusUp();
+  const up = await nexusUp({ socketPath: engine.socketPath });
   const targets = followTargets(up);
   const nexus: number[] = [];
   const bare: number[] = [];
+  const bares = await bareRuns(engine, image, join(up.home, 'ssh', 'id_ed25519'));
   try {
     await ownPorts(up);
     await up.apply(manifest('heal', image), '--wait');
     for (let round = -1; round < rounds; round++) {
       const { status } = await up.workspace('heal');
+      const [port = 0] = await freePorts(1);
       let began = performance.now();
-      await engine.docker.getContainer(status?.containerID ?? '').remove({ force: true });
+      await bares.remove(status?.containerID ?? '');
       const ours = (await untilLogin(() => targets.of('heal', status?.containerID))) - began;
       await up.untilWorkspace(
         'heal',
@@ -31,7 +34,7 @@ export async function run(args: string[]): Promise<void> {
         w => w.status?.phase === 'Running' && w.status.containerID !== status?.containerID,
       );
       began = performance.now();
-      const plain = await runBare(engine.docker, image, join(up.home, 'ssh', 'id_ed25519'));
+      const plain = await bares.run(port);
       const theirs = (await untilLogin(() => plain.target)) - began;
       await plain.remove();
       if (round >= 0) {
@@ -47,7 +50,7 @@ export async function run(args: string[]): Promise<void> {
     'heal',
     [
       { name: 'docker rm -f → login', values: nexus },
-      { name: 'docker run → login', values: bare },
+      { name: `${bares.how} → login`, values: bare },
     ],
     [{ what: 'heal ratio', value: median(nexus) / median(bare), bound: '<=', target: 1.5 }],
   );

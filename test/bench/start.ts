@@ -1,11 +1,15 @@
 import { join } from 'node:path';
-import { NODE, WORKSPACE } from '../../crds/kinds.ts';
+import { NODE, PLACEMENT, WORKSPACE } from '../../crds/kinds.ts';
+import { nodeNamespace } from '../../crds/names.ts';
 import type { Workspace } from '../../crds/types.generated.ts';
 import { findTestEngine } from '../support/engine.ts';
 import { ensureTestImage } from '../support/images.ts';
 import { type NexusUp, nexusUp } from '../support/nexus-up.ts';
-import { runBare } from './bare.ts';
+import { freePorts } from '../support/ports.ts';
+import { until } from '../support/until.ts';
+import { bareRuns } from './bare.ts';
 import { type LoginTarget, untilLogin } from './login.ts';
+import { bundle, NEXUS, runProgram } from './program.ts';
 import { median, report } from './report.ts';
 
 /** Workspaces as the server tells them: asking again and again would take the processor from what is measured. */
@@ -48,28 +52,54 @@ export async function ownPorts(up: NexusUp): Promise<void> {
 export const manifest = (name: string, image: string) =>
   `apiVersion: nexus.dev/v1alpha1\nkind: Workspace\nmetadata: {name: ${name}, namespace: default}\nspec: {image: "${image}"}\n`;
 
+/** Resolves when nothing of it is left, so that its end does not run into what is measured next. */
+async function removeWorkspace(up: NexusUp, name: string): Promise<void> {
+  await up.client.delete(WORKSPACE, { name, namespace: 'default' });
+  const placement = { name: `${name}.default`, namespace: nodeNamespace(up.node) };
+  await until(
+    async () =>
+      (
+        await Promise.all([
+          isGone(up.client.get(WORKSPACE, { name, namespace: 'default' })),
+          isGone(up.client.get(PLACEMENT, placement)),
+        ])
+      ).every(Boolean) || undefined,
+    { timeoutMs: 60_000, what: () => `workspace ${name} to be gone` },
+  );
+}
+
+const isGone = (asked: Promise<unknown>) =>
+  asked.then(
+    () => false,
+    () => true,
+  );
+
 /** apply → first login, against a bare run of the same image with sshd → first login; alternating. `start [ROUNDS]`. */
 export async function run(args: string[]): Promise<void> {
   const rounds = Number(args[0] ?? 10);
   const engine = await findTestEngine();
   if ('problem' in engine) throw new Error(engine.problem);
   const image = await ensureTestImage(engine.docker, 'ready');
-  const up = await nexusUp();
+  await bundle();
+  const up = await nexusUp({ socketPath: engine.socketPath });
   const targets = followTargets(up);
   const nexus: number[] = [];
   const bare: number[] = [];
+  const bares = await bareRuns(engine, image, join(up.home, 'ssh', 'id_ed25519'));
+  const env = { PATH: process.env.PATH, HOME: up.home, NEXUS_HOME: up.home };
   try {
     await ownPorts(up);
     for (let round = -1; round < rounds; round++) {
       const name = `bench-${round + 1}`;
+      const [port = 0] = await freePorts(1);
       let began = performance.now();
-      await up.apply(manifest(name, image));
+      await runProgram(NEXUS, ['apply', '-f', '-'], { env, input: manifest(name, image) });
       const ours = (await untilLogin(() => targets.of(name))) - began;
+      await removeWorkspace(up, name);
       began = performance.now();
-      const plain = await runBare(engine.docker, image, join(up.home, 'ssh', 'id_ed25519'));
+      const plain = await bares.run(port);
       const theirs = (await untilLogin(() => plain.target)) - began;
       await plain.remove();
-      await up.client.delete(WORKSPACE, { name, namespace: 'default' });
       // The first round warms caches of both and does not count.
       if (round >= 0) {
         nexus.push(ours);
@@ -84,7 +114,7 @@ export async function run(args: string[]): Promise<void> {
     'start',
     [
       { name: 'nexus apply → login', values: nexus },
-      { name: 'docker run → login', values: bare },
+      { name: `${bares.how} → login`, values: bare },
     ],
     [{ what: 'start ratio', value: median(nexus) / median(bare), bound: '<=', target: 1.3 }],
   );

@@ -61,7 +61,15 @@ export function containerOptions(
       Init: true,
       NetworkMode: network.name,
       ExtraHosts: nodeHost(network, kind),
-      Mounts: [{ Type: 'volume', Source: spec.volume.name, Target: spec.volume.mountPath }],
+      Mounts: [
+        {
+          Type: 'volume',
+          Source: spec.volume.name,
+          Target: spec.volume.mountPath,
+          // Made with the container where it is not there.
+          VolumeOptions: { Labels: spec.volume.labels },
+        },
+      ],
       PortBindings: portBindings(spec.publish, kind),
       Tmpfs: Object.fromEntries(
         Object.entries(spec.tmpfs).map(([path, { sizeBytes, mode }]) => [

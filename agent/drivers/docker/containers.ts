@@ -77,10 +77,14 @@ export function listOurs(
 /** Everything of this node. A container that goes away meanwhile is left out. */
 export async function listEverything(
   context: DockerContext,
-  show: (found: ContainerInspectInfo) => Promise<Instance>,
+  shown: Promise<(found: ContainerInspectInfo) => Promise<Instance>>,
   signal?: AbortSignal,
 ): Promise<{ instances: Instance[]; volumes: Volume[] }> {
-  const [ours, volumes] = await Promise.all([listOurs(context, signal), listVolumes(context, signal)]);
+  const [ours, volumes, show] = await Promise.all([
+    listOurs(context, signal),
+    listVolumes(context, signal),
+    shown,
+  ]);
   const waiting = ours.filter(({ name }) => !name.endsWith(UNFINISHED_SUFFIX));
   const instances: Instance[] = [];
   const worker = async () => {

@@ -102,13 +102,19 @@ function sameAs(
   return id;
 }
 
-async function ensureVolume({ docker, node }: DockerContext, spec: InstanceSpec): Promise<void> {
+/** Docker makes it with the container, all at once; Podman would leave out its labels. */
+async function ensureVolume({ docker, node, facts }: DockerContext, spec: InstanceSpec): Promise<void> {
   const { name, labels } = spec.volume;
+  const { kind } = await facts();
   await engineCall(`make volume ${name}`, async () => {
     // Answers with the one that is there.
-    await docker.createVolume({ Name: name, Labels: labels });
-    const found = await docker.getVolume(name).inspect();
-    if (found.Labels?.[LABEL_NODE] !== node) throw notOurs('volume', name);
+    if (kind === 'podman') await docker.createVolume({ Name: name, Labels: labels });
+    try {
+      const found = await docker.getVolume(name).inspect();
+      if (found.Labels?.[LABEL_NODE] !== node) throw notOurs('volume', name);
+    } catch (error) {
+      if (statusOf(error) !== 404) throw error;
+    }
   });
 }
 

@@ -31,6 +31,8 @@ import { watchEngine } from './watch.ts';
 const READ_TIMEOUT_MS = 60_000;
 /** Disks under load are slow to make and remove things. */
 const CHANGE_TIMEOUT_MS = 180_000;
+/** Whether the host reaches instances hardly ever changes, and is asked with every list. */
+const REACH_MS = 15_000;
 
 export interface DockerDriverOptions extends EngineAddress {
   /** Everything made carries this node's label; nothing else is touched. */
@@ -70,7 +72,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
   /** Volumes of this node by name, as last seen: events of volumes come without labels. */
   const volumes = new BoundedMap<string, { placement?: string }>(10_000);
 
-  const direct = async () => {
+  const findDirect = async () => {
     const { local, rootless, kind } = await context.facts();
     if (!local || rootless) return false;
     const found = await inspectNetwork(context);
@@ -78,6 +80,17 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     if (!gateway || (await isOwnAddress(gateway))) return true;
     // Podman makes the bridge with the first container that runs.
     return kind === 'podman' && !existsSync(`/sys/class/net/${found.bridge}`);
+  };
+
+  let reach: { isDirect: Promise<boolean>; at: number } | undefined;
+  const direct = () => {
+    if (reach && clock.now() - reach.at < REACH_MS) return reach.isDirect;
+    const isDirect = findDirect();
+    reach = { isDirect, at: clock.now() };
+    isDirect.catch(() => {
+      reach = undefined;
+    });
+    return isDirect;
   };
 
   /** Made by this driver and not started yet: ours, and in no other state. */
@@ -141,7 +154,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     },
 
     async list(signal) {
-      const found = await read('list', async () => listEverything(context, await shown(), signal));
+      const found = await read('list', async () => listEverything(context, shown(), signal));
       for (const { name, labels } of found.volumes) volumes.set(name, { placement: labels[LABEL_PLACEMENT] });
       return found;
     },
@@ -185,9 +198,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       change('remove', async () => {
         if (!(await isThere(context, id))) return;
         await removeContainer(docker, id);
-        await network
-          .releaseUnused()
-          .catch(error => log.warn({ err: error }, 'the network that nobody uses could not be removed'));
+        network.releaseUnused();
       }),
 
     removeVolume: name =>
@@ -201,6 +212,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
 
     async close() {
       await context.endings.settled(clock);
+      await network.close();
       images.close();
       close();
     },

@@ -184,9 +184,7 @@ export function createLxcDriver(options: LxcDriverOptions): Driver {
           const found = await findOurs(context, id);
           if (found) await removeInstance(context, found.name);
         });
-        await network
-          .releaseUnused()
-          .catch(error => log.warn({ err: error }, 'the network that nobody uses could not be removed'));
+        network.releaseUnused();
       }),
 
     removeVolume: name =>
@@ -200,6 +198,7 @@ export function createLxcDriver(options: LxcDriverOptions): Driver {
 
     async close() {
       await context.endings.settled(clock);
+      await network.close();
       images.close();
       lxd.close();
     },

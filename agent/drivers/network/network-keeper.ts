@@ -1,9 +1,14 @@
+import { withTimeout } from '../../../controller/kit/abort.ts';
 import type { Clock } from '../../../controller/kit/clock.ts';
 import type { Logger } from '../../../controller/kit/log.ts';
 import { canEnforce, enforce, type FirewallTarget, type Isolation, stopEnforcing } from './firewall.ts';
 
 /** How often rules that were found in force are looked at again. */
 const CHECK_EVERY_MS = 15_000;
+/** Who removed the last instance often makes the next one, which then need not wait for its network. */
+const LINGER_MS = 600_000;
+/** An engine that does not answer must not hold up the end of the agent. */
+const ENDING_MS = 2_000;
 
 /** The network of one node on an engine. `N` is what the engine tells of it. */
 export interface NodeNetwork<N> {
@@ -23,8 +28,8 @@ export interface NodeNetwork<N> {
 }
 
 /**
- * The network of a node's instances and the rules around it: there while there are instances, gone with the last one.
- * Making and removing exclude each other.
+ * The network of a node's instances and the rules around it: there while there are instances, gone a while after the last
+ * one, or when the agent stops then. Making and removing exclude each other.
  */
 export class NetworkKeeper<N> {
   readonly #node: NodeNetwork<N>;
@@ -35,6 +40,10 @@ export class NetworkKeeper<N> {
   /** No need to look again until there is a network. */
   #rulesDropped = false;
   #last: { isolation: Isolation; at: number } | undefined;
+  /** Of the removal that is planned. */
+  #cancel: (() => void) | undefined;
+  /** Whether it was looked for what an agent that was killed left. */
+  #hasLooked = false;
 
   constructor(node: NodeNetwork<N>, { clock, log }: { clock: Clock; log: Logger }) {
     this.#node = node;
@@ -65,6 +74,8 @@ export class NetworkKeeper<N> {
   async isolation(): Promise<Isolation> {
     return this.#alone(async () => {
       const network = await this.#node.inspect();
+      if (network && !this.#hasLooked) this.releaseUnused();
+      this.#hasLooked = true;
       if (network) return this.#enforce(network);
       await this.#dropRules();
       const obstacle = await this.#node.obstacle();
@@ -72,12 +83,29 @@ export class NetworkKeeper<N> {
     });
   }
 
-  /** Removes network and rules when no instance is left and none is being made. */
-  async releaseUnused(): Promise<void> {
-    await this.#alone(async () => {
-      if (this.#users > 0 || (await this.#node.isUsed())) return;
-      if (await this.#node.remove()) await this.#dropRules();
-    });
+  /** After a while network and rules are removed, when no instance is left then and none is being made. */
+  releaseUnused(): void {
+    this.#cancel?.();
+    this.#cancel = this.#clock.after(LINGER_MS, () => void this.#release());
+  }
+
+  /** What would be removed after a while is removed now, if the engine answers in time. */
+  async close(): Promise<void> {
+    if (!this.#cancel) return;
+    await withTimeout(this.#release(), ENDING_MS, this.#clock, () => new Error('silent')).catch(() => {});
+  }
+
+  async #release(): Promise<void> {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    try {
+      await this.#alone(async () => {
+        if (this.#users > 0 || (await this.#node.isUsed())) return;
+        if (await this.#node.remove()) await this.#dropRules();
+      });
+    } catch (error) {
+      this.#log.warn({ err: error }, 'the network that nobody uses could not be removed');
+    }
   }
 
   /** When there is no network: also after somebody else removed it, or an agent was killed between the two. */

@@ -13,6 +13,7 @@ import type { EngineNode } from '../../support/docker-node.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { packageMirror } from '../../support/images.ts';
 import { freePorts } from '../../support/ports.ts';
+import { until } from '../../support/until.ts';
 
 const LISTEN = `
 import socket, threading
@@ -117,20 +118,37 @@ export async function isolationSuite(t: Test, at: EngineNode): Promise<void> {
     t.equal(await reaches(NODE_HOST, published!), false);
   });
 
-  await t.test('leave nothing in the packet filter when the last one is gone, or the network', async t => {
+  await t.test('leave nothing in the packet filter, a while after the last or its network', async t => {
+    const chains = bridge.toUpperCase().replace('NEXUS', 'NEXUS-');
     const ours = async () =>
       (await packetFilter()).filter(line => line.includes(bridge) || line.includes(chains));
-    const chains = bridge.toUpperCase().replace('NEXUS', 'NEXUS-');
+    const nothingIsLeft = async () => {
+      t.same(await ours(), []);
+      t.equal(await at.network(), undefined);
+    };
     t.not((await ours()).length, 0);
     await removeEverything(driver);
-    t.same(await ours(), []);
-    t.equal(await at.network(), undefined);
+    t.not((await ours()).length, 0, 'the next one will not have to wait for it');
+    const clock = new FakeClock();
+    const later = at.reopen({ clock });
+    await later.info();
+    await clock.advance(600_000);
+    const isGone = async () => ((await ours()).length === 0 && !(await at.network())) || undefined;
+    await until(isGone, { timeoutMs: 20_000, what: () => 'network and rules to be gone' });
+    await nothingIsLeft();
+    const brief = await later.create(spec('brief'));
+    await later.remove(brief.id);
+    t.not((await ours()).length, 0);
+    await later.close();
+    await nothingIsLeft();
 
-    const { id } = await driver.create(spec('client'));
+    const next = at.reopen({});
+    t.teardown(() => next.close());
+    const { id } = await next.create(spec('client'));
     t.not((await ours()).length, 0);
     await at.byHand.removeInstance(id);
     await at.byHand.removeNetwork();
-    t.match((await driver.info()).isolation, { enforced: true });
+    t.match((await next.info()).isolation, { enforced: true });
     t.same(await ours(), []);
   });
 }

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../../../../controller/kit/bounded-map.ts';
 import { DriverError } from '../../../driver.ts';
 import type { ImageStore } from '../../images/create-images.ts';
 import { noManager } from '../../images/recipe.ts';
@@ -18,16 +19,26 @@ export function dockerImages(context: DockerContext, buildArgs: Record<string, s
   const { docker } = context;
   const builds = new Slots(PARALLEL_BUILDS);
 
+  /** Names of images by content id, as last seen: an image that lacks nothing has that of its complete form itself. */
+  const names = new BoundedMap<string, string[]>(1000);
+
   const find = (reference: string): Promise<string | undefined> =>
     engineCall(`look at image ${reference}`, async () => {
       try {
-        return contentId((await docker.getImage(reference).inspect()).Id);
+        const { Id, RepoTags } = await docker.getImage(reference).inspect();
+        names.set(contentId(Id), RepoTags ?? []);
+        return contentId(Id);
       } catch (error) {
         if (statusOf(error) === 404) return undefined;
         throw error;
       }
     });
-  const findComplete = (baseId: string) => find(derivedName(baseId).name);
+  const findComplete = async (baseId: string) => {
+    const { name } = derivedName(baseId);
+    // As Podman has it: with the registry that it stands for.
+    const isItself = names.get(baseId)?.some(known => known === name || known === `localhost/${name}`);
+    return isItself ? baseId : find(name);
+  };
 
   return {
     check: checkReference,
