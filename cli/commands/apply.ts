@@ -10,7 +10,6 @@ import type { Manifest } from '../manifest/read.ts';
 import { readDeclared } from '../manifest/read-declared.ts';
 import { type Format, formatObject, nameOf, parseFormat } from '../output/format.ts';
 import { prune } from '../prune.ts';
-import { waitUntilReady } from '../wait/ready.ts';
 import { APPLY_OPTIONS, type ApplyFlags } from './apply-flags.ts';
 
 /** The owner of the fields that `nexus apply` sets. */
@@ -93,6 +92,8 @@ export const apply: Command = {
     if (failures.length > 0) throw summary(failures, manifests.length);
     if (!flags.wait || flags.dryRun) return EXIT.done;
     const waitFor = inOrder(applied, manifests).filter(({ resource }) => resource.kind === 'Workspace');
+    // Loaded for who waits alone: it brings much along.
+    const { waitUntilReady } = await import('../wait/ready.ts');
     return waitUntilReady(
       client,
       waitFor.map(({ object }) => object),

@@ -16,8 +16,8 @@ export interface Bundle {
   start: string;
   /** Chunk → pack. */
   chunks: Record<string, string>;
-  /** Files of the project that it was made from: all, and those that `nexus get` runs. */
-  inputs: { all: string[]; get: string[] };
+  /** Files of the project that it was made from: all, and those that a command typed often runs, by its name. */
+  inputs: { all: string[]; commands: Record<string, string[]> };
   /** Packages of others that are in it. */
   packages: string[];
 }
@@ -44,6 +44,8 @@ const PLAN: PackPlan = {
   shared: 'shared',
   rest: 'rest',
 };
+
+const OFTEN = ['get', 'apply'];
 
 /** Read while the program runs, by readShipped(). */
 const SHIPPED = ['crds', 'agent/guest/program', 'manifests/image', 'manifests/rbac'];
@@ -120,7 +122,10 @@ export async function bundle(root: string): Promise<Bundle> {
     ]),
     start: `./${plan.start}`,
     chunks: Object.fromEntries([...plan.packs].map(([chunk, pack]) => [`./${chunk}`, pack])),
-    inputs: { all: [...own(inputs), ...shipped, ...SHIPPED], get: own(plan.inputsOf('cli/commands/get.ts')) },
+    inputs: {
+      all: [...own(inputs), ...shipped, ...SHIPPED],
+      commands: Object.fromEntries(OFTEN.map(name => [name, own(plan.inputsOf(`cli/commands/${name}.ts`))])),
+    },
     packages: [
       ...new Set(inputs.flatMap(path => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? [])),
     ].sort(),

@@ -10,12 +10,13 @@ const ALWAYS = ['package.json', 'package-lock.json', 'node_modules/.package-lock
 const HOW = 'manifests/release';
 
 export interface Freshness {
-  get: Seen[];
   all: Seen[];
+  /** Of a command that needs less, by its name. */
+  commands: Record<string, Seen[]>;
 }
 
 /** What a bundle that was begun at `since` is fresh against. Throws when a source was written after that. */
-export function freshnessOf(root: string, { all, get }: Bundle['inputs'], since: number): Freshness {
+export function freshnessOf(root: string, { all, commands }: Bundle['inputs'], since: number): Freshness {
   const how = [HOW, ...readdirSync(join(root, HOW)).map(name => `${HOW}/${name}`), ...ALWAYS];
   const see = (path: string): Seen[] => {
     const found = statSync(join(root, path), { throwIfNoEntry: false });
@@ -23,7 +24,9 @@ export function freshnessOf(root: string, { all, get }: Bundle['inputs'], since:
     if (found.ctimeMs >= since) throw new Error(`${path} was written while it was bundled; build once more`);
     return [[path, found.size, found.mtimeMs, found.ctimeMs]];
   };
-  return { get: [...get, ...how].flatMap(see), all: [...all, ...how].flatMap(see) };
+  const seen = (paths: string[]) => [...paths, ...how].flatMap(see);
+  const ofCommands = Object.entries(commands).map(([name, paths]) => [name, seen(paths)]);
+  return { all: seen(all), commands: Object.fromEntries(ofCommands) };
 }
 
 /** Whether the bundle in `out` is of the sources as they are, as main-checkout.cjs decides it. */

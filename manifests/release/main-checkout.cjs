@@ -6,11 +6,12 @@
 const { readFileSync, statSync } = process.getBuiltinModule('node:fs');
 const { join } = process.getBuiltinModule('node:path');
 const root = join(__dirname, '..');
-const { get, all } = JSON.parse(readFileSync(join(__dirname, 'checkout.json'), 'utf8'));
+const { all, commands } = JSON.parse(readFileSync(join(__dirname, 'checkout.json'), 'utf8'));
 const isFresh = ([path, ...known]) => {
-  const now = statSync(join(root, path), { throwIfNoEntry: false });
+  const now = statSync(`${root}/${path}`, { throwIfNoEntry: false });
   return now && known[0] === now.size && known[1] === now.mtimeMs && known[2] === now.ctimeMs;
 };
-// Looking at every source would be a tenth of the time of the command that is typed most often.
-if ((process.argv[2] === 'get' ? get : all).every(isFresh)) require('./nexus.cjs');
+// Looking at every source would be a tenth of the time of what is typed most often.
+const command = process.argv[2] ?? '';
+if ((Object.hasOwn(commands, command) ? commands[command] : all).every(isFresh)) require('./nexus.cjs');
 else import(join(root, 'cli/main.ts')).then(({ runProcess }) => runProcess());

@@ -21,23 +21,33 @@ export async function createInstance(
   keeper: NetworkKeeper<NetworkFacts>,
 ): Promise<{ id: string; isNew: boolean }> {
   checkSpec(context.node, spec);
-  // Side by side: people wait for it.
   return keeper.use(async network => {
-    const [found] = await Promise.all([inspect(context.docker, spec.name), ensureVolume(context, spec)]);
+    // Side by side: people wait for it.
+    const volume = ensureVolume(context, spec);
+    volume.catch(() => {});
+    // Looked for once its name is found taken: as a rule there is none.
+    const { kind } = await context.facts();
+    if (kind === 'docker' && spec.files.length === 0)
+      try {
+        return { id: await createNew(context, spec, { network, volume }), isNew: true };
+      } catch (error) {
+        if (!(error instanceof DriverError && error.code === 'InUse')) throw error;
+      }
+    const [found] = await Promise.all([inspect(context.docker, spec.name), volume]);
     if (found) {
       const id = sameAs(context, spec, found.Id, found.Config.Labels);
       if (!GOING.has(found.State.Status)) return { id, isNew: false };
       // Somebody removes it: its end is waited for.
       await removeContainer(context.docker, id);
     }
-    return { id: await createNew(context, spec, network), isNew: true };
+    return { id: await createNew(context, spec, { network, volume }), isNew: true };
   });
 }
 
 async function createNew(
   context: DockerContext,
   spec: InstanceSpec,
-  network: Promise<NetworkFacts>,
+  { network, volume }: { network: Promise<NetworkFacts>; volume: Promise<void> },
 ): Promise<string> {
   const { docker, facts, node } = context;
   const { kind } = await facts();
@@ -65,7 +75,8 @@ async function createNew(
       await putFilesBeforeStart(context, container, spec);
       await engineCall(`name ${spec.name}`, () => container.rename({ name: spec.name }));
     }
-    await network;
+    // One that has somebody else's volume is not started.
+    await Promise.all([network, volume]);
     return container.id;
   } catch (error) {
     await removeContainer(context.docker, container.id).catch(problem =>

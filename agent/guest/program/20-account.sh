@@ -126,15 +126,20 @@ make_account() {
     umask 022
   fi
   [ -d "$home" ] || mkdir -p "$home"
-  # A home that is not the user's yet is new, and root's where the engine made it.
-  if [ -O "$home" ] || [ "$(stat -c %u "$home")" != "$ACCOUNT_UID" ]; then seed_home "$home"; fi
   has_line /etc/passwd "$user:x:$ACCOUNT_UID:$GID::$home:$WRAPPER" || fail "the user $user cannot be made"
-  write_line "$RUN/account" "$user $GID"
 }
 
-# What a login does not need, once sshd is on its way.
+# What sshd does not need to listen, once it is on its way. Sessions wait for it (shell.sh).
 settle_account() {
-  load_account || return 1
+  local user home
+  first_line "$RUN/user" || return 1
+  user=$LINE
+  home=/home/$user
+  make_group "$user"
+  # A home that is not the user's yet is new, and root's where the engine made it.
+  if [ -O "$home" ] || [ "$(stat -c %u "$home")" != "$ACCOUNT_UID" ]; then seed_home "$home"; fi
+  write_line "$RUN/account" "$user $GID"
+  load_account
   [ -e "$RUN/become" ] || write_line "$RUN/become" "$(how_to_become "$ACCOUNT_GID")"
   if [ -e "$REPOSITORY/.git" ] && [ ! -e "$RUN/repository" ]; then look_main quick; fi
   : >"$RUN/configured"

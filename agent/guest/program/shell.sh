@@ -2,6 +2,12 @@
 # shellcheck shell=sh disable=SC1091
 # Login shell of the workspace's user: gives a session the image's and the workspace's environment, as it is now, and
 # becomes the user's own shell.
+# sshd listens a moment before the home is the user's.
+_nexus_waits=0
+until [ -e /run/nexus/account ] || [ "$_nexus_waits" -ge 1500 ]; do
+  _nexus_waits=$((_nexus_waits + 1))
+  sleep 0.02
+done
 if [ -r /run/nexus/base-env ]; then . /run/nexus/base-env; fi
 if [ -r /run/nexus/env ]; then . /run/nexus/env; fi
 export LANG="${LANG:-C.UTF-8}"
