@@ -1,6 +1,7 @@
 import type { Client } from '../../controller/client/client.ts';
 import { parseDuration } from '../../controller/kit/duration.ts';
 import { ApiError, isApiError } from '../../controller/kit/errors.ts';
+import { jsonEqual } from '../../controller/kit/json.ts';
 import type { Resource } from '../../crds/kinds.ts';
 import type { KubeObject } from '../../crds/object.ts';
 import type { Command, CommandContext } from '../command.ts';
@@ -139,13 +140,24 @@ async function applyOne(
       onWarning: text => context.note(`warning: ${manifest.source}: ${text}`),
     });
   const after = await (isNewKind && !flags.dryRun ? untilServed(write, context) : write());
-  const same = before?.metadata.resourceVersion === after.metadata.resourceVersion;
+  const same = before !== undefined && isSame(before, after);
   return {
     manifest,
     resource,
     object: after,
     result: before === undefined ? 'created' : same ? 'unchanged' : 'configured',
   };
+}
+
+/** Whether an apply has changed nothing. A controller may have written its own part between the two. */
+function isSame(before: KubeObject, after: KubeObject): boolean {
+  if (before.metadata.resourceVersion === after.metadata.resourceVersion) return true;
+  const declared = ({ metadata, ...rest }: KubeObject) => ({
+    ...rest,
+    metadata: { ...metadata, resourceVersion: undefined, managedFields: undefined, finalizers: undefined },
+    status: undefined,
+  });
+  return jsonEqual(declared(before), declared(after));
 }
 
 /** A kind is served a moment after its definition was applied. */
