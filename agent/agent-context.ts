@@ -43,6 +43,8 @@ export interface AgentContext {
   readonly fence: Fence;
   /** How long the volume of a workspace that moved away is kept. */
   readonly keepMovedVolumesMs: Milliseconds;
+  /** How long the complete form of an image is kept that nobody uses. */
+  readonly keepImagesMs: Milliseconds;
   /** Asks for a pass over a placement. */
   readonly wake: (placement: string) => void;
 }

@@ -7,7 +7,7 @@ export interface AgentMetrics {
   action(type: string, result: 'done' | 'failed'): void;
   /** Seconds from the start of a pass to its end are the controller's to measure; this counts what it did. */
   statusWrite(result: 'written' | 'failed'): void;
-  orphan(kind: 'instance' | 'volume'): void;
+  orphan(kind: 'instance' | 'volume' | 'image'): void;
 }
 
 export function createAgentMetrics(

@@ -49,6 +49,7 @@ export interface AgentSettings {
   heartbeatMs: Milliseconds;
   fenceMs: Milliseconds;
   keepMovedVolumesMs: Milliseconds;
+  keepImagesMs: Milliseconds;
 }
 
 /** Throws on a quantity that is none. */
@@ -75,6 +76,7 @@ export function agentSettings(options: AgentOptions): AgentSettings {
     allowHostPorts: (options.allowHostPort ?? []).map(parsePort),
     reserve: reserveOf(options),
     ...fenceOf(options),
+    keepImagesMs: options.keepImages ?? 86_400_000,
     keepMovedVolumesMs: options.keepMovedVolumes ?? 86_400_000,
   };
 }

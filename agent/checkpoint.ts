@@ -19,6 +19,8 @@ export interface CheckpointData {
   keptVolumes: string[];
   /** By `placement/workspace uid` of what moved away: until when its volume is kept, in RFC 3339. */
   movedVolumes?: Record<string, string>;
+  /** By driver and name: since when nobody uses an image, in RFC 3339. */
+  unusedImages?: Record<string, string>;
   /** What the server has yet to be told. */
   events?: WaitingEvent[];
 }
@@ -38,6 +40,8 @@ export interface Checkpoint {
   /** Sets it, or forgets it. */
   setMovedUntil(name: string, workspaceUid: string, until: string | undefined): Promise<void>;
   setServer(uid: string): Promise<void>;
+  /** All of them. Resolves when it is on disk. */
+  setUnusedImages(since: Record<string, string>): Promise<void>;
   keepEvents(waiting: WaitingEvent[]): void;
   flush(): Promise<void>;
 }
@@ -123,6 +127,11 @@ export async function openCheckpoint({ path, clock, log }: CheckpointOptions): P
     async setServer(uid) {
       if (low.data.server === uid) return;
       low.data.server = uid;
+      await write();
+    },
+    async setUnusedImages(since) {
+      if (jsonEqual(low.data.unusedImages ?? {}, since)) return;
+      low.data.unusedImages = since;
       await write();
     },
     keepEvents(waiting) {

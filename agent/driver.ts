@@ -86,6 +86,15 @@ export interface Volume {
   labels: Record<string, string>;
 }
 
+export interface DerivedImage {
+  /** As removeDerivedImage takes it. */
+  name: string;
+  /** An instance is made of it, of this node or not, running or not. */
+  isInUse: boolean;
+  /** ensureImage answers with it for one of the wanted images. */
+  isWanted: boolean;
+}
+
 export interface EngineEvent {
   /** Label nexus.dev/placement of what it is about; absent: look at everything. */
   placement?: string;
@@ -207,6 +216,13 @@ export interface Driver {
       signal?: AbortSignal;
     },
   ): Promise<{ id: string } | undefined>;
+  /**
+   * Complete forms of images that are on the engine, whichever node asked for them. `wanted`: as ensureImage takes them.
+   * Absent, as removeDerivedImage then is: it keeps none that could be removed.
+   */
+  derivedImages?(wanted: readonly string[]): Promise<DerivedImage[]>;
+  /** Gone is success; InUse while an instance is made of it. */
+  removeDerivedImage?(name: string): Promise<void>;
   /** Makes volume and instance, does not start it. One of the same name that is there with the same spec-hash is success; with another hash: Invalid. A half-made one is removed. */
   create(spec: InstanceSpec): Promise<{ id: string }>;
   /** Whether `start` can hand input over. Absent: it cannot. */

@@ -129,6 +129,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const context: AgentContext = {
     ...common,
     fence,
+    keepImagesMs: settings.keepImagesMs,
     keepMovedVolumesMs: settings.keepMovedVolumesMs,
     backends,
     events,

@@ -91,6 +91,13 @@ export const AGENT_OPTIONS = {
     env: 'NEXUS_KEEP_MOVED_VOLUMES',
     help: 'How long the home volume of a workspace that moved away is kept here',
   },
+  keepImages: {
+    type: 'duration',
+    default: '24h',
+    min: 0,
+    env: 'NEXUS_KEEP_IMAGES',
+    help: 'How long images that SSH and Git were added to are kept here after their last use',
+  },
   reserveCpu: {
     type: 'string',
     default: '0',

@@ -2,6 +2,7 @@ import { aborted, slept } from '../controller/kit/abort.ts';
 import type { Lister } from '../controller/runtime/reconciler.ts';
 import type { Placement } from '../crds/types.generated.ts';
 import type { AgentContext } from './agent-context.ts';
+import { collectImages } from './collect-images.ts';
 import { keepStrangeVolumes, removeOrphans } from './orphans.ts';
 import type { Unit } from './reconcile/unit.ts';
 
@@ -16,7 +17,7 @@ export interface SweepLoop {
 
 const RETRY_MS = 5_000;
 
-/** Looks at everything now and then, and for orphans after each Placement that went. */
+/** Looks at everything now and then, and for orphans and unused images after each Placement that went too. */
 export function runSweepLoop(options: {
   context: AgentContext;
   units: ReadonlyMap<string, Unit>;
@@ -44,6 +45,9 @@ export function runSweepLoop(options: {
     while (!stop.aborted) {
       nap = new AbortController();
       await removeOrphans(context, placements, stop);
+      await collectImages(context, placements, stop).catch(error =>
+        context.log.warn({ err: error }, 'since when images are unused could not be written'),
+      );
       const passed = await slept(context.clock, resyncMs, AbortSignal.any([stop, nap.signal]));
       if (!passed || stop.aborted) continue;
       for (const { view } of context.backends.values()) view.invalidate();

@@ -19,6 +19,7 @@ import { createInstance } from './create-instance.ts';
 import { type EngineFacts, readFacts } from './engine-facts.ts';
 import { engineCall } from './errors.ts';
 import { execInContainer } from './exec.ts';
+import { listDerivedImages, removeDerivedImage } from './images/derived-images.ts';
 import { imageNames } from './images/image-names.ts';
 import { dockerImages } from './images/image-store.ts';
 import { dockerLeftovers } from './leftover-source.ts';
@@ -66,7 +67,8 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       return facts;
     },
   };
-  const images = createImages(dockerImages(context, options.buildArgs ?? {}), clock);
+  const store = dockerImages(context, options.buildArgs ?? {});
+  const images = createImages(store, clock);
   const network = new NetworkKeeper(dockerNetwork(context), { clock, log });
   const leftovers = new Leftovers(dockerLeftovers(context), { clock, log });
   /** Volumes of this node by name, as last seen: events of volumes come without labels. */
@@ -167,6 +169,11 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       }),
 
     ensureImage: images.ensure,
+
+    derivedImages: wanted =>
+      read('derivedImages', () => listDerivedImages(docker, wanted, reference => store.find(reference))),
+
+    removeDerivedImage: name => change('removeDerivedImage', () => removeDerivedImage(docker, name)),
 
     async create(spec) {
       const { id, isNew } = await change(`create ${spec.name}`, async () => {

@@ -156,6 +156,7 @@ function lab() {
       metrics: { action() {}, statusWrite() {}, orphan() {} },
       fence: new Fence({ clock, fenceMs: FENCE_MS, onExpiry() {} }),
       keepMovedVolumesMs: 0,
+      keepImagesMs: 0,
       wake() {},
     };
     const reconciler = new PlacementReconciler(context, {

@@ -1,0 +1,95 @@
+import t from 'tap';
+import { derivedName } from '../../../agent/drivers/docker/images/derive.ts';
+import { buildTestImage } from '../../support/images.ts';
+import { ownEngine } from '../../support/own-engine.ts';
+import { until } from '../../support/until.ts';
+import { upLab } from '../../support/up-lab.ts';
+
+t.setTimeout(130_000);
+const engine = await ownEngine(t);
+const { docker } = engine;
+const lab = await upLab(t, { engine, args: ['--keep-images=1s', '--resync=1s'] });
+const { up } = lab;
+
+/** Lacks git, and its package manager has nothing but that: a real build without a network. */
+const build = (version: number) =>
+  buildTestImage(
+    docker,
+    `app:${version}`,
+    `FROM ${lab.image}
+RUN mv /usr/bin/git /usr/lib/git.package && \\
+    printf '#!/bin/sh\\n[ "$1" != install ] || cp /usr/lib/git.package /usr/bin/git\\n' >/usr/bin/apt-get && \\
+    echo ${version} >/version
+`,
+  );
+const ids: string[] = [];
+for (let version = 0; version < 5; version++) ids.push(await build(version));
+const apply = async (name: string, version: number) => {
+  const yaml = `
+apiVersion: nexus.dev/v1alpha1
+kind: Workspace
+metadata: {name: ${name}}
+spec: {image: "app:${version}"}
+`;
+  const { code, stderr } = await up.apply(yaml, '--wait', '--timeout=40s');
+  if (code !== 0) throw new Error(stderr);
+};
+const derived = async () =>
+  (await docker.listImages()).flatMap(({ RepoTags }) =>
+    (RepoTags ?? []).filter(tag => tag.startsWith('nexus-derived:')),
+  );
+const nameOf = (version: number) => derivedName(ids[version] ?? '').name;
+const untilDerived = (...versions: number[]) =>
+  until(async () => (await derived()).sort().join() === versions.map(nameOf).sort().join(), {
+    timeoutMs: 20_000,
+    what: () => `the derived images of ${versions} alone\n${up.log().slice(-2000)}`,
+  });
+
+await t.test('what an edited workspace no longer uses goes, and what others use stays', async t => {
+  await apply('old', 0);
+  for (const version of [1, 2, 3, 4]) await apply('new', version);
+  await untilDerived(0, 4);
+  t.match(
+    (await docker.listImages({ filters: { dangling: ['true'] } })).length,
+    0,
+    'nor does it leave scraps',
+  );
+  t.equal(await lab.root('old', 'cat /version'), '0');
+});
+
+await t.test('a stopped workspace keeps its image, and so does one whose container was lost', async t => {
+  await up.cli(['stop', 'old']);
+  await lab.up.untilWorkspace('old', 'is stopped', ({ status }) => status?.phase === 'Stopped');
+  await (await lab.container('old')).remove({ force: true });
+  // Something else goes meanwhile: images were looked at, for longer than they are kept.
+  await apply('new', 1);
+  await untilDerived(0, 1);
+  await apply('new', 2);
+  await untilDerived(0, 2);
+  t.equal((await up.cli(['start', 'old', '--timeout=30s'])).code, 0);
+});
+
+await t.test('a tag that moved: the newest stays, the former goes with its last container', async t => {
+  const former = nameOf(2);
+  ids[2] = await buildTestImage(docker, 'app:2', 'FROM app:2\nRUN echo moved >/version\n');
+  const container = await lab.container('new');
+  await container.remove({ force: true });
+  await up.untilWorkspace(
+    'new',
+    'has another container',
+    ({ status }) => ![undefined, container.id].includes(status?.containerID),
+  );
+  await lab.ready('new');
+  t.equal(await lab.root('new', 'cat /version'), 'moved');
+  await until(async () => !(await derived()).includes(former), {
+    timeoutMs: 20_000,
+    what: () => 'the former image to go',
+  });
+  await untilDerived(0, 2);
+});
+
+await t.test('after the last delete none is left', async t => {
+  for (const name of ['old', 'new']) await lab.remove(name);
+  await untilDerived();
+  t.ok(await docker.getImage('app:0').inspect(), 'what somebody else made is left');
+});
