@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { dockerByHand } from '../support/docker-by-hand.ts';
 import { findTestEngine } from '../support/engine.ts';
 import { ensureTestImage } from '../support/images.ts';
 import { nexusUp } from '../support/nexus-up.ts';
@@ -14,7 +15,7 @@ export async function run(args: string[]): Promise<void> {
   const engine = await findTestEngine();
   if ('problem' in engine) throw new Error(engine.problem);
   const image = await ensureTestImage(engine.docker, 'ready');
-  const up = await nexusUp({ socketPath: engine.socketPath });
+  const up = await nexusUp({ engine: dockerByHand(engine) });
   const targets = followTargets(up);
   const nexus: number[] = [];
   const bare: number[] = [];

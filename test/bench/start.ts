@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { NODE, PLACEMENT, WORKSPACE } from '../../crds/kinds.ts';
 import { nodeNamespace } from '../../crds/names.ts';
 import type { Workspace } from '../../crds/types.generated.ts';
+import { dockerByHand } from '../support/docker-by-hand.ts';
 import { findTestEngine } from '../support/engine.ts';
 import { ensureTestImage } from '../support/images.ts';
 import { type NexusUp, nexusUp } from '../support/nexus-up.ts';
@@ -81,7 +82,7 @@ export async function run(args: string[]): Promise<void> {
   if ('problem' in engine) throw new Error(engine.problem);
   const image = await ensureTestImage(engine.docker, 'ready');
   await bundle();
-  const up = await nexusUp({ socketPath: engine.socketPath });
+  const up = await nexusUp({ engine: dockerByHand(engine) });
   const targets = followTargets(up);
   const nexus: number[] = [];
   const bare: number[] = [];

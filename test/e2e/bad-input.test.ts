@@ -1,14 +1,11 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { NODE, WORKSPACE } from '../../crds/kinds.ts';
 import type { WorkspaceSpec } from '../../crds/types.generated.ts';
 import { makeRepository, startGitServer } from '../integration/guest/git-server.ts';
-import { noTestEngine } from '../support/engine.ts';
+import type { EngineByHand } from '../support/engine-by-hand.ts';
+import { onEachEngine } from '../support/on-each-engine.ts';
 import { until } from '../support/until.ts';
 import { type UpLab, upLab, webServer } from '../support/up-lab.ts';
-
-const run = promisify(execFile);
 
 /** Within which a condition must say what is wrong. */
 const TOLD_MS = 30_000;
@@ -22,252 +19,238 @@ async function applied(lab: UpLab, name: string, spec: WorkspaceSpec): Promise<v
   if (code !== 0) throw new Error(`apply exited with ${code}: ${stderr}`);
 }
 
-t.test(
-  'what a person gets wrong is told, can be put right and be deleted',
-  { skip: await noTestEngine() },
-  async t => {
-    const root = t.testdir({});
-    const git = await startGitServer(t, root, '0.0.0.0');
-    const { main } = await makeRepository(root, 'shop');
-    const lab = await upLab(t, { args: [`--allow-host-port=${git.port}`] });
-    const { up } = lab;
-    const url = `http://node.nexus.internal:${git.port}/shop.git`;
-    const secretUrl = `http://node.nexus.internal:${git.port}/private/shop.git`;
-    const conditionOf = async (name: string, type: string) =>
-      (await up.workspace(name)).status?.conditions?.find(condition => condition.type === type);
-    const phaseOf = async (name: string) => (await up.workspace(name)).status?.phase;
+t.setTimeout(240_000);
 
-    // All at once: none of them disturbs another.
-    const crashing: WorkspaceSpec = { services: [{ name: 'web', command: 'echo gone; exit 3' }] };
-    const check = { http: { path: '/' }, intervalSeconds: 1, timeoutSeconds: 1, failureThreshold: 2 };
-    const sick = (path: string): WorkspaceSpec => ({
-      services: [
-        {
-          name: 'web',
-          command: webServer(3000, 'one'),
-          port: 3000,
-          healthCheck: { ...check, http: { path, port: path === '/' ? 3000 : 3999 } },
-        },
-        { name: 'after', command: 'exec sleep 1000', dependsOn: ['web'] },
-      ],
-    });
-    const bad: Record<string, WorkspaceSpec> = {
-      image: { image: '127.0.0.1:1/none:1' },
-      unreachable: { repo: { url: 'http://127.0.0.1:1/none.git' } },
-      private: { repo: { url: secretUrl } },
-      ref: { repo: { url, ref: 'no-such-branch' } },
-      crashing,
-      sick: sick('/never'),
-      huge: { resources: { cpu: '1000' } },
-      nowhere: { nodeSelector: { zone: 'mars' } },
-    };
-    for (const [name, spec] of Object.entries(bad)) await applied(lab, name, spec);
+await onEachEngine(t, 'what a person gets wrong is told, can be put right and be deleted', { test });
 
-    await t.test('an image that cannot be had', async t => {
-      const { message } =
-        (await lab.untilCondition('image', 'ImageReady', 'ImagePullFailed', TOLD_MS)).status ?? {};
-      t.match(message, '127.0.0.1:1/none:1');
-      t.equal(await phaseOf('image'), 'Failed');
-      const { code, stderr } = await up.apply(manifest('image', bad.image ?? {}), '--wait', '--timeout=20s');
-      t.equal(code, 1, 'a command that waits ends');
-      t.match(stderr, /error: /);
-      t.same(await lab.leftovers().then(names => names.filter(name => name.includes('nexus-image.'))), []);
-      await applied(lab, 'image', {});
-      await lab.ready('image', TOLD_MS);
-      await lab.remove('image');
-    });
+async function test(t: Test, engine: EngineByHand): Promise<void> {
+  const root = t.testdir({});
+  const git = await startGitServer(t, root, '0.0.0.0');
+  const { main } = await makeRepository(root, 'shop');
+  const lab = await upLab(t, engine, { args: [`--allow-host-port=${git.port}`] });
+  const { up } = lab;
+  const url = `http://node.nexus.internal:${git.port}/shop.git`;
+  const secretUrl = `http://node.nexus.internal:${git.port}/private/shop.git`;
+  const conditionOf = async (name: string, type: string) =>
+    (await up.workspace(name)).status?.conditions?.find(condition => condition.type === type);
+  const phaseOf = async (name: string) => (await up.workspace(name)).status?.phase;
 
-    await t.test('a repository that cannot be reached', async t => {
-      await lab.untilCondition('unreachable', 'RepositoryReady', 'CloneFailed', TOLD_MS);
-      t.equal(await phaseOf('unreachable'), 'Degraded');
-      t.equal(await (await lab.ssh('unreachable')).untilLogin(), 'here', 'a login works all the same');
-      await applied(lab, 'unreachable', { repo: { url } });
-      await lab.ready('unreachable', TOLD_MS);
-      t.equal((await up.workspace('unreachable')).status?.repository?.commit, main);
-      await lab.remove('unreachable');
-    });
+  // All at once: none of them disturbs another.
+  const crashing: WorkspaceSpec = { services: [{ name: 'web', command: 'echo gone; exit 3' }] };
+  const check = { http: { path: '/' }, intervalSeconds: 1, timeoutSeconds: 1, failureThreshold: 2 };
+  const sick = (path: string): WorkspaceSpec => ({
+    services: [
+      {
+        name: 'web',
+        command: webServer(3000, 'one'),
+        port: 3000,
+        healthCheck: { ...check, http: { path, port: path === '/' ? 3000 : 3999 } },
+      },
+      { name: 'after', command: 'exec sleep 1000', dependsOn: ['web'] },
+    ],
+  });
+  const bad: Record<string, WorkspaceSpec> = {
+    image: { image: '127.0.0.1:1/none:1' },
+    unreachable: { repo: { url: 'http://127.0.0.1:1/none.git' } },
+    private: { repo: { url: secretUrl } },
+    ref: { repo: { url, ref: 'no-such-branch' } },
+    crashing,
+    sick: sick('/never'),
+    huge: { resources: { cpu: '1000' } },
+    nowhere: { nodeSelector: { zone: 'mars' } },
+  };
+  for (const [name, spec] of Object.entries(bad)) await applied(lab, name, spec);
 
-    await t.test('a ref that is not there', async t => {
-      await lab.untilCondition('ref', 'RepositoryReady', 'RefNotFound', TOLD_MS);
-      t.equal(await phaseOf('ref'), 'Degraded');
-      await applied(lab, 'ref', { repo: { url, ref: 'main' } });
-      await lab.ready('ref', TOLD_MS);
-      t.equal((await up.workspace('ref')).status?.repository?.commit, main);
-      await lab.remove('ref');
-    });
+  await t.test('an image that cannot be had', async t => {
+    const { message } =
+      (await lab.untilCondition('image', 'ImageReady', 'ImagePullFailed', TOLD_MS)).status ?? {};
+    t.match(message, '127.0.0.1:1/none:1');
+    t.equal(await phaseOf('image'), 'Failed');
+    const { code, stderr } = await up.apply(manifest('image', bad.image ?? {}), '--wait', '--timeout=20s');
+    t.equal(code, 1, 'a command that waits ends');
+    t.match(stderr, /error: /);
+    t.same(await lab.leftovers().then(names => names.filter(name => name.includes('nexus-image.'))), []);
+    await applied(lab, 'image', {});
+    await lab.ready('image', TOLD_MS);
+    await lab.remove('image');
+  });
 
-    await t.test('a repository that asks for credentials', async t => {
-      const { status } = await lab.untilCondition(
-        'private',
-        'RepositoryReady',
-        'AuthenticationFailed',
-        TOLD_MS,
-      );
-      t.match(status?.message, 'credentialsSecretRef');
-      const secret = (password: string) =>
-        JSON.stringify({
-          apiVersion: 'v1',
-          kind: 'Secret',
-          metadata: { name: 'git' },
-          stringData: { username: 'ada', password },
-        });
-      const spec: WorkspaceSpec = { repo: { url: secretUrl, credentialsSecretRef: { name: 'git' } } };
-      await applied(lab, 'private', spec);
-      await lab.untilCondition('private', 'Scheduled', 'SecretNotFound', TOLD_MS);
-      t.equal((await up.apply(secret('wrong'))).code, 0);
-      await lab.untilCondition('private', 'RepositoryReady', 'AuthenticationFailed', TOLD_MS);
-      t.equal((await up.apply(secret(git.password))).code, 0);
-      await lab.ready('private', TOLD_MS);
-      t.equal((await up.workspace('private')).status?.repository?.commit, main);
+  await t.test('a repository that cannot be reached', async t => {
+    await lab.untilCondition('unreachable', 'RepositoryReady', 'CloneFailed', TOLD_MS);
+    t.equal(await phaseOf('unreachable'), 'Degraded');
+    t.equal(await (await lab.ssh('unreachable')).untilLogin(), 'here', 'a login works all the same');
+    await applied(lab, 'unreachable', { repo: { url } });
+    await lab.ready('unreachable', TOLD_MS);
+    t.equal((await up.workspace('unreachable')).status?.repository?.commit, main);
+    await lab.remove('unreachable');
+  });
 
-      const { id } = await lab.life('private');
-      const host = ['-H', `unix://${lab.socketPath}`];
-      const needles = ['w0rd-needle', Buffer.from(`ada:${git.password}`).toString('base64')];
-      for (const needle of needles) {
-        const { stdout } = await run('sh', [
-          '-c',
-          `docker "$@" export ${id} | grep -acF '${needle}' || true`,
-          'sh',
-          ...host,
-        ]);
-        t.equal(stdout.trim(), '0', 'not in the file system of the container');
-        t.equal(
-          await lab.root('private', `grep -rlF '${needle}' /home /run /tmp || true`),
-          '',
-          'nor on the volume or in memory',
-        );
-        t.notMatch(
-          JSON.stringify(await (await lab.container('private')).inspect()),
-          needle,
-          'nor with the engine',
-        );
-        t.notMatch(up.log(), needle, 'nor in a log');
-      }
-      t.notMatch(await lab.root('private', 'cat /home/dev/workspace/.git/config'), /ada|needle/);
-      await lab.remove('private');
-    });
+  await t.test('a ref that is not there', async t => {
+    await lab.untilCondition('ref', 'RepositoryReady', 'RefNotFound', TOLD_MS);
+    t.equal(await phaseOf('ref'), 'Degraded');
+    await applied(lab, 'ref', { repo: { url, ref: 'main' } });
+    await lab.ready('ref', TOLD_MS);
+    t.equal((await up.workspace('ref')).status?.repository?.commit, main);
+    await lab.remove('ref');
+  });
 
-    await t.test('a service that exits at once', async t => {
-      const { status } = await lab.untilCondition('crashing', 'ServicesReady', 'ServiceExited', TOLD_MS);
-      t.equal(status?.phase, 'Degraded');
-      t.match(status?.services, [{ name: 'web', exitCode: 3 }]);
-      await lab.untilEvent('crashing', 'ServiceExited');
-      t.match((await up.cli(['logs', 'crashing', '--service=web'])).stdout, 'gone');
-      await applied(lab, 'crashing', { services: [{ name: 'web', command: 'exec sleep 1000' }] });
-      await lab.ready('crashing', TOLD_MS);
-      await lab.remove('crashing');
-    });
-
-    await t.test('a health check that never passes holds back what depends on it', async t => {
-      const { status } = await lab.untilCondition('sick', 'ServicesReady', 'ServiceUnhealthy', TOLD_MS);
-      t.equal(status?.phase, 'Degraded');
-      t.match(status?.services, [
-        { name: 'web', health: 'Unhealthy', message: /./ },
-        { name: 'after', state: 'Waiting', message: 'waits for web' },
-      ]);
-      await applied(lab, 'sick', sick('/'));
-      await lab.ready('sick', TOLD_MS);
-      await lab.remove('sick');
-    });
-
-    await t.test('no node that fits', async t => {
-      for (const [name, why] of [
-        ['huge', /^0\/1 nodes: 1 has not enough CPU/],
-        ['nowhere', /^0\/1 nodes: 1 lacks the labels of nodeSelector/],
-      ] as const) {
-        await lab.untilCondition(name, 'Scheduled', 'NoNodeFits', TOLD_MS);
-        t.match((await conditionOf(name, 'Scheduled'))?.message, why);
-        t.equal(await phaseOf(name), 'Pending');
-      }
-      await lab.remove('nowhere');
-      await applied(lab, 'huge', { resources: { cpu: '500m' } });
-      await lab.ready('huge', TOLD_MS);
-    });
-
-    await t.test('a range of ports that is used up', async t => {
-      const { from } = lab.ports.services;
-      const narrow = (to: number) =>
-        up.client.patch(NODE, { name: up.node }, 'merge', { spec: { ports: { services: { from, to } } } });
-      await narrow(from);
-      const port = (name: string, number: number) => ({ name, port: number });
-      await applied(lab, 'ports', { ports: [port('a', 8001), port('b', 8002)] });
-      await lab.untilCondition('ports', 'Scheduled', 'PortsExhausted', TOLD_MS);
-      await applied(lab, 'ports', { ports: [port('a', 8001)] });
-      const { status } = await lab.ready('ports', TOLD_MS);
-      t.match(status?.ports, [{ name: 'a', hostPort: from }]);
-      await applied(lab, 'ports', { ports: [port('a', 8001), port('b', 8002)] });
-      await lab.untilCondition('ports', 'Scheduled', 'PortsExhausted', TOLD_MS);
-      t.equal(await (await lab.ssh('ports')).untilLogin(), 'here', 'what runs goes on');
-      await narrow(from + 5);
-      t.match((await lab.ready('ports', TOLD_MS)).status?.ports, [
-        { hostPort: from },
-        { hostPort: from + 1 },
-      ]);
-    });
-
-    await t.test('a spec that contradicts itself is refused, and nothing is stored', async t => {
-      const refused = async (spec: WorkspaceSpec, why: RegExp) => {
-        const { code, stderr } = await up.apply(manifest('refused', spec));
-        t.equal(code, 1);
-        t.match(stderr, why);
-      };
-      const service = (name: string, rest: object) => ({ name, command: 'true', ...rest });
-      await refused(
-        { services: [service('a', { dependsOn: ['b'] }), service('b', { dependsOn: ['a'] })] },
-        /dependsOn goes round in a circle: a -> b -> a/,
-      );
-      await refused({ services: [service('a', { dependsOn: ['a'] })] }, /depend/);
-      await refused({ services: [service('a', { dependsOn: ['none'] })] }, /not declared/);
-      await refused({ services: [service('a', { port: 3000 }), service('b', { port: 3000 })] }, /same port/);
-      await refused({ services: [service('a', { port: 22 })] }, /SSH/);
-      await refused({ services: [service('a', { port: 70_000 })] }, /65535/);
-      await refused({ resources: { memory: 'much' } }, /memory/);
-      await refused({ imagee: 'typo' } as WorkspaceSpec, /imagee/);
-      t.equal((await up.cli(['get', 'ws', 'refused'])).code, 3);
-    });
-
-    await t.test('files that are no manifests end in an error at once', async t => {
-      const began = performance.now();
-      const large = JSON.parse(manifest('large', {}));
-      large.metadata.annotations = { filling: 'x'.repeat(5 * 1024 * 1024) };
-      const big = await up.apply(JSON.stringify(large));
-      t.equal(big.code, 2, big.stderr.slice(0, 300));
-      t.match(big.stderr, /5\.0 MiB is more than/);
-      const refusal = await up.client.create(WORKSPACE, large).then(
-        () => 'stored',
-        (error: { reason?: string }) => error.reason,
-      );
-      t.equal(refusal, 'RequestEntityTooLarge', 'as the server says');
-      t.ok(big.stderr.length < 2000, 'it does not print the manifest');
-      for (const [what, text] of Object.entries({
-        malformed: 'kind: Workspace\nmetadata: {name: x\n',
-        tabs: 'kind: Workspace\nmetadata:\n\tname: x\n',
-        'no object': '- just\n- a list\n',
-        'no kind': 'metadata: {name: x}\n',
-        bomb: bomb(),
-        deep: `${'['.repeat(100_000)}${']'.repeat(100_000)}`,
-      })) {
-        const { code, stderr } = await up.apply(text);
-        t.equal(code, 2, `${what}: ${stderr.slice(0, 200)}`);
-        t.match(stderr, /^error: stdin:/);
-        t.notMatch(stderr, /call stack/i);
-      }
-      t.ok(performance.now() - began < 10_000);
-      t.equal((await up.cli(['get', 'ws'])).code, 0, 'the server is well');
-    });
-
-    await t.test('a delete in the middle of trouble leaves nothing', async t => {
-      await applied(lab, 'doomed', { repo: { url: secretUrl }, ...crashing });
-      await until(async () => (await phaseOf('doomed')) !== undefined, {
-        timeoutMs: 5_000,
-        what: () => 'a start',
+  await t.test('a repository that asks for credentials', async t => {
+    const { status } = await lab.untilCondition(
+      'private',
+      'RepositoryReady',
+      'AuthenticationFailed',
+      TOLD_MS,
+    );
+    t.match(status?.message, 'credentialsSecretRef');
+    const secret = (password: string) =>
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 'git' },
+        stringData: { username: 'ada', password },
       });
-      for (const name of ['doomed', 'huge', 'ports']) await lab.remove(name);
-      t.same(await lab.leftovers(), []);
-      t.match((await up.cli(['get', 'ws', '-o', 'name'])).stdout, /^\s*$/);
+    const spec: WorkspaceSpec = { repo: { url: secretUrl, credentialsSecretRef: { name: 'git' } } };
+    await applied(lab, 'private', spec);
+    await lab.untilCondition('private', 'Scheduled', 'SecretNotFound', TOLD_MS);
+    t.equal((await up.apply(secret('wrong'))).code, 0);
+    await lab.untilCondition('private', 'RepositoryReady', 'AuthenticationFailed', TOLD_MS);
+    t.equal((await up.apply(secret(git.password))).code, 0);
+    await lab.ready('private', TOLD_MS);
+    t.equal((await up.workspace('private')).status?.repository?.commit, main);
+
+    const { id } = await lab.life('private');
+    const needles = ['w0rd-needle', Buffer.from(`ada:${git.password}`).toString('base64')];
+    for (const needle of needles) {
+      t.equal(await engine.filesContain(id, needle), false, 'not in the file system of the instance');
+      t.equal(
+        await lab.root('private', `grep -rlF '${needle}' /home /run /tmp || true`),
+        '',
+        'nor on the volume or in memory',
+      );
+      t.notMatch((await lab.look('private')).text, needle, 'nor with the engine');
+      t.notMatch(up.log(), needle, 'nor in a log');
+    }
+    t.notMatch(await lab.root('private', 'cat /home/dev/workspace/.git/config'), /ada|needle/);
+    await lab.remove('private');
+  });
+
+  await t.test('a service that exits at once', async t => {
+    const { status } = await lab.untilCondition('crashing', 'ServicesReady', 'ServiceExited', TOLD_MS);
+    t.equal(status?.phase, 'Degraded');
+    t.match(status?.services, [{ name: 'web', exitCode: 3 }]);
+    await lab.untilEvent('crashing', 'ServiceExited');
+    t.match((await up.cli(['logs', 'crashing', '--service=web'])).stdout, 'gone');
+    await applied(lab, 'crashing', { services: [{ name: 'web', command: 'exec sleep 1000' }] });
+    await lab.ready('crashing', TOLD_MS);
+    await lab.remove('crashing');
+  });
+
+  await t.test('a health check that never passes holds back what depends on it', async t => {
+    const { status } = await lab.untilCondition('sick', 'ServicesReady', 'ServiceUnhealthy', TOLD_MS);
+    t.equal(status?.phase, 'Degraded');
+    t.match(status?.services, [
+      { name: 'web', health: 'Unhealthy', message: /./ },
+      { name: 'after', state: 'Waiting', message: 'waits for web' },
+    ]);
+    await applied(lab, 'sick', sick('/'));
+    await lab.ready('sick', TOLD_MS);
+    await lab.remove('sick');
+  });
+
+  await t.test('no node that fits', async t => {
+    for (const [name, why] of [
+      ['huge', /^0\/1 nodes: 1 has not enough CPU/],
+      ['nowhere', /^0\/1 nodes: 1 lacks the labels of nodeSelector/],
+    ] as const) {
+      await lab.untilCondition(name, 'Scheduled', 'NoNodeFits', TOLD_MS);
+      t.match((await conditionOf(name, 'Scheduled'))?.message, why);
+      t.equal(await phaseOf(name), 'Pending');
+    }
+    await lab.remove('nowhere');
+    await applied(lab, 'huge', { resources: { cpu: '500m' } });
+    await lab.ready('huge', TOLD_MS);
+  });
+
+  await t.test('a range of ports that is used up', async t => {
+    const { from } = lab.ports.services;
+    const narrow = (to: number) =>
+      up.client.patch(NODE, { name: up.node }, 'merge', { spec: { ports: { services: { from, to } } } });
+    await narrow(from);
+    const port = (name: string, number: number) => ({ name, port: number });
+    await applied(lab, 'ports', { ports: [port('a', 8001), port('b', 8002)] });
+    await lab.untilCondition('ports', 'Scheduled', 'PortsExhausted', TOLD_MS);
+    await applied(lab, 'ports', { ports: [port('a', 8001)] });
+    const { status } = await lab.ready('ports', TOLD_MS);
+    t.match(status?.ports, [{ name: 'a', hostPort: from }]);
+    await applied(lab, 'ports', { ports: [port('a', 8001), port('b', 8002)] });
+    await lab.untilCondition('ports', 'Scheduled', 'PortsExhausted', TOLD_MS);
+    t.equal(await (await lab.ssh('ports')).untilLogin(), 'here', 'what runs goes on');
+    await narrow(from + 5);
+    t.match((await lab.ready('ports', TOLD_MS)).status?.ports, [{ hostPort: from }, { hostPort: from + 1 }]);
+  });
+
+  await t.test('a spec that contradicts itself is refused, and nothing is stored', async t => {
+    const refused = async (spec: WorkspaceSpec, why: RegExp) => {
+      const { code, stderr } = await up.apply(manifest('refused', spec));
+      t.equal(code, 1);
+      t.match(stderr, why);
+    };
+    const service = (name: string, rest: object) => ({ name, command: 'true', ...rest });
+    await refused(
+      { services: [service('a', { dependsOn: ['b'] }), service('b', { dependsOn: ['a'] })] },
+      /dependsOn goes round in a circle: a -> b -> a/,
+    );
+    await refused({ services: [service('a', { dependsOn: ['a'] })] }, /depend/);
+    await refused({ services: [service('a', { dependsOn: ['none'] })] }, /not declared/);
+    await refused({ services: [service('a', { port: 3000 }), service('b', { port: 3000 })] }, /same port/);
+    await refused({ services: [service('a', { port: 22 })] }, /SSH/);
+    await refused({ services: [service('a', { port: 70_000 })] }, /65535/);
+    await refused({ resources: { memory: 'much' } }, /memory/);
+    await refused({ imagee: 'typo' } as WorkspaceSpec, /imagee/);
+    t.equal((await up.cli(['get', 'ws', 'refused'])).code, 3);
+  });
+
+  await t.test('files that are no manifests end in an error at once', async t => {
+    const began = performance.now();
+    const large = JSON.parse(manifest('large', {}));
+    large.metadata.annotations = { filling: 'x'.repeat(5 * 1024 * 1024) };
+    const big = await up.apply(JSON.stringify(large));
+    t.equal(big.code, 2, big.stderr.slice(0, 300));
+    t.match(big.stderr, /5\.0 MiB is more than/);
+    const refusal = await up.client.create(WORKSPACE, large).then(
+      () => 'stored',
+      (error: { reason?: string }) => error.reason,
+    );
+    t.equal(refusal, 'RequestEntityTooLarge', 'as the server says');
+    t.ok(big.stderr.length < 2000, 'it does not print the manifest');
+    for (const [what, text] of Object.entries({
+      malformed: 'kind: Workspace\nmetadata: {name: x\n',
+      tabs: 'kind: Workspace\nmetadata:\n\tname: x\n',
+      'no object': '- just\n- a list\n',
+      'no kind': 'metadata: {name: x}\n',
+      bomb: bomb(),
+      deep: `${'['.repeat(100_000)}${']'.repeat(100_000)}`,
+    })) {
+      const { code, stderr } = await up.apply(text);
+      t.equal(code, 2, `${what}: ${stderr.slice(0, 200)}`);
+      t.match(stderr, /^error: stdin:/);
+      t.notMatch(stderr, /call stack/i);
+    }
+    t.ok(performance.now() - began < 10_000);
+    t.equal((await up.cli(['get', 'ws'])).code, 0, 'the server is well');
+  });
+
+  await t.test('a delete in the middle of trouble leaves nothing', async t => {
+    await applied(lab, 'doomed', { repo: { url: secretUrl }, ...crashing });
+    await until(async () => (await phaseOf('doomed')) !== undefined, {
+      timeoutMs: 5_000,
+      what: () => 'a start',
     });
-  },
-);
+    for (const name of ['doomed', 'huge', 'ports']) await lab.remove(name);
+    t.same(await lab.leftovers(), []);
+    t.match((await up.cli(['get', 'ws', '-o', 'name'])).stdout, /^\s*$/);
+  });
+}
 
 /** Nine levels of nine aliases each: half a billion strings. */
 function bomb(): string {

@@ -1,20 +1,23 @@
-import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import type { Reason } from '../../crds/vocabulary.ts';
-import { noTestEngine } from '../support/engine.ts';
+import type { EngineByHand } from '../support/engine-by-hand.ts';
+import { onEachEngine } from '../support/on-each-engine.ts';
 import { until } from '../support/until.ts';
 import { upLab, webServer } from '../support/up-lab.ts';
 
-const run = promisify(execFile);
 const notRoot = process.getuid?.() === 0 ? false : 'it is harm that only root can do';
 /** Within seconds. */
 const REPAIRED_MS = 15_000;
 
-t.test('what is broken by hand is repaired unasked and told', { skip: await noTestEngine() }, async t => {
-  const lab = await upLab(t);
-  const { up, docker } = lab;
+t.setTimeout(240_000);
+
+await onEachEngine(t, 'what is broken by hand is repaired unasked and told', { test });
+
+async function test(t: Test, engine: EngineByHand): Promise<void> {
+  const lab = await upLab(t, engine);
+  const { up } = lab;
   const { code, stderr } = await up.apply(
     JSON.stringify({
       apiVersion: 'nexus.dev/v1alpha1',
@@ -99,86 +102,70 @@ t.test('what is broken by hand is repaired unasked and told', { skip: await noTe
     await sameContainer(t, life);
   });
 
-  await t.test('docker stop', async t => {
+  await t.test('an instance that was stopped', async t => {
     const { id } = await lab.life('shop');
-    await heals('ContainerDied', async () => docker.getContainer(id).stop({ t: 1 }));
+    await heals('ContainerDied', () => engine.stop(id));
     t.equal((await lab.life('shop')).id, id);
     t.equal(await ssh.exec('cat /opt/outside ~/precious'), 'outside\nprecious');
   });
 
-  await t.test('docker kill', async t => {
+  await t.test('an instance that was killed', async t => {
     const { id } = await lab.life('shop');
-    await heals('ContainerDied', async () => docker.getContainer(id).kill({ signal: 'SIGKILL' }));
+    await heals('ContainerDied', () => engine.kill(id));
     t.equal((await lab.life('shop')).id, id);
   });
 
-  await t.test('docker rm -f', async t => {
+  await t.test('an instance that was removed', async t => {
     const { id } = await lab.life('shop');
-    await heals('ContainerMissing', async () => docker.getContainer(id).remove({ force: true }));
+    await heals('ContainerMissing', () => engine.remove(id));
     t.not((await lab.life('shop')).id, id);
     t.equal(await ssh.exec('cat ~/precious'), 'precious', 'the same volume, and the same host key');
   });
 
   await t.test('a container made by hand in its place, without the mount of its volume', async t => {
-    const old = docker.getContainer((await lab.life('shop')).id);
-    const { Name, Config } = await old.inspect();
+    const { id } = await lab.life('shop');
     const { agent } = up.pids();
     await heals('ContainerRecreated', async () => {
       // The agent is held still, or it would be there first.
       process.kill(agent ?? 0, 'SIGSTOP');
-      try {
-        await old.remove({ force: true });
-        const fake = await docker.createContainer({
-          name: Name.slice(1),
-          Image: Config.Image,
-          Labels: Config.Labels,
-          Cmd: ['sleep', '1000'],
-          HostConfig: { Init: true },
-        });
-        await fake.start();
-      } finally {
-        process.kill(agent ?? 0, 'SIGCONT');
-      }
+      await engine.replace(id).finally(() => process.kill(agent ?? 0, 'SIGCONT'));
     });
     t.equal(await ssh.exec('cat ~/precious'), 'precious');
     t.equal((await lab.leftovers()).length, 2, 'a container and a volume');
   });
 
   await t.test('a volume that was removed together with its container', async t => {
-    const old = docker.getContainer((await lab.life('shop')).id);
-    const { Mounts } = await old.inspect();
-    const volume = Mounts.find(({ Destination }) => Destination === '/home/dev')?.Name ?? '';
+    const { id } = await lab.life('shop');
+    const { name = '' } = (await lab.look('shop')).volume ?? {};
     const { agent } = up.pids();
     await heals('VolumeLost', async () => {
       process.kill(agent ?? 0, 'SIGSTOP');
       try {
-        await old.remove({ force: true });
-        await docker.getVolume(volume).remove();
+        await engine.remove(id);
+        await engine.removeVolume(name);
       } finally {
         process.kill(agent ?? 0, 'SIGCONT');
       }
     });
     t.equal(await ssh.exec('ls ~/precious || echo gone'), 'gone');
-    t.ok(await docker.getVolume(volume).inspect());
+    t.equal(await engine.hasVolume(name), true);
   });
 
   await t.test('the home volume unmounted under a running container', { skip: notRoot }, async t => {
     await ssh.exec('echo precious > ~/precious; echo outside | sudo tee /opt/outside');
     const { id } = await lab.life('shop');
     await heals('VolumeRemounted', async () => {
-      const { State } = await docker.getContainer(id).inspect();
-      await run('nsenter', ['-t', String(State.Pid), '-m', '-p', 'umount', '--lazy', '/home/dev']);
+      await engine.unmountHome(id);
       t.equal(await lab.root('shop', 'cat /home/dev/precious || echo gone'), 'gone', 'the harm is done');
     });
     t.equal((await lab.life('shop')).id, id, 'the same container, started again');
     t.equal(await ssh.exec('cat ~/precious /opt/outside'), 'precious\noutside');
   });
 
-  await t.test('the folder of the volume removed on the node', { skip: notRoot }, async t => {
-    const { id } = await lab.life('shop');
-    const { Mounts } = await docker.getContainer(id).inspect();
-    const folder = Mounts.find(({ Destination }) => Destination === '/home/dev')?.Source ?? '';
-    t.match(folder, /\/_data$/);
+  const noFolder = engine.driver === 'lxc' && 'a home in LXD is a subvolume, which is for LXD to remove';
+  await t.test('the folder of the volume removed on the node', { skip: notRoot || noFolder }, async t => {
+    const { folder = '' } = (await lab.look('shop')).volume ?? {};
+    t.equal(existsSync(folder), true);
     await heals('VolumeLost', () => rm(folder, { recursive: true }));
     t.equal(await ssh.exec('touch ~/new; ls ~'), 'new', 'what was lost is lost; it works again');
     t.equal((await lab.leftovers()).length, 2, 'a container and a volume');
@@ -191,11 +178,11 @@ t.test('what is broken by hand is repaired unasked and told', { skip: await noTe
       const { server, agent } = up.pids();
       process.kill(server ?? 0, 'SIGKILL');
       process.kill(agent ?? 0, 'SIGKILL');
-      await docker.getContainer(id).remove({ force: true });
+      await engine.remove(id);
     });
     t.equal(await lab.countOf('shop', 'Created'), made, 'which is not told as something new');
   });
 
   await lab.remove('shop');
   t.same(await lab.leftovers(), []);
-});
+}

@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { promisify } from 'node:util';
-import t from 'tap';
-import { noTestEngine } from '../support/engine.ts';
+import t, { type Test } from 'tap';
+import type { EngineByHand } from '../support/engine-by-hand.ts';
+import { onEachEngine } from '../support/on-each-engine.ts';
 import { isReady, upLab, webServer } from '../support/up-lab.ts';
 
 const run = promisify(execFile);
@@ -14,8 +15,12 @@ const noKubectl = await run('kubectl', ['version', '--client']).then(
   () => 'there is no kubectl',
 );
 
-t.test('a workspace by way of kubectl', { skip: noKubectl || (await noTestEngine()) }, async t => {
-  const lab = await upLab(t);
+t.setTimeout(240_000);
+
+await onEachEngine(t, 'a workspace by way of kubectl', { skip: noKubectl, test });
+
+async function test(t: Test, engine: EngineByHand): Promise<void> {
+  const lab = await upLab(t, engine);
   const { up } = lab;
   const kubectl = async (args: string[], input = '') => {
     const env = { PATH: process.env.PATH, HOME: up.home, KUBECONFIG: up.kubeconfig };
@@ -88,11 +93,6 @@ spec:
 
   const one = await lab.ssh('one');
   const two = await up.workspace('two');
-  const addressOf = async (name: string) => {
-    const { NetworkSettings } = await (await lab.container(name)).inspect();
-    const [network] = Object.values(NetworkSettings.Networks);
-    return { ip: network?.IPAddress ?? '', gateway: network?.Gateway ?? '' };
-  };
   /** Which of these a connection from inside of `one` reaches, as host:port. All at once: a packet that is dropped takes its time. */
   const reached = async (targets: [host: string, port: number][]) => {
     const tries = targets.map(
@@ -108,9 +108,9 @@ spec:
       (await lab.up.client.raw('GET', `/apis/nexus.dev/v1alpha1/nodes/${up.node}`)).text,
       /"type":"WorkspacesIsolated","status":"True"|"status":"True","type":"WorkspacesIsolated"/,
     );
-    const { ip, gateway } = await addressOf('two');
-    const own = await addressOf('one');
-    t.same(await reached([[own.ip, 3001]]), [`${own.ip}:3001`], 'the way to ask works');
+    const { address: ip, gateway, name } = await lab.look('two');
+    const own = (await lab.look('one')).address;
+    t.same(await reached([[own, 3001]]), [`${own}:3001`], 'the way to ask works');
     const published = [
       two.status?.ssh?.port ?? 0,
       ...(two.status?.services ?? []).map(({ hostPort }) => hostPort ?? 0),
@@ -118,7 +118,6 @@ spec:
     const node = Object.values(networkInterfaces())
       .flatMap(found => found ?? [])
       .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
-    const name = (await (await lab.container('two')).inspect()).Name.slice(1);
     const hosts = ['node.nexus.internal', gateway, node ?? gateway];
     t.same(
       await reached([
@@ -135,7 +134,7 @@ spec:
     await once(server, 'listening');
     t.teardown(() => server.close());
     const { port } = server.address() as { port: number };
-    const { gateway } = await addressOf('one');
+    const { gateway } = await lab.look('one');
     t.same(
       await reached([
         ['node.nexus.internal', port],
@@ -159,4 +158,4 @@ spec:
     t.equal(await kubectl(['get', 'ws', '-o', 'name']), '');
     t.same(await lab.leftovers(), []);
   });
-});
+}

@@ -1,18 +1,20 @@
 import { request } from 'node:http';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { CONFIG_MAP, CRD, EVENT, NAMESPACE, NODE, PLACEMENT, SECRET, WORKSPACE } from '../../crds/kinds.ts';
-import { LABEL_NODE } from '../../crds/names.ts';
-import { noTestEngine } from '../support/engine.ts';
+import type { EngineByHand } from '../support/engine-by-hand.ts';
+import { onEachEngine } from '../support/on-each-engine.ts';
 import { until } from '../support/until.ts';
 import { type UpLab, upLab, webServer } from '../support/up-lab.ts';
 
 /** Everything but Leases, in which a node says that it lives. */
 const KINDS = [WORKSPACE, PLACEMENT, NODE, SECRET, CONFIG_MAP, NAMESPACE, EVENT, CRD];
 
-t.test('what is as declared is left alone', { skip: await noTestEngine() }, async t => {
+await onEachEngine(t, 'what is as declared is left alone', { test });
+
+async function test(t: Test, engine: EngineByHand): Promise<void> {
   // Everything is looked at every second, although nothing happens.
-  const lab = await upLab(t, { args: ['--resync=1s'] });
+  const lab = await upLab(t, engine, { args: ['--resync=1s'] });
   const { up } = lab;
   const manifest = JSON.stringify({
     apiVersion: 'nexus.dev/v1alpha1',
@@ -47,7 +49,7 @@ t.test('what is as declared is left alone', { skip: await noTestEngine() }, asyn
 
   await t.test('a second apply says so, writes nothing, and nothing follows from it', async t => {
     const before = await picture(lab);
-    const since = await engineTime(lab);
+    const followed = await engine.follow(up.node);
     const asked = await writes(lab);
     const again = await up.apply(manifest, '--wait');
     t.equal(again.code, 0);
@@ -55,7 +57,7 @@ t.test('what is as declared is left alone', { skip: await noTestEngine() }, asyn
     // What an apply sets off comes at once; three further looks at everything find nothing to do either.
     await passes(lab, 3);
     t.same(await picture(lab), before);
-    t.same(await changes(lab, since), []);
+    t.same(await followed.end(), []);
     t.equal(await writes(lab), asked + 1, 'nobody but the command asked for a write');
   });
 
@@ -71,7 +73,7 @@ t.test('what is as declared is left alone', { skip: await noTestEngine() }, asyn
   await t.test('an agent that is started again adopts what it finds', async t => {
     const before = await lab.life('shop');
     const pid = await lab.root('shop', 'cat /run/nexus/units/web/pid');
-    const since = await engineTime(lab);
+    const followed = await engine.follow(up.node);
     const { agent } = up.pids();
     process.kill(agent ?? 0, 'SIGKILL');
     await until(() => up.pids().agent !== undefined && up.pids().agent !== agent, {
@@ -82,11 +84,11 @@ t.test('what is as declared is left alone', { skip: await noTestEngine() }, asyn
     await lab.ready('shop');
     t.same(await lab.life('shop'), before);
     t.equal(await lab.root('shop', 'cat /run/nexus/units/web/pid'), pid);
-    t.same(await changes(lab, since), []);
+    t.same(await followed.end(), []);
   });
   await lab.remove('shop');
   t.same(await lab.leftovers(), []);
-});
+}
 
 /** What there is: versions of all objects, what the agent has done, and the container. */
 async function picture(lab: UpLab) {
@@ -143,18 +145,4 @@ function agentMetrics({ up }: UpLab): Promise<string> {
       .on('error', reject)
       .end();
   });
-}
-
-async function engineTime({ docker }: UpLab): Promise<string> {
-  return (await docker.info()).SystemTime;
-}
-
-/** Events of the engine about the node since then, but for the commands that look inside. */
-async function changes({ docker, dockerCli, up }: UpLab, since: string): Promise<string[]> {
-  const until = (await docker.info()).SystemTime;
-  const label = `label=${LABEL_NODE}=${up.node}`;
-  const text = await dockerCli(
-    ...['events', '--since', since, '--until', until, '--filter', label, '--format', '{{.Type}} {{.Action}}'],
-  );
-  return text.split('\n').filter(line => line !== '' && !line.startsWith('container exec_'));
 }

@@ -1,13 +1,13 @@
-import type Docker from 'dockerode';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { PLACEMENT, SECRET, WORKSPACE } from '../../crds/kinds.ts';
-import { LABEL_NODE, nodeNamespace } from '../../crds/names.ts';
-import { findTestEngine } from '../support/engine.ts';
-import { ensureTestImage } from '../support/images.ts';
+import { nodeNamespace } from '../../crds/names.ts';
+import type { EngineByHand } from '../support/engine-by-hand.ts';
 import { type NexusUp, nexusUp } from '../support/nexus-up.ts';
+import { onEachEngine } from '../support/on-each-engine.ts';
 import { until } from '../support/until.ts';
 
-const ROUNDS = 50;
+/** LXD takes longer for each. */
+const ROUNDS: Partial<Record<EngineByHand['driver'], number>> = { docker: 50, lxc: 9 };
 const WINDOW_MS = 1500;
 /** Any run can be repeated: the moments are drawn from this. */
 const SEED = Number(process.env.NEXUS_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
@@ -35,108 +35,91 @@ spec:
 
 t.setTimeout(600_000);
 
-const engine = await findTestEngine();
-
-t.test(
+await onEachEngine(
+  t,
   'server, agent or both killed at any moment of create, update and delete: it converges, nothing doubled or left',
-  {
-    skip: 'problem' in engine ? engine.problem : false,
-    timeout: 600_000,
-  },
-  async t => {
-    if ('problem' in engine) return;
-    t.comment(`seed ${SEED} (NEXUS_TEST_SEED repeats it)`);
-    const random = randomFrom(SEED);
-    const image = await ensureTestImage(engine.docker, 'ready');
-    const up = await nexusUp();
-    t.teardown(() => up.destroy());
-
-    const kill = () => {
-      const { server, agent } = up.pids();
-      const victims = [[server], [agent], [server, agent]][Math.floor(random() * 3)] ?? [];
-      for (const pid of victims) if (pid) process.kill(pid, 'SIGKILL');
-    };
-    /** Runs `change` and kills at a random moment of what it sets off; then does what a person would: asks again. */
-    const disturbed = async (change: () => Promise<unknown>) => {
-      const moment = random() * WINDOW_MS;
-      const began = performance.now();
-      const changed = change().catch(() => {});
-      await until(() => performance.now() - began >= moment, {
-        timeoutMs: WINDOW_MS + 5000,
-        everyMs: 5,
-        what: () => 'the moment',
-      });
-      kill();
-      await changed;
-      await until(
-        async () => {
-          try {
-            await change();
-            return true;
-          } catch {
-            return false;
-          }
-        },
-        { timeoutMs: 30_000, everyMs: 200, what: () => 'the server to take the change again' },
-      );
-    };
-    const apply = async (name: string, greeting: string) => {
-      const { code, stderr } = await up.apply(manifest(name, image, greeting));
-      if (code !== 0) throw new Error(stderr);
-    };
-
-    for (let round = 0, name = ''; round < ROUNDS; round++) {
-      const step = round % 3;
-      if (step === 0) name = `k${round}`;
-      if (step === 2) {
-        await disturbed(() =>
-          up.client.delete(WORKSPACE, { name, namespace: 'default' }).catch(ignoreMissing),
-        );
-        await until(
-          async () =>
-            (await containers(engine.docker, up.node)).length === 0 &&
-            (await volumes(engine.docker, up.node)).length === 0,
-          {
-            timeoutMs: 60_000,
-            what: () => `nothing to be left of ${name} (round ${round})\n${up.log().slice(-3000)}`,
-          },
-        );
-        await until(async () => (await leftInApi(up)) === '', {
-          timeoutMs: 30_000,
-          what: () => `the API to forget ${name} (round ${round})`,
-        });
-        continue;
-      }
-      const greeting = `round ${round}`;
-      await disturbed(() => apply(name, greeting));
-      await up.untilWorkspace(
-        name,
-        `ready after round ${round} (seed ${SEED})\n${up.log().slice(-3000)}`,
-        w =>
-          w.status?.observedGeneration === w.metadata.generation &&
-          (w.status?.conditions?.some(c => c.type === 'Ready' && c.status === 'True') ?? false),
-        60_000,
-      );
-      const found = await containers(engine.docker, up.node);
-      t.equal(found.length, 1, `round ${round}: one container`);
-    }
-    t.equal((await volumes(engine.docker, up.node)).length, ROUNDS % 3 === 0 ? 0 : 1);
-  },
+  { test },
 );
+
+async function test(t: Test, engine: EngineByHand): Promise<void> {
+  const rounds = ROUNDS[engine.driver] ?? 0;
+  t.comment(`seed ${SEED} (NEXUS_TEST_SEED repeats it)`);
+  const random = randomFrom(SEED);
+  const image = await engine.image();
+  const up = await nexusUp({ engine });
+  t.teardown(() => up.destroy());
+
+  const kill = () => {
+    const { server, agent } = up.pids();
+    const victims = [[server], [agent], [server, agent]][Math.floor(random() * 3)] ?? [];
+    for (const pid of victims) if (pid) process.kill(pid, 'SIGKILL');
+  };
+  /** Runs `change` and kills at a random moment of what it sets off; then does what a person would: asks again. */
+  const disturbed = async (change: () => Promise<unknown>) => {
+    const moment = random() * WINDOW_MS;
+    const began = performance.now();
+    const changed = change().catch(() => {});
+    await until(() => performance.now() - began >= moment, {
+      timeoutMs: WINDOW_MS + 5000,
+      everyMs: 5,
+      what: () => 'the moment',
+    });
+    kill();
+    await changed;
+    await until(
+      async () => {
+        try {
+          await change();
+          return true;
+        } catch {
+          return false;
+        }
+      },
+      { timeoutMs: 30_000, everyMs: 200, what: () => 'the server to take the change again' },
+    );
+  };
+  const apply = async (name: string, greeting: string) => {
+    const { code, stderr } = await up.apply(manifest(name, image, greeting));
+    if (code !== 0) throw new Error(stderr);
+  };
+
+  for (let round = 0, name = ''; round < rounds; round++) {
+    const step = round % 3;
+    if (step === 0) name = `k${round}`;
+    if (step === 2) {
+      await disturbed(() => up.client.delete(WORKSPACE, { name, namespace: 'default' }).catch(ignoreMissing));
+      await until(
+        async () =>
+          (await engine.instances(up.node)).length === 0 && (await engine.volumes(up.node)).length === 0,
+        {
+          timeoutMs: 60_000,
+          what: () => `nothing to be left of ${name} (round ${round})\n${up.log().slice(-3000)}`,
+        },
+      );
+      await until(async () => (await leftInApi(up)) === '', {
+        timeoutMs: 30_000,
+        what: () => `the API to forget ${name} (round ${round})`,
+      });
+      continue;
+    }
+    const greeting = `round ${round}`;
+    await disturbed(() => apply(name, greeting));
+    await up.untilWorkspace(
+      name,
+      `ready after round ${round} (seed ${SEED})\n${up.log().slice(-3000)}`,
+      w =>
+        w.status?.observedGeneration === w.metadata.generation &&
+        (w.status?.conditions?.some(c => c.type === 'Ready' && c.status === 'True') ?? false),
+      60_000,
+    );
+    const found = await engine.instances(up.node);
+    t.equal(found.length, 1, `round ${round}: one container`);
+  }
+  t.equal((await engine.volumes(up.node)).length, rounds % 3 === 0 ? 0 : 1);
+}
 
 function ignoreMissing(error: { reason?: string }): void {
   if (error.reason !== 'NotFound') throw error;
-}
-
-function containers(docker: Docker, node: string) {
-  return docker.listContainers({ all: true, filters: { label: [`${LABEL_NODE}=${node}`] } });
-}
-
-async function volumes(docker: Docker, node: string) {
-  const { Volumes } = await docker.listVolumes({
-    filters: JSON.stringify({ label: [`${LABEL_NODE}=${node}`] }) as never,
-  });
-  return Volumes ?? [];
 }
 
 /** What is left of workspaces in the API, for people. */

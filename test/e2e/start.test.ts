@@ -8,8 +8,8 @@ import t from 'tap';
 import { connect } from '../../controller/client/connect.ts';
 import { WORKSPACE } from '../../crds/kinds.ts';
 import { LABEL_NODE } from '../../crds/names.ts';
+import { dockerByHand } from '../support/docker-by-hand.ts';
 import { findTestEngine } from '../support/engine.ts';
-import { removeFromEngine } from '../support/nexus-up.ts';
 import { freePorts } from '../support/ports.ts';
 import { cli } from '../support/run-cli.ts';
 import { until } from '../support/until.ts';
@@ -42,7 +42,7 @@ t.test(
         running.kill('SIGTERM');
         await once(running, 'exit');
       }
-      await removeFromEngine(engine.socketPath, node);
+      await dockerByHand(engine).clear(node);
       rmSync(home, { recursive: true, force: true });
     });
     const start = async () => {

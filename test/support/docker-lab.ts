@@ -8,9 +8,9 @@ import type { AgentOptions } from '../../agent/main.ts';
 import { removeEverything } from '../conformance/driver.ts';
 import { HOST_KEY, type SpecPatch, USER_KEY } from './agent-data.ts';
 import { AgentLab } from './agent-lab.ts';
+import { dockerByHand } from './docker-by-hand.ts';
 import { findTestEngine } from './engine.ts';
 import { ensureTestImage } from './images.ts';
-import { removeFromEngine } from './nexus-up.ts';
 import { sshLogin } from './ssh-login.ts';
 import { steadyPorts } from './steady-ports.ts';
 
@@ -27,7 +27,7 @@ export async function dockerLab(t: Test) {
     await removeEverything(driver);
     await driver.close();
     // The network too, which a driver leaves to the next agent.
-    await removeFromEngine(socketPath, node);
+    await dockerByHand(engine).clear(node);
   });
   const image = await ensureTestImage(docker, 'ready');
   const lab = await AgentLab.open(t, node);

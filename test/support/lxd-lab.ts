@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import type { Test } from 'tap';
+import { derivedTag } from '../../agent/drivers/images/recipe.ts';
 import { LxdClient } from '../../agent/drivers/lxc/api/lxd-client.ts';
 import type { LxdInstance, LxdNetwork, LxdPool, LxdVolume } from '../../agent/drivers/lxc/api/types.ts';
 import { importLxdImage, toLxdImage } from '../../manifests/image/lxd-image.ts';
@@ -28,12 +29,15 @@ export interface LxdLab {
   lxd: LxdClient;
   /** The command line, as people use it. */
   lxc(...args: string[]): Promise<string>;
-  /** Ends the daemon; what it runs goes on. */
-  stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  /** Ends the daemon; what it runs goes on, but for SIGPWR, with which a machine that shuts down ends it. */
+  stop(signal?: 'SIGTERM' | 'SIGKILL' | 'SIGPWR'): Promise<void>;
   start(): Promise<void>;
   /** Alias of an image that is there. */
   image(name: TestImage): Promise<string>;
 }
+
+/** Storage pool of a lab. */
+export const TEST_POOL = 'test';
 
 /** Of the file that is the test's disk; it takes no more than is written. */
 const POOL_SIZE = '6GiB';
@@ -42,9 +46,13 @@ const NEEDS = { lxd: 'lxd', lxc: 'lxd-client', dnsmasq: 'dnsmasq-base', unsquash
 
 /**
  * An LXD of the test's own; gone with the test, and all that it made. `isBare`: never set up, as after its installation;
- * else with a storage pool on which an instance is made in no time, where the kernel can. Throws where it is not installed.
+ * else with a storage pool on which an instance is made in no time, where the kernel can. `env` is the daemon's. Throws where
+ * LXD is not installed.
  */
-export async function startLxd(t: Test, { isBare = false } = {}): Promise<LxdLab> {
+export async function startLxd(
+  t: Test,
+  { isBare = false, env = {} }: { isBare?: boolean; env?: Record<string, string> } = {},
+): Promise<LxdLab> {
   const missing = Object.entries(NEEDS).flatMap(([program, name]) => (hasProgram(program) ? [] : name));
   if (missing.length > 0)
     throw new Error(`LXD cannot be tested; run as root: apt-get install -y ${missing.join(' ')}`);
@@ -58,8 +66,9 @@ export async function startLxd(t: Test, { isBare = false } = {}): Promise<LxdLab
   const log = await open(join(dir, 'daemon.log'), 'a');
 
   const start = async () => {
-    const child = spawn('lxd', ['--group', 'root', '--verbose'], {
-      env: { ...process.env, LXD_DIR: dir },
+    // However this process ends, neither LXD nor what it runs stays: to this signal it shuts down all.
+    const child = spawn('setpriv', ['--pdeathsig', 'PWR', 'lxd', '--group', 'root', '--verbose'], {
+      env: { ...process.env, ...env, LXD_DIR: dir },
       stdio: ['ignore', log.fd, log.fd],
     });
     ended = once(child, 'exit');
@@ -74,7 +83,7 @@ export async function startLxd(t: Test, { isBare = false } = {}): Promise<LxdLab
       what: () => `LXD to answer at ${socketPath}; its log is ${join(dir, 'daemon.log')}`,
     });
   };
-  const stop = async (signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM') => {
+  const stop: LxdLab['stop'] = async (signal = 'SIGTERM') => {
     kill?.(signal);
     await ended;
     kill = undefined;
@@ -97,7 +106,10 @@ export async function startLxd(t: Test, { isBare = false } = {}): Promise<LxdLab
     dir,
     lxd,
     lxc: async (...args) => {
-      const { stdout } = await run('lxc', args, { env: { ...process.env, LXD_DIR: dir, HOME: dir } });
+      const started = run('lxc', args, { env: { ...process.env, LXD_DIR: dir, HOME: dir }, timeout: 60_000 });
+      // It takes a configuration from there.
+      started.child.stdin?.end();
+      const { stdout } = await started;
       return stdout.trim();
     },
     stop,
@@ -114,14 +126,19 @@ export async function startLxd(t: Test, { isBare = false } = {}): Promise<LxdLab
 async function makePool(lxd: LxdClient): Promise<void> {
   await lxd
     .change('POST', '/1.0/storage-pools', {
-      body: { name: 'test', driver: 'btrfs', config: { size: POOL_SIZE } },
+      body: { name: TEST_POOL, driver: 'btrfs', config: { size: POOL_SIZE } },
     })
     .catch(error => console.error(`no btrfs for tests, which takes longer: ${(error as Error).message}`));
 }
 
 async function giveImage(lxd: LxdClient, name: TestImage): Promise<string> {
   const alias = `nexus-test/${name}`;
-  await importLxdImage(lxd, { alias, image: createReadStream(await testLxdImage(name)) });
+  const target = await importLxdImage(lxd, { alias, image: createReadStream(await testLxdImage(name)) });
+  // It is known to be complete, and looking into it would take some seconds.
+  if (name !== 'plain')
+    await lxd.call('POST', '/1.0/images/aliases', {
+      body: { name: `nexus-derived-${derivedTag(`sha256:${target}`)}`, target, description: '' },
+    });
   return alias;
 }
 

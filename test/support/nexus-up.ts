@@ -7,8 +7,9 @@ import Docker from 'dockerode';
 import type { Client } from '../../controller/client/client.ts';
 import { connect } from '../../controller/client/connect.ts';
 import { NODE, WORKSPACE } from '../../crds/kinds.ts';
-import { LABEL_NODE } from '../../crds/names.ts';
 import type { Workspace } from '../../crds/types.generated.ts';
+import { dockerByHand } from './docker-by-hand.ts';
+import type { EngineByHand } from './engine-by-hand.ts';
 import { freePorts } from './ports.ts';
 import { type CliOptions, type CliResult, cli } from './run-cli.ts';
 import { untilObject } from './until-object.ts';
@@ -47,8 +48,11 @@ export interface NexusUp {
 export interface NexusUpOptions {
   /** Flags of `nexus up`. */
   args?: string[];
-  socketPath?: string;
+  /** Defaults to Docker at its usual place. */
+  engine?: Pick<EngineByHand, 'args' | 'clear'>;
 }
+
+const DOCKER = { socketPath: '/var/run/docker.sock' };
 
 let instances = 0;
 
@@ -60,7 +64,7 @@ export async function nexusUp(options: NexusUpOptions = {}): Promise<NexusUp> {
   const listen = `127.0.0.1:${port}`;
   const kubeconfig = join(home, 'kubeconfig');
   const logFile = join(home, 'up.log');
-  const socketPath = options.socketPath ?? '/var/run/docker.sock';
+  const engine = options.engine ?? dockerByHand({ docker: new Docker(DOCKER), ...DOCKER });
   const env = {
     PATH: process.env.PATH,
     HOME: home,
@@ -77,7 +81,7 @@ export async function nexusUp(options: NexusUpOptions = {}): Promise<NexusUp> {
       `--listen=${listen}`,
       '--gateway-listen=127.0.0.1:0',
       `--local-node=${node}`,
-      `--docker-socket=${socketPath}`,
+      ...engine.args,
       '--log-level=debug',
       ...(options.args ?? []),
     ];
@@ -142,7 +146,7 @@ export async function nexusUp(options: NexusUpOptions = {}): Promise<NexusUp> {
     async destroy() {
       await client.close();
       await stop();
-      await removeFromEngine(socketPath, node);
+      await engine.clear(node);
       rmSync(home, { recursive: true, force: true });
     },
   };
@@ -157,37 +161,4 @@ export async function nexusUp(options: NexusUpOptions = {}): Promise<NexusUp> {
     },
   );
   return up;
-}
-
-/** Everything labelled with the node: containers, volumes, networks. */
-export async function removeFromEngine(socketPath: string, node: string): Promise<void> {
-  const docker = new Docker({ socketPath });
-  const filters = { label: [`${LABEL_NODE}=${node}`] };
-  const containers = await docker.listContainers({ all: true, filters });
-  await Promise.all(
-    containers.map(({ Id }) =>
-      docker
-        .getContainer(Id)
-        .remove({ force: true })
-        .catch(() => {}),
-    ),
-  );
-  const { Volumes } = await docker.listVolumes({ filters: JSON.stringify(filters) as never });
-  await Promise.all(
-    (Volumes ?? []).map(({ Name }) =>
-      docker
-        .getVolume(Name)
-        .remove({ force: true })
-        .catch(() => {}),
-    ),
-  );
-  const networks = await docker.listNetworks({ filters });
-  await Promise.all(
-    networks.map(({ Id }) =>
-      docker
-        .getNetwork(Id)
-        .remove()
-        .catch(() => {}),
-    ),
-  );
 }

@@ -1,23 +1,15 @@
-import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import type Docker from 'dockerode';
 import type { Test } from 'tap';
 import { ownKeyFile } from '../../cli/ssh/places.ts';
 import { EVENT, NODE } from '../../crds/kinds.ts';
-import { LABEL_NODE } from '../../crds/names.ts';
 import type { Event } from '../../crds/object.ts';
 import type { Workspace } from '../../crds/types.generated.ts';
 import type { ConditionType, Reason } from '../../crds/vocabulary.ts';
-import { findTestEngine } from './engine.ts';
-import { ensureTestImage } from './images.ts';
+import type { EngineByHand, Look } from './engine-by-hand.ts';
 import { type NexusUpOptions, nexusUp } from './nexus-up.ts';
-import type { OwnEngine } from './own-engine.ts';
 import { sshLogin } from './ssh-login.ts';
 import { untilObjects } from './until-object.ts';
-
-const run = promisify(execFile);
 
 /** A web server on loopback alone, made of what the test image has. Answers with `text`. */
 export const webServer = (port: number, text: string): string => `exec python3 -c "
@@ -27,16 +19,10 @@ while True:
   c, _ = s.accept(); c.recv(999); c.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: ${text.length}\\r\\nConnection: close\\r\\n\\r\\n${text}'); c.close()
 "`;
 
-/** `nexus up` on the test engine, or another one, with ranges of ports of its own; removed with the test. */
-export async function upLab(
-  t: Test,
-  options: Omit<NexusUpOptions, 'socketPath'> & { engine?: Pick<OwnEngine, 'docker' | 'socketPath'> } = {},
-) {
-  const engine = options.engine ?? (await findTestEngine());
-  if ('problem' in engine) throw new Error(engine.problem);
-  const { docker, socketPath } = engine;
-  const image = await ensureTestImage(docker, 'ready');
-  const up = await nexusUp({ ...options, socketPath });
+/** `nexus up` on an engine, with ranges of ports of its own; removed with the test. */
+export async function upLab(t: Test, engine: EngineByHand, options: Omit<NexusUpOptions, 'engine'> = {}) {
+  const image = await engine.image();
+  const up = await nexusUp({ ...options, engine });
   t.teardown(() => up.destroy());
   const dir = join(up.home, 'test-ssh');
   mkdirSync(dir);
@@ -46,21 +32,21 @@ export async function upLab(
   const ports = { ssh: { from: first, to: first + 9 }, services: { from: first + 10, to: first + 49 } };
   await client.patch(NODE, { name: node }, 'merge', { spec: { ports } });
 
-  const docker_ = async (...args: string[]) =>
-    (await run('docker', ['-H', `unix://${socketPath}`, ...args], { timeout: 20_000 })).stdout.trim();
   const idOf = async (name: string) => (await up.workspace(name)).status?.containerID ?? 'none';
+  const look = async (name: string): Promise<Look> => {
+    const found = await engine.look(await idOf(name));
+    if (!found) throw new Error(`there is no instance of ${name}`);
+    return found;
+  };
   const eventsOf = async (name: string): Promise<Event[]> =>
     (await client.list(EVENT, eventsAbout(name))).items;
   const countOf = async (name: string, reason: Reason) => countIn(await eventsOf(name), reason);
 
   return {
     up,
-    docker,
-    socketPath,
+    engine,
     image,
     ports,
-    /** The docker command line. */
-    dockerCli: docker_,
     /** Running, Ready and of the present generation. */
     ready: (name: string, timeoutMs?: number) => up.untilWorkspace(name, 'is ready', isReady, timeoutMs),
     untilCondition: (name: string, type: ConditionType, reason: Reason, timeoutMs?: number) =>
@@ -81,14 +67,14 @@ export async function upLab(
         what: events =>
           `an Event ${reason} on ${name}, beside ${events.map(event => event.reason)}\n${notRequests(up.log()).slice(-4000)}`,
       }),
-    /** Id and start of its container. */
+    idOf,
+    look,
+    /** Id and start of its instance. */
     async life(name: string): Promise<{ id: string; startedAt: string }> {
-      const { Id, State } = await docker.getContainer(await idOf(name)).inspect();
-      return { id: Id, startedAt: State.StartedAt };
+      return { id: await idOf(name), startedAt: (await look(name)).startedAt };
     },
-    container: async (name: string): Promise<Docker.Container> => docker.getContainer(await idOf(name)),
-    /** A command as root in the container. */
-    root: async (name: string, command: string) => docker_('exec', await idOf(name), 'sh', '-c', command),
+    /** A command as root in the instance. */
+    root: async (name: string, command: string) => engine.root(await idOf(name), command),
     /** The real ssh with the key of the installation and the host key that the status tells. */
     async ssh(name: string) {
       const { ssh } = (await up.workspace(name)).status ?? {};
@@ -101,12 +87,7 @@ export async function upLab(
       });
     },
     /** Everything of this node on the engine, by name. */
-    async leftovers(): Promise<string[]> {
-      const filters = { label: [`${LABEL_NODE}=${node}`] };
-      const containers = await docker.listContainers({ all: true, filters });
-      const { Volumes } = await docker.listVolumes({ filters: JSON.stringify(filters) as never });
-      return [...containers.map(({ Names }) => Names[0] ?? ''), ...(Volumes ?? []).map(({ Name }) => Name)];
-    },
+    leftovers: async () => [...(await engine.instances(node)), ...(await engine.volumes(node))],
     /** Deletes it with the command line, which waits until it is gone. */
     async remove(name: string): Promise<void> {
       const { code, stderr } = await up.cli(['delete', 'ws', name, '--timeout', '30s']);

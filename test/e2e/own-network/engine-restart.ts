@@ -4,6 +4,7 @@ import { systemClock } from '../../../controller/kit/clock.ts';
 import { SECRET, WORKSPACE } from '../../../crds/kinds.ts';
 import type { KubeList } from '../../../crds/object.ts';
 import type { Workspace } from '../../../crds/types.generated.ts';
+import { dockerByHand } from '../../support/docker-by-hand.ts';
 import { ownEngine } from '../../support/own-engine.ts';
 import { until } from '../../support/until.ts';
 import { upLab } from '../../support/up-lab.ts';
@@ -22,7 +23,7 @@ while True:
 "`;
 
 const engine = await ownEngine(t);
-const lab = await upLab(t, { engine });
+const lab = await upLab(t, dockerByHand(engine));
 const { up } = lab;
 await up.client.create(SECRET, {
   apiVersion: 'v1',

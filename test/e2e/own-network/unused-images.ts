@@ -1,5 +1,6 @@
 import t from 'tap';
 import { derivedName } from '../../../agent/drivers/docker/images/derive.ts';
+import { dockerByHand } from '../../support/docker-by-hand.ts';
 import { buildTestImage } from '../../support/images.ts';
 import { ownEngine } from '../../support/own-engine.ts';
 import { until } from '../../support/until.ts';
@@ -8,7 +9,7 @@ import { upLab } from '../../support/up-lab.ts';
 t.setTimeout(130_000);
 const engine = await ownEngine(t);
 const { docker } = engine;
-const lab = await upLab(t, { engine, args: ['--keep-images=1s', '--resync=1s'] });
+const lab = await upLab(t, dockerByHand(engine), { args: ['--keep-images=1s', '--resync=1s'] });
 const { up } = lab;
 
 /** Lacks git, and its package manager has nothing but that: a real build without a network. */
@@ -60,7 +61,7 @@ await t.test('what an edited workspace no longer uses goes, and what others use 
 await t.test('a stopped workspace keeps its image, and so does one whose container was lost', async t => {
   await up.cli(['stop', 'old']);
   await lab.up.untilWorkspace('old', 'is stopped', ({ status }) => status?.phase === 'Stopped');
-  await (await lab.container('old')).remove({ force: true });
+  await lab.engine.remove(await lab.idOf('old'));
   // Something else goes meanwhile: images were looked at, for longer than they are kept.
   await apply('new', 1);
   await untilDerived(0, 1);
@@ -72,12 +73,12 @@ await t.test('a stopped workspace keeps its image, and so does one whose contain
 await t.test('a tag that moved: the newest stays, the former goes with its last container', async t => {
   const former = nameOf(2);
   ids[2] = await buildTestImage(docker, 'app:2', 'FROM app:2\nRUN echo moved >/version\n');
-  const container = await lab.container('new');
-  await container.remove({ force: true });
+  const id = await lab.idOf('new');
+  await lab.engine.remove(id);
   await up.untilWorkspace(
     'new',
     'has another container',
-    ({ status }) => ![undefined, container.id].includes(status?.containerID),
+    ({ status }) => ![undefined, id].includes(status?.containerID),
   );
   await lab.ready('new');
   t.equal(await lab.root('new', 'cat /version'), 'moved');

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { EXIT } from '../../../cli/errors.ts';
+import { dockerByHand } from '../../support/docker-by-hand.ts';
 import { findTestEngine } from '../../support/engine.ts';
-import { ensureTestImage } from '../../support/images.ts';
+import type { EngineByHand } from '../../support/engine-by-hand.ts';
 import { type NexusUp, nexusUp } from '../../support/nexus-up.ts';
 import { until } from '../../support/until.ts';
 
@@ -32,8 +33,9 @@ function person(up: NexusUp) {
   };
 }
 
-async function tests(socketPath: string, image: string) {
-  const up = await nexusUp({ socketPath });
+async function tests(engine: EngineByHand) {
+  const image = await engine.image();
+  const up = await nexusUp({ engine });
   t.teardown(() => up.destroy());
   const manifest = (name: string) =>
     `apiVersion: nexus.dev/v1alpha1\nkind: Workspace\nmetadata: {name: ${name}}\nspec: {image: '${image}'}\n---\n`;
@@ -161,4 +163,4 @@ async function tests(socketPath: string, image: string) {
 
 const engine = await findTestEngine();
 if ('problem' in engine) t.plan(0, engine.problem);
-else await tests(engine.socketPath, await ensureTestImage(engine.docker, 'ready'));
+else await tests(dockerByHand(engine));

@@ -8,8 +8,9 @@ import t from 'tap';
 import { EXIT } from '../../../cli/errors.ts';
 import { generateSshKey } from '../../../controller/kit/ssh-key.ts';
 import { NODE } from '../../../crds/kinds.ts';
+import { dockerByHand } from '../../support/docker-by-hand.ts';
 import { findTestEngine } from '../../support/engine.ts';
-import { ensureTestImage } from '../../support/images.ts';
+import type { EngineByHand } from '../../support/engine-by-hand.ts';
 import { type NexusUp, nexusUp } from '../../support/nexus-up.ts';
 import { freePorts } from '../../support/ports.ts';
 import { until } from '../../support/until.ts';
@@ -82,8 +83,9 @@ function greeting(port: number): Promise<string> {
   });
 }
 
-async function tests(socketPath: string, image: string) {
-  const up = await nexusUp({ socketPath });
+async function tests(engine: EngineByHand) {
+  const image = await engine.image();
+  const up = await nexusUp({ engine });
   t.teardown(() => up.destroy());
   const alice = laptop(up);
   t.teardown(alice.remove);
@@ -229,4 +231,4 @@ async function tests(socketPath: string, image: string) {
 
 const engine = await findTestEngine();
 if ('problem' in engine) t.plan(0, engine.problem);
-else await tests(engine.socketPath, await ensureTestImage(engine.docker, 'ready'));
+else await tests(dockerByHand(engine));

@@ -4,8 +4,9 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { EXIT } from '../../../cli/errors.ts';
+import { dockerByHand } from '../../support/docker-by-hand.ts';
 import { findTestEngine } from '../../support/engine.ts';
-import { ensureTestImage } from '../../support/images.ts';
+import type { EngineByHand } from '../../support/engine-by-hand.ts';
 import { type NexusUp, nexusUp } from '../../support/nexus-up.ts';
 import { freePorts } from '../../support/ports.ts';
 import { until } from '../../support/until.ts';
@@ -20,8 +21,9 @@ while True:
     c.sendall(b"hello from inside")
     c.close()'`;
 
-async function tests(socketPath: string, image: string) {
-  const up = await nexusUp({ socketPath });
+async function tests(engine: EngineByHand) {
+  const image = await engine.image();
+  const up = await nexusUp({ engine });
   t.teardown(() => up.destroy());
   const manifest = `apiVersion: nexus.dev/v1alpha1
 kind: Workspace
@@ -212,4 +214,4 @@ async function forwards(up: NexusUp) {
 
 const engine = await findTestEngine();
 if ('problem' in engine) t.plan(0, engine.problem);
-else await tests(engine.socketPath, await ensureTestImage(engine.docker, 'ready'));
+else await tests(dockerByHand(engine));

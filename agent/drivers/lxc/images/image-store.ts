@@ -86,6 +86,6 @@ function unknownImage(reference: string, remotes: ReadonlyMap<string, string>): 
   const servers = [...remotes.keys()].join(', ') || 'none';
   return new DriverError(
     'ImageNotFound',
-    `LXD has no image ${reference}; give one that alias, or name an image server (${servers}) as in images:debian/12`,
+    `LXD has no image ${reference}; make it ("nexus image ${reference} --driver lxc"), give one that alias, or name an image server (${servers}) as in images:debian/12`,
   );
 }
