@@ -12,7 +12,7 @@ import { VERSION } from '../controller/kit/version.ts';
 import type { AgentOptions } from './agent-settings.ts';
 import type { Unit } from './reconcile/unit.ts';
 import type { AgentKey } from './ssh/agent-key.ts';
-import { dialPlacement } from './uplink/dial-placement.ts';
+import { locatePlacement } from './uplink/locate-placement.ts';
 import { createUplink, type Uplink } from './uplink/uplink.ts';
 
 export interface ServerConnection {
@@ -45,7 +45,7 @@ export async function connectServer(
     createUplink({
       gateway: async () => (folder ? await readGatewayFile(folder) : undefined) ?? gateway,
       privateKey: key.privateKey,
-      dial: dialPlacement(units, clock),
+      locate: locatePlacement(units),
       clock,
       log,
       random,

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import ssh2, { type ConnectConfig, type Client as SshClient } from 'ssh2';
+import { hastenCiphers } from '../../controller/kit/hasten-ciphers.ts';
 
 export interface SshConnectOptions {
   /** Its own from now on; connected or about to be. */
@@ -45,6 +46,7 @@ export function connectSsh(options: SshConnectOptions): Promise<SshConnection> {
   const { socket, name, signal, keepalive, isHostKey } = options;
   return new Promise((resolve, reject) => {
     const client = new ssh2.Client();
+    hastenCiphers(client);
     let hostKeyWrong = false;
     const closed = new Promise<void>(done => client.once('close', () => done()));
     const onAbort = () => client.destroy();

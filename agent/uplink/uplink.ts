@@ -12,13 +12,13 @@ import { SocketBacklog } from '../../controller/kit/socket-backlog.ts';
 import { SSH_ALGORITHMS } from '../../controller/kit/ssh-algorithms.ts';
 import { API, HEARTBEAT } from '../../controller/kit/uplink-protocol.ts';
 import { connectSsh, LoginRefused, type SshConnection, WrongHostKey } from '../ssh/connect-ssh.ts';
-import { type DialPlacement, serveStreams } from './serve-streams.ts';
+import { type LocatePlacement, serveStreams } from './serve-streams.ts';
 
 export interface UplinkOptions {
   /** Asked before each attempt. */
   gateway: () => GatewayFile | Promise<GatewayFile>;
   privateKey: string;
-  dial: DialPlacement;
+  locate: LocatePlacement;
   clock: Clock;
   log: Logger;
   random: () => number;
@@ -46,12 +46,12 @@ export function createUplink(options: UplinkOptions): Uplink {
   let waiting: (() => void)[] = [];
 
   const session = async (signal: AbortSignal): Promise<void> => {
-    const { connection, socket, address } = await dialGateway(options, signal);
+    const { connection, socket, address, isLocal } = await dialGateway(options, signal);
     const { client, closed } = connection;
     const end = () => client.destroy();
     signal.addEventListener('abort', end, { once: true });
     try {
-      await Promise.race([serveStreams(client, socket, options), closed]);
+      await Promise.race([serveStreams(client, socket, { ...options, isLocal }), closed]);
       if (socket.destroyed) throw new Error(`${address} closed the connection`);
       live = { client, streams: new Set(), backlog: new SocketBacklog(socket) };
       for (const wake of waiting.splice(0)) wake();
@@ -133,6 +133,8 @@ interface Dialled {
   connection: SshConnection;
   socket: Socket;
   address: string;
+  /** By the gateway's Unix socket, which is of this user on this machine. */
+  isLocal: boolean;
 }
 
 async function dialGateway(options: UplinkOptions, signal: AbortSignal): Promise<Dialled> {
@@ -152,7 +154,7 @@ async function dialGateway(options: UplinkOptions, signal: AbortSignal): Promise
         keepalive: HEARTBEAT,
         signal,
       });
-      return { connection, socket, address };
+      return { connection, socket, address, isLocal: address === path };
     } catch (error) {
       if (signal.aborted) throw error;
       last = error;

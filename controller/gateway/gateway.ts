@@ -7,6 +7,7 @@ import type { Transport } from '../client/transport.ts';
 import { slept } from '../kit/abort.ts';
 import { boundChannel } from '../kit/bound-channel.ts';
 import type { Clock } from '../kit/clock.ts';
+import { hastenCiphers } from '../kit/hasten-ciphers.ts';
 import type { Logger } from '../kit/log.ts';
 import { Metrics } from '../kit/metrics.ts';
 import { SSH_ALGORITHMS } from '../kit/ssh-algorithms.ts';
@@ -89,6 +90,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     ...USER_KEEPALIVE,
   });
   ssh.on('connection', connection => {
+    hastenCiphers(connection);
     const arrival = arrivals.of(socketOf(connection));
     if (arrival) void serve(connection, arrival);
   });

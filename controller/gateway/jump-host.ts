@@ -138,7 +138,7 @@ export function serveUser(
       end();
     });
     splice(channel, stream, {
-      backlogs: { a: backlog, b: inside.backlog },
+      backlogs: { a: backlog, ...(inside.backlog && { b: inside.backlog }) },
       onBytes(direction, length) {
         const way = direction === 'toB' ? 'in' : 'out';
         bytes[way] += length;

@@ -3,15 +3,17 @@ import type { Connection, ServerChannel } from 'ssh2';
 import { discard } from '../kit/bound-channel.ts';
 import { ChannelSocket } from '../kit/channel-socket.ts';
 import type { Clock } from '../kit/clock.ts';
+import { dialFirst } from '../kit/dial-address.ts';
+import { networkNamespace } from '../kit/network-namespace.ts';
 import { SocketBacklog } from '../kit/socket-backlog.ts';
-import { API, readLine, SILENCE_MS, STREAMS, type StreamAnswer } from '../kit/uplink-protocol.ts';
+import { API, readLine, SILENCE_MS, STREAMS, type StreamAnswer, WISH } from '../kit/uplink-protocol.ts';
 import type { Arrival } from './arrivals.ts';
 import { OPEN_FAILURE, refuseChannel } from './ssh2-internals.ts';
 
-/** A stream to a workspace's sshd, and what queues in front of it. */
+/** A stream to a workspace's sshd, and what queues in front of it where many share a connection. */
 export interface WorkspaceStream {
   stream: Duplex;
-  backlog: SocketBacklog;
+  backlog?: SocketBacklog;
 }
 
 /** Sees to it that a channel of a connection holds no more than it may. */
@@ -107,7 +109,19 @@ export class Uplinks {
   async open(node: string, placement: string): Promise<WorkspaceStream> {
     const link = this.#newest(node);
     if (!link) throw new Error(`its node ${node} is not connected to the gateway`);
-    const channel = await this.#channel(link, placement);
+    const asked = await this.#ask(link, placement, link.arrival.isLocal ? WISH.address : WISH.stream);
+    if (!('at' in asked)) return asked;
+    // Straight there saves each byte two ways through SSH, and the stream outlives the agent.
+    const straight =
+      asked.network === networkNamespace() && (await dialFirst(asked.at, this.#clock).catch(() => {}));
+    if (straight) return { stream: straight };
+    const carried = await this.#ask(link, placement, WISH.stream);
+    if ('at' in carried) throw new Error(`its node ${node} gave no stream`);
+    return carried;
+  }
+
+  async #ask(link: Link, placement: string, wish: number) {
+    const channel = await this.#channel(link, placement, wish);
     // Closed under a reader, it must not take the process down.
     channel.on('error', () => discard(channel));
     link.bound(channel);
@@ -117,13 +131,14 @@ export class Uplinks {
       answer = await readLine<StreamAnswer>(channel);
     } catch (cause) {
       discard(channel);
-      throw new Error(`its node ${node} did not answer`, { cause });
+      throw new Error(`its node ${link.node} did not answer`, { cause });
     } finally {
       cancel();
     }
     if ('ok' in answer) return { stream: channel, backlog: link.backlog };
     discard(channel);
-    throw new Error(`its node ${node} cannot reach it: ${answer.error}`);
+    if ('at' in answer) return answer;
+    throw new Error(`its node ${link.node} cannot reach it: ${answer.error}`);
   }
 
   /** Looks after nobody any more. */
@@ -131,11 +146,11 @@ export class Uplinks {
     this.#cancel();
   }
 
-  #channel(link: Link, placement: string): Promise<ServerChannel> {
+  #channel(link: Link, placement: string, wish: number): Promise<ServerChannel> {
     return new Promise((resolve, reject) => {
       const gone = () => reject(new Error(`the connection of its node ${link.node} was lost`));
       link.connection.once('close', gone);
-      link.connection.forwardOut(STREAMS.host, STREAMS.port, placement, 0, (error, channel) => {
+      link.connection.forwardOut(STREAMS.host, STREAMS.port, placement, wish, (error, channel) => {
         link.connection.off('close', gone);
         if (error) reject(new Error(`its node ${link.node} took no stream`, { cause: error }));
         else resolve(channel);

@@ -1,10 +1,11 @@
 import type { Duplex } from 'node:stream';
+import type { Address } from './dial-address.ts';
 
 /**
  * What agents and the gateway say to each other over one SSH connection that the agent opens:
  * - the agent asks for one remote forward, `STREAMS`; the gateway opens `forwarded-tcpip` channels for it, whose
  *   originator address names a placement of the node. The agent answers with one line of JSON (`StreamAnswer`), and
- *   after an `ok` the channel is the workspace's sshd.
+ *   after an `ok` the channel is the workspace's sshd. A gateway on the same machine may be told the address instead.
  * - the agent opens `direct-tcpip` channels to `API`: plain HTTP/1.1 to the Kubernetes API, as the node.
  */
 export const STREAMS = { host: 'workspaces', port: 22 } as const;
@@ -19,7 +20,13 @@ export const HEARTBEAT = { everyMs: 4_500, missed: 2 } as const;
 /** Longest silence of a peer that lives. */
 export const SILENCE_MS = HEARTBEAT.everyMs * (HEARTBEAT.missed + 1);
 
-export type StreamAnswer = { ok: true } | { error: string };
+/** What the gateway wants of a placement, as the originator's port of its channel: a stream, or where its sshd is. */
+export const WISH = { stream: 0, address: 1 } as const;
+export type StreamAnswer =
+  | { ok: true }
+  /** `network`: in which the addresses are good. */
+  | { at: readonly Address[]; network: string }
+  | { error: string };
 
 /** What a machine that joins says of itself, one line. */
 export interface JoinRequest {

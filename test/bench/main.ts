@@ -1,7 +1,7 @@
 /** `npm run bench -- NAME [ARGS]`: runs test/bench/NAME.ts. Prints a table, and a last line of JSON. */
 import { readdirSync } from 'node:fs';
 
-const NOT_BENCHES = ['main', 'report', 'login', 'bare', 'program', 'scale-agents'];
+const NOT_BENCHES = ['main', 'report', 'login', 'bare', 'program', 'scale-agents', 'ssh-parts'];
 const [name, ...args] = process.argv.slice(2);
 const names = readdirSync(new URL('./', import.meta.url))
   .filter(file => file.endsWith('.ts'))

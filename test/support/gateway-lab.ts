@@ -5,8 +5,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { newAgentKey } from '../../agent/ssh/agent-key.ts';
-import { dialAddress } from '../../agent/ssh/dial.ts';
-import type { DialPlacement } from '../../agent/uplink/serve-streams.ts';
+import type { LocatePlacement } from '../../agent/uplink/serve-streams.ts';
 import { createUplink, type Uplink } from '../../agent/uplink/uplink.ts';
 import { createApiServer } from '../../controller/apiserver/api-server.ts';
 import type { Client } from '../../controller/client/client.ts';
@@ -46,7 +45,11 @@ export interface RunResult {
 /** A gateway over a real API server: alice and bob with a workspace each on node n1, whose sshd is OpenSSH's own. */
 export async function gatewayLab(
   t: Test,
-  { before, ...options }: Partial<GatewayOptions> & { before?: (client: Client) => Promise<void> } = {},
+  {
+    before,
+    sshdConfig = [],
+    ...options
+  }: Partial<GatewayOptions> & { before?: (client: Client) => Promise<void>; sshdConfig?: string[] } = {},
 ) {
   const dir = mkdtempSync(join(tmpdir(), 'nexus-gateway-'));
   const store = createMemoryStore();
@@ -60,6 +63,7 @@ export async function gatewayLab(
     dir: join(dir, 'sshd'),
     hostKey: KEYS.workspace,
     authorizedKeys: [KEYS.alice.publicKey, KEYS.bob.publicKey, KEYS.stranger.publicKey],
+    config: sshdConfig,
   });
   await declare(client);
   await before?.(client);
@@ -103,17 +107,25 @@ export async function gatewayLab(
     metrics,
     /** An agent's end of the uplink of n1, with the sshd as the workspaces `shop.alice` and `mail.bob`. */
     async uplink(
-      o: { key?: SshKey; hostKeys?: string[]; dial?: DialPlacement; log?: Logger; through?: number } = {},
+      o: {
+        key?: SshKey;
+        hostKeys?: string[];
+        locate?: LocatePlacement;
+        socket?: string;
+        log?: Logger;
+        through?: number;
+      } = {},
     ) {
       const stop = new AbortController();
       const uplink: Uplink = createUplink({
         gateway: () => ({
           nodeName: 'n1',
           addresses: [`127.0.0.1:${o.through ?? port}`],
+          ...(o.socket && { socket: o.socket }),
           hostKeys: o.hostKeys ?? [KEYS.gateway.publicKey],
         }),
         privateKey: (o.key ?? KEYS.node).privateKey,
-        dial: o.dial ?? dialSshd(sshd.port),
+        locate: o.locate ?? locateSshd(sshd.port),
         clock: systemClock,
         log: o.log ?? log,
         random: () => 0.05,
@@ -214,10 +226,10 @@ export async function gatewayLab(
 
 export type GatewayLab = Awaited<ReturnType<typeof gatewayLab>>;
 
-export function dialSshd(port: number): DialPlacement {
-  return async placement => {
+export function locateSshd(port: number): LocatePlacement {
+  return placement => {
     if (!['shop.alice', 'mail.bob'].includes(placement)) throw new Error('the node has no such workspace');
-    return dialAddress({ host: '127.0.0.1', port }, systemClock);
+    return [{ host: '127.0.0.1', port }];
   };
 }
 

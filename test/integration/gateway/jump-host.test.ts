@@ -159,7 +159,11 @@ t.test('a workspace that cannot be reached says why', { skip }, async t => {
   const alice = lab.ssh({ key: KEYS.alice });
   const why = async () => (await alice.ssh(['shop.alice', 'true'])).stderr;
   t.match(await why(), /its node n1 is not connected to the gateway/);
-  const first = await lab.uplink({ dial: () => Promise.reject(new Error('its container is not running')) });
+  const first = await lab.uplink({
+    locate() {
+      throw new Error('its container is not running');
+    },
+  });
   await first.connected();
   t.match(await why(), /its node n1 cannot reach it: its container is not running/);
   await lab.client.patch(WORKSPACE, { name: 'shop', namespace: 'alice' }, 'merge', {

@@ -2,8 +2,6 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import t, { type Test } from 'tap';
-import { dialAddress } from '../../../agent/ssh/dial.ts';
-import { systemClock } from '../../../controller/kit/clock.ts';
 import { gatewayLab, KEYS } from '../../support/gateway-lab.ts';
 import { ssh2User } from '../../support/ssh2-user.ts';
 import { until } from '../../support/until.ts';
@@ -24,7 +22,7 @@ async function setup(t: Test, serve: (socket: Socket, index: number) => void) {
   const { port } = server.address() as AddressInfo;
   const lab = await gatewayLab(t);
   const { connected } = await lab.uplink({
-    dial: () => dialAddress({ host: '127.0.0.1', port }, systemClock),
+    locate: () => [{ host: '127.0.0.1', port }],
   });
   await connected();
   return lab;
