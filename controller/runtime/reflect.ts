@@ -68,8 +68,8 @@ async function listPages<T extends KubeObject>(
 }
 
 /**
- * A watch that cannot be silently dead: without an event or bookmark for `silence.ms` it is ended with ApiError
- * `Unreachable`. Ends without error when the server ends it or `signal` is aborted.
+ * A watch that cannot be silently dead: without an event or bookmark for `silence.ms`, which may be raised meanwhile, it is
+ * ended with ApiError `Unreachable`. Ends without error when the server ends it or `signal` is aborted.
  */
 export async function* watchAlive<T extends KubeObject>(
   options: ReflectOptions<T>,
@@ -80,9 +80,11 @@ export async function* watchAlive<T extends KubeObject>(
   const { controller, unlink } = childAbort(signal);
   let silent = false;
   let cancel = () => {};
-  const arm = () => {
+  const arm = (waitMs = silence.ms, waitedMs = 0) => {
     cancel();
-    cancel = options.clock.after(silence.ms, () => {
+    cancel = options.clock.after(waitMs, () => {
+      const soFar = waitedMs + waitMs;
+      if (silence.ms > soFar) return arm(silence.ms - soFar, soFar);
       silent = true;
       controller.abort(new Error('silent'));
     });

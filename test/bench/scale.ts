@@ -7,6 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '../../controller/client/client.ts';
 import { connect } from '../../controller/client/connect.ts';
+import { ensureNode } from '../../controller/reconcilers/node/ensure-node.ts';
 import { NODE, WORKSPACE } from '../../crds/kinds.ts';
 import { freePorts } from '../support/ports.ts';
 import { until } from '../support/until.ts';
@@ -15,6 +16,7 @@ import { report } from './report.ts';
 const NODES = 50;
 const WRITERS = 16;
 const IDLE_MS = 30_000;
+const READY_MS = 60_000;
 const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 const AGENTS = fileURLToPath(new URL('./scale-agents.ts', import.meta.url));
 const TICKS_A_SECOND = 100;
@@ -64,7 +66,7 @@ async function measure(workspaces: number): Promise<Round> {
   const start = async (module: string, words: string[]): Promise<ChildProcess> => {
     const child = fork(module, words, { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     await Promise.race([
-      once(child, 'message'),
+      once(child, 'message', { signal: AbortSignal.timeout(READY_MS) }),
       once(child, 'exit').then(([code]) => Promise.reject(new Error(`${module} exited with ${code}`))),
     ]);
     return child;
@@ -76,8 +78,9 @@ async function measure(workspaces: number): Promise<Round> {
     '--log-level=warn',
   ]);
   const file = join(home, 'kubeconfig');
-  const agents = await start(AGENTS, [file, String(NODES)]);
   const { client } = await connect({ file });
+  await Promise.all(Array.from({ length: NODES }, (_, i) => ensureNode(client, { name: `scale-${i}` })));
+  const agents = await start(AGENTS, [file, String(NODES)]);
   try {
     await until(
       async () =>

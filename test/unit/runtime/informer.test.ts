@@ -135,6 +135,18 @@ for (const bookmark of [true, false]) {
   });
 }
 
+t.test('a streamed list that goes on as a watch is not taken for dead when nothing happens', async t => {
+  const { api, clock, informer, start } = setup(t);
+  api.put(at('one'), {});
+  await start();
+  await informer.synced;
+  const before = api.requests.length;
+  await clock.advance(149_000);
+  t.equal(api.requests.length, before);
+  await clock.advance(5_000);
+  t.equal(api.requests.length, before + 1, 'after its time it is');
+});
+
 t.test('a watch that is silent for too long is taken for dead', async t => {
   const { api, clock, start, changes } = setup(t, { silenceMs: 60_000 });
   await start();
