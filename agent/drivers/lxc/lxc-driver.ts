@@ -17,6 +17,7 @@ import { lxdCall } from './api/lxd-error.ts';
 import type { LxcContext } from './context.ts';
 import { createInstance, type Making } from './create-instance.ts';
 import { execInInstance } from './exec.ts';
+import { listDerivedImages, removeDerivedImage } from './images/derived-images.ts';
 import { imageNames, lxcImages } from './images/image-store.ts';
 import { defaultRemotes } from './images/remotes.ts';
 import { findOurs, listInstances, removeInstance } from './instances.ts';
@@ -83,7 +84,12 @@ export function createLxcDriver(options: LxcDriverOptions): Driver {
     network,
     addresses: new Addresses(context),
   };
-  const images = createImages(lxcImages(context, making), clock);
+  const store = lxcImages(context, making);
+  const images = createImages(store, clock);
+  const findComplete = async (reference: string) => {
+    const base = await store.find(reference);
+    return base === undefined ? undefined : store.findComplete(base);
+  };
   const turns = new Turns();
   const leftovers = new Leftovers(lxcLeftovers(context), { clock, log });
 
@@ -160,6 +166,8 @@ export function createLxcDriver(options: LxcDriverOptions): Driver {
 
     watch: signal => watchEngine(context, signal),
     ensureImage: images.ensure,
+    derivedImages: wanted => read('derivedImages', () => listDerivedImages(context, wanted, findComplete)),
+    removeDerivedImage: name => change('removeDerivedImage', () => removeDerivedImage(context, name)),
 
     create: spec =>
       change(`create ${spec.name}`, async () => {

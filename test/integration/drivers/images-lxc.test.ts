@@ -11,7 +11,7 @@ import { tarOf } from '../../../agent/drivers/tar.ts';
 import { removeEverything, specs } from '../../conformance/driver.ts';
 import { startImageServer } from '../../support/image-server.ts';
 import { testRootfs } from '../../support/images.ts';
-import { noLxd, startLxd } from '../../support/lxd-lab.ts';
+import { noLxd, startLxd, TEST_POOL } from '../../support/lxd-lab.ts';
 
 // The first time on a machine the image is made.
 t.setTimeout(170_000);
@@ -105,6 +105,38 @@ t.test('images of LXD', { skip: noLxd() }, async t => {
       names.filter(name => name.includes('helper')),
       [],
       'nothing that looked into it is left',
+    );
+  });
+
+  await t.test('that lack something get it once, and are removed when nobody wants them', async t => {
+    // Its package manager has nothing but what is missing.
+    const manager =
+      '#!/bin/sh\n[ "$1" != install ] || { echo "#!/bin/sh" >/usr/bin/git; chmod 755 /usr/bin/git; }\n';
+    await lab.lxc('init', id.slice(7), 'without-git', '--no-profiles', '--storage', TEST_POOL);
+    const files = '/1.0/instances/without-git/files?path=/usr/bin';
+    await lab.lxd.call('DELETE', `${files}/git`);
+    await lab.lxd.call('POST', `${files}/apt-get`, {
+      body: Buffer.from(manager),
+      headers: { 'x-lxd-mode': '0755' },
+    });
+    await lab.lxc('publish', 'without-git', '--alias', 'without-git', '--compression', 'none');
+    await lab.lxc('delete', 'without-git');
+
+    const { id: made = '' } = (await driver.ensureImage('without-git')) ?? {};
+    const name = made.slice(7);
+    t.equal((await driver.ensureImage('without-git'))?.id, made);
+    t.same(await driver.derivedImages?.(['without-git']), [{ name, isInUse: false, isWanted: true }]);
+    const { id: instance } = await driver.create(specs(node, made)('derived'));
+    t.same(await driver.derivedImages?.([image]), [{ name, isInUse: true, isWanted: false }]);
+    await t.rejects(async () => driver.removeDerivedImage?.(name), { code: 'InUse' });
+    await driver.remove(instance);
+    await driver.removeDerivedImage?.(name);
+    await driver.removeDerivedImage?.(name);
+    t.same(await driver.derivedImages?.([]), []);
+    t.equal(
+      (await driver.ensureImage('without-git', { pull: false }))?.id,
+      undefined,
+      'it would be made anew',
     );
   });
 });
