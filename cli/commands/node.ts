@@ -9,6 +9,8 @@ export const node: Command = {
     ['nexus node label n1 zone=eu', 'for selectors of workspaces; `zone-` takes it off'],
     ['nexus node taint n1 gpu=yes:NoSchedule', 'keeps off what does not tolerate it; `gpu-` takes it off'],
     ['nexus node drain n1', 'moves or stops its workspaces one by one; `uncordon` takes it back'],
+    ['nexus node add root@10.0.0.5 --label zone=eu', 'makes a machine a node, over your own ssh'],
+    ['nexus node upgrade --all', 'this program on every node, one after the other'],
     ['nexus node remove n1', 'shuts its agent out and forgets it'],
     ['nexus node token create', 'prints what to type on a machine that is to become a node'],
   ],

@@ -2,6 +2,7 @@ import type { Options } from 'yargs';
 import type { CommandContext, Flags } from '../command.ts';
 import { describe } from '../commands/describe.ts';
 import type { GetFlags } from '../commands/get-flags.ts';
+import { ADD_OPTIONS, type AddFlags, addNode, REMOTE_OPTIONS } from './add.ts';
 import { nodeNames } from './change.ts';
 import { cordonNodes, uncordonNodes } from './cordon.ts';
 import { DRAIN_OPTIONS, type DrainFlags, drainNodes } from './drain.ts';
@@ -10,6 +11,7 @@ import { LIST_OPTIONS, listNodes } from './list.ts';
 import { REMOVE_OPTIONS, type RemoveFlags, removeNodes } from './remove.ts';
 import { taintNodes } from './taint.ts';
 import { nodeToken, TOKEN_OPTIONS, type TokenFlags } from './token.ts';
+import { UPGRADE_OPTIONS, type UpgradeFlags, upgradeNodes } from './upgrade.ts';
 
 export interface NodeAction {
   run(args: string[], flags: Flags, context: CommandContext): Promise<number>;
@@ -33,6 +35,11 @@ export const NODE_ACTIONS: Record<string, NodeAction> = {
   cordon: { run: cordonNodes, takes: 'nodes' },
   uncordon: { run: uncordonNodes, takes: 'nodes' },
   drain: { run: (args, flags, context) => drainNodes(args, flags as DrainFlags, context), takes: 'nodes' },
+  add: { run: (args, flags, context) => addNode(args, flags as AddFlags, context), takes: [] },
+  upgrade: {
+    run: (args, flags, context) => upgradeNodes(args, flags as UpgradeFlags, context),
+    takes: 'nodes',
+  },
   remove: { run: (args, flags, context) => removeNodes(args, flags as RemoveFlags, context), takes: 'nodes' },
   token: {
     run: (args, flags, context) => nodeToken(args, flags as TokenFlags, context),
@@ -44,7 +51,10 @@ export const NODE_OPTIONS: Record<string, Options> = {
   ...LIST_OPTIONS,
   ...LABEL_OPTIONS,
   ...DRAIN_OPTIONS,
+  ...ADD_OPTIONS,
+  ...UPGRADE_OPTIONS,
+  ...REMOTE_OPTIONS,
   ...REMOVE_OPTIONS,
   ...TOKEN_OPTIONS,
-  timeout: { type: 'string', describe: 'drain [10m], remove [1m]: how long to wait' },
+  timeout: { type: 'string', describe: 'drain [10m], add, upgrade [2m], remove [1m]: how long to wait' },
 };

@@ -1,7 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 
 // Not imported: see client/kubeconfig.ts.
-const { readFileSync, readdirSync } = process.getBuiltinModule('node:fs');
+const { existsSync, readFileSync, readdirSync } = process.getBuiltinModule('node:fs');
 const { join } = process.getBuiltinModule('node:path');
 
 /** What a release carries in place of a checkout's files; its loader (manifests/release/loader.cjs) sets it first of all. */
@@ -60,6 +60,13 @@ export function ownCommand(): { file: string; args: string[] } {
   const from = release();
   if (from && from.main === undefined) return { file, args: [] };
   return { file, args: [...execArgv, from?.main ?? join(root(), 'cli/main.ts')] };
+}
+
+/** The checkout that this program runs from, bundled or not; undefined: it is a release. */
+export function checkoutFolder(): string | undefined {
+  const from = release();
+  const folder = from ? from.main && join(from.main, '../..') : root();
+  return folder && existsSync(join(folder, 'manifests/release/build.ts')) ? folder : undefined;
 }
 
 /** Version of this program, and which build of it this is. */

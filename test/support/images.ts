@@ -14,9 +14,9 @@ const run = promisify(execFile);
 
 /**
  * `plain`: a Debian with nothing added, so without sshd. `ready`: with what a workspace needs. `system`: that with an init of
- * its own. All are made from Debian's packages, for machines that reach no image registry, and kept in $XDG_CACHE_HOME/nexus-test.
+ * its own. `sshd`: a machine that somebody was just given, with an SSH server and nothing else. All are made from Debian's packages, for machines that reach no image registry, and kept in $XDG_CACHE_HOME/nexus-test.
  */
-export type TestImage = 'plain' | 'ready' | 'system';
+export type TestImage = 'plain' | 'ready' | 'system' | 'sshd';
 
 const READY = [
   'openssh-server',
@@ -32,6 +32,7 @@ const READY = [
 ];
 const PACKAGES: Record<TestImage, string[]> = {
   plain: [],
+  sshd: ['openssh-server'],
   ready: READY,
   system: [...READY, ...SYSTEM_PACKAGES],
 };

@@ -12,7 +12,10 @@ import { whyNoHome } from '../workspace/why-no-home.ts';
 import { whyUnplaceable } from '../workspace/why-unplaceable.ts';
 import { type Placed, planEvictions } from './plan-evictions.ts';
 
+/** When somebody waits for room elsewhere. */
 const AGAIN_MS: Milliseconds = 5_000;
+/** When a placement was changed at the same time. */
+const CONFLICT_MS: Milliseconds = 200;
 
 /** How far a drain is, and when to look again if nothing happens. */
 export interface Evicted {
@@ -52,11 +55,12 @@ export function createEvict(env: WorkspaceEnvironment): Evict {
       taintedSince,
       whyNoHome: workspace => whyUnplaceable(env, workspace) ?? whyNoHome(env, workspace)?.message,
     });
-    for (const { placement, by } of evict) await mark(env, placement, by, signal);
-    const againMs = Math.min(
+    let againMs = Math.min(
       nextInMs ?? Number.POSITIVE_INFINITY,
       isWaiting ? AGAIN_MS : Number.POSITIVE_INFINITY,
     );
+    for (const { placement, by } of evict)
+      if (!(await mark(env, placement, by, signal))) againMs = Math.min(againMs, CONFLICT_MS);
     return { ...(drained && { drained }), ...(Number.isFinite(againMs) && { againMs }) };
   };
 }
@@ -70,17 +74,19 @@ function findPlaced(env: WorkspaceEnvironment, node: string): Placed[] {
   });
 }
 
+/** False: it was changed, removed or made anew at the same time. */
 async function mark(
   env: WorkspaceEnvironment,
   placement: Placement,
   evictedBy: Eviction,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   try {
     await updatePlacement(env, placement, { ...placement.spec, running: false, evictedBy }, signal);
+    return true;
   } catch (error) {
-    // Changed, gone, or made anew: it is looked at again.
     if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
+    return false;
   }
 }
 
