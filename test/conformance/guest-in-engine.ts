@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { openLabOn, untilState } from '../integration/guest/lab.ts';
 import type { EngineNode } from '../support/docker-node.ts';
+import { until } from '../support/until.ts';
 import { guestConformance } from './guest.ts';
 
 /** The promises of the guest program in instances of a real engine. */
@@ -46,4 +47,23 @@ export function guestInEngine(t: Test, openNode: (t: Test) => Promise<EngineNode
     },
     hostKey,
   );
+
+  t.test('of a watch whose process was killed nothing is left', async t => {
+    const { guest, id, sh, configure } = await openLabOn(t, await openNode(t));
+    await configure();
+    const stop = new AbortController();
+    t.teardown(() => stop.abort());
+    const watching = guest.watch(id, stop.signal)[Symbol.asyncIterator]();
+    await watching.next();
+    const left = async () => (await sh('pgrep -fx "/bin/sh /opt/nexus/guest watch" | wc -l')).stdout.trim();
+    t.equal(await left(), '2', 'what reads and what tells');
+    const [pid] = (await sh('ls /run/nexus/watchers')).stdout.split('\n');
+    await sh(`kill -9 ${pid}`);
+    // Something that is told.
+    await sh('kill -9 $(cat /run/nexus/sshd.pid)');
+    await until(async () => (await left()) === '0', {
+      timeoutMs: 10_000,
+      what: () => 'the rest of it to end',
+    });
+  });
 }

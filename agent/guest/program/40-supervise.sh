@@ -207,6 +207,7 @@ tell_watchers() {
     [ -p "$pipe" ] || continue
     name=$RUN/${pipe##*/}
     if ! alive "$name.watcher"; then
+      echo 1<>"$pipe"
       rm -f "$pipe" "$name.watcher" "$name.told"
     elif [ ! -e "$name.told" ]; then
       : >"$name.told"

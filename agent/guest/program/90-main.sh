@@ -90,7 +90,9 @@ watch() {
   exec 3<>"$RUN/watchers/$$"
   {
     state
+    # Told once more when the other half was killed.
     while read -r _ <&3; do
+      kill -0 $$ 2>/dev/null || exit 0
       rm -f "$RUN/$$.told"
       cat "$RUN/snapshot" || break
     done
