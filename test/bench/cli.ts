@@ -1,16 +1,13 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { WORKSPACE } from '../../crds/kinds.ts';
 import { nexusUp } from '../support/nexus-up.ts';
+import { buildRelease, bundle, runProgram } from './program.ts';
 import { type Figures, median, report } from './report.ts';
 
-const runProgram = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../..');
 const LAUNCHER = join(ROOT, 'cli/nexus');
-const BUILD = join(ROOT, 'manifests/release/build.ts');
 
 const manifest = (name: string) => ({
   apiVersion: 'nexus.dev/v1alpha1' as const,
@@ -29,8 +26,8 @@ export async function run(args: string[]): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'nexus-bench-cli-'));
   const file = join(folder, 'workspace.json');
   writeFileSync(file, JSON.stringify(manifest('w0')));
-  await runProgram(process.execPath, [BUILD, '--bundle']);
-  await runProgram(process.execPath, [BUILD, `--out=${folder}`]);
+  await bundle();
+  const release = await buildRelease(folder);
   const up = await nexusUp({ args: ['--drivers=memory'] });
   const ours = { NEXUS_HOME: up.home, NODE_COMPILE_CACHE: join(folder, 'compile') };
   const theirs = { KUBECONFIG: up.kubeconfig, HOME: up.home };
@@ -38,7 +35,7 @@ export async function run(args: string[]): Promise<void> {
     { name: 'nexus (checkout)', command: [LAUNCHER], env: ours },
     {
       name: 'nexus (release)',
-      command: [join(folder, `nexus-${process.platform}-${process.arch}`)],
+      command: [release],
       env: ours,
     },
     {

@@ -1,10 +1,8 @@
 import { execFile } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const BUILD = fileURLToPath(new URL('../../manifests/release/build.ts', import.meta.url));
-
-/** The launcher; what it starts is what `bundle` has made. */
-export const NEXUS = fileURLToPath(new URL('../../cli/nexus', import.meta.url));
 
 /** Runs a program to its end, as a person would; resolves with its output. Rejects with what it said when it fails. */
 export function runProgram(
@@ -21,7 +19,13 @@ export function runProgram(
   });
 }
 
-/** As an installed Nexus is: not from the sources. */
+/** Makes the executable of a release, as people install it. Resolves with its path in `folder`. */
+export async function buildRelease(folder: string): Promise<string> {
+  await runProgram(process.execPath, [BUILD, `--out=${folder}`], { env: process.env });
+  return join(folder, `nexus-${process.platform}-${process.arch}`);
+}
+
+/** Makes what the launcher of a checkout starts. */
 export async function bundle(): Promise<void> {
   await runProgram(process.execPath, [BUILD, '--bundle'], { env: process.env });
 }

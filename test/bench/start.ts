@@ -10,7 +10,7 @@ import { freePorts } from '../support/ports.ts';
 import { until } from '../support/until.ts';
 import { bareRuns } from './bare.ts';
 import { type LoginTarget, untilLogin } from './login.ts';
-import { bundle, NEXUS, runProgram } from './program.ts';
+import { buildRelease, runProgram } from './program.ts';
 import { median, report } from './report.ts';
 
 /** Workspaces as the server tells them: asking again and again would take the processor from what is measured. */
@@ -81,8 +81,8 @@ export async function run(args: string[]): Promise<void> {
   const engine = await findTestEngine();
   if ('problem' in engine) throw new Error(engine.problem);
   const image = await ensureTestImage(engine.docker, 'ready');
-  await bundle();
   const up = await nexusUp({ engine: dockerByHand(engine) });
+  const program = await buildRelease(up.home);
   const targets = followTargets(up);
   const nexus: number[] = [];
   const bare: number[] = [];
@@ -94,7 +94,7 @@ export async function run(args: string[]): Promise<void> {
       const name = `bench-${round + 1}`;
       const [port = 0] = await freePorts(1);
       let began = performance.now();
-      await runProgram(NEXUS, ['apply', '-f', '-'], { env, input: manifest(name, image) });
+      await runProgram(program, ['apply', '-f', '-'], { env, input: manifest(name, image) });
       const ours = (await untilLogin(() => targets.of(name))) - began;
       await removeWorkspace(up, name);
       began = performance.now();
