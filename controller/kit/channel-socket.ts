@@ -57,10 +57,11 @@ export class ChannelSocket extends Duplex {
     done(error);
   }
 
-  /** Emits `timeout` after so long without a byte; 0: never. As net.Socket does. */
+  /** Emits `timeout` after so long without a byte; 0: never, and `onTimeout` is forgotten. As net.Socket does. */
   setTimeout(ms: Milliseconds, onTimeout?: () => void): this {
     this.#silenceMs = ms;
-    if (onTimeout) this.once('timeout', onTimeout);
+    if (onTimeout && ms === 0) this.off('timeout', onTimeout);
+    else if (onTimeout) this.once('timeout', onTimeout);
     this.#arm();
     return this;
   }

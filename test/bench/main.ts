@@ -1,7 +1,17 @@
 /** `npm run bench -- NAME [ARGS]`: runs test/bench/NAME.ts. Prints a table, and a last line of JSON. */
 import { readdirSync } from 'node:fs';
 
-const NOT_BENCHES = ['main', 'report', 'login', 'bare', 'program', 'scale-agents', 'ssh-parts'];
+const NOT_BENCHES = [
+  'main',
+  'report',
+  'login',
+  'bare',
+  'program',
+  'scale-agents',
+  'ssh-parts',
+  'fleet-agents',
+  'process-figures',
+];
 const [name, ...args] = process.argv.slice(2);
 const names = readdirSync(new URL('./', import.meta.url))
   .filter(file => file.endsWith('.ts'))

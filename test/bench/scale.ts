@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -11,6 +11,7 @@ import { ensureNode } from '../../controller/reconcilers/node/ensure-node.ts';
 import { NODE, WORKSPACE } from '../../crds/kinds.ts';
 import { freePorts } from '../support/ports.ts';
 import { until } from '../support/until.ts';
+import { cpuMs, rssMiB } from './process-figures.ts';
 import { report } from './report.ts';
 
 const NODES = 50;
@@ -19,7 +20,6 @@ const IDLE_MS = 30_000;
 const READY_MS = 60_000;
 const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 const AGENTS = fileURLToPath(new URL('./scale-agents.ts', import.meta.url));
-const TICKS_A_SECOND = 100;
 
 interface Round {
   workspaces: number;
@@ -158,14 +158,4 @@ async function writes(client: Client): Promise<number> {
   for (const line of text.split('\n'))
     if (!line.includes('resource="leases"')) total += Number(WRITES.exec(line)?.[1] ?? 0);
   return total;
-}
-
-/** User and system time of a process so far. */
-function cpuMs({ pid }: ChildProcess): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_A_SECOND;
-}
-
-function rssMiB({ pid }: ChildProcess): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 }
