@@ -20,6 +20,7 @@ const TOOLS: Packages = {
   'openssh-client': 'ssh',
   'openssh-server': '/usr/sbin/sshd',
   podman: 'podman',
+  'qemu-utils': 'qemu-img',
   rsync: 'rsync',
   shellcheck: 'shellcheck',
   sqlite3: 'sqlite3',

@@ -96,7 +96,7 @@ export async function importTestImage(
 }
 
 /** Content id of the image made of a tar archive. It gets no name: Podman would not take the tag. */
-async function importArchive(docker: Docker, archive: Readable): Promise<string> {
+export async function importArchive(docker: Docker, archive: Readable): Promise<string> {
   const stream = await docker.importImage(archive, {});
   const lines = await follow(docker, stream);
   const id = lines.map(({ status }) => status).findLast(status => /^sha256:[0-9a-f]{64}$/.test(status ?? ''));
@@ -109,7 +109,7 @@ interface Line {
   error?: string;
 }
 
-function follow(docker: Docker, stream: NodeJS.ReadableStream): Promise<Line[]> {
+export function follow(docker: Docker, stream: NodeJS.ReadableStream): Promise<Line[]> {
   return new Promise((resolve, reject) =>
     docker.modem.followProgress(stream, (error: Error | null, output: Line[]) => {
       const problem = output?.find(line => line.error)?.error;

@@ -25,6 +25,16 @@ export function isDerived(name: string): boolean {
   return name.startsWith(`${REPOSITORY}:`);
 }
 
+/** Engines repeat the command that failed, of which nobody can read why. */
+function withoutScript(message: string): string {
+  return message
+    .replace(
+      /The command '[\s\S]*' returned a non-zero code: (\d+)/,
+      'the package manager ended with exit code $1',
+    )
+    .replace(/building at STEP "RUN [\s\S]*": (?=while running)/, '');
+}
+
 /** Adds what a workspace needs to an image. Throws ImageBuildFailed with the end of the output. */
 export async function buildDerived(
   { docker }: DockerContext,
@@ -40,7 +50,7 @@ export async function buildDerived(
   const failed = (why: string, cause?: unknown) =>
     new DriverError(
       'ImageBuildFailed',
-      `SSH and Git could not be added to ${base.reference}: ${why.trim()}\n${tail.trim()}`.trim(),
+      `SSH and Git could not be added to ${base.reference}: ${withoutScript(why).trim()}\n${tail.trim()}`.trim(),
       { cause },
     );
   report({ phase: 'building', message });
@@ -54,6 +64,8 @@ export async function buildDerived(
     })) as Readable;
     await followLines<{ stream?: string; error?: string }>(stream, signal, line => {
       problem ??= line.error;
+      // The instruction itself, script and all.
+      if (/^step \d/i.test(line.stream ?? '')) return;
       tail = (tail + (line.stream ?? '')).slice(-TAIL_CHARS);
       const last = line.stream?.trim().split('\n').at(-1)?.slice(0, 120);
       if (last) report({ phase: 'building', message: `${message}: ${last}` });
