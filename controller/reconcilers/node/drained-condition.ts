@@ -39,8 +39,10 @@ export function drainedCondition(
         `"nexus node uncordon ${name}".`,
     );
   const [first] = blocked;
+  const failed = moving.filter(({ status }) => status?.phase === 'Failed');
   const parts = [
     moving.length > 0 && `${names(moving)} being moved`,
+    failed.length > 0 && `${names(failed)} failed on the new node: put it right, stop it or delete it`,
     stopping.length > 0 && `${names(stopping)} being stopped`,
     first && `${names(blocked.map(({ workspace }) => workspace))} waiting for room elsewhere (${first.why})`,
   ].filter(part => part !== false && part !== undefined);

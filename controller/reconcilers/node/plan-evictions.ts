@@ -40,7 +40,8 @@ const TAINT_BUDGET = 1;
 
 /**
  * Whose turn it is to leave a node that is drained, or has a NoExecute taint. Of those that are moved or stopped there are
- * never more than the drain's maxConcurrent at once: one that is moved counts until it runs elsewhere or has failed there.
+ * never more than the drain's maxConcurrent at once: one that is moved counts until it runs elsewhere, so that one that
+ * fails there keeps the others from the same.
  * Those that may be moved are not until there is room elsewhere. By name; pure.
  */
 export function planEvictions(occupants: NodeOccupants): EvictionPlan {

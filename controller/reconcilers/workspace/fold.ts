@@ -90,7 +90,7 @@ export function fold(observation: Observation): { status: WorkspaceStatus; targe
 
 type Move = NonNullable<WorkspaceStatus['move']>;
 
-const ARRIVED: readonly Phase[] = ['Running', 'Degraded', 'Failed', 'Stopped'];
+const ARRIVED: readonly Phase[] = ['Running', 'Degraded'];
 
 /** From when its placement is marked until it has arrived elsewhere; also while it is placed nowhere. */
 function foldMove({ workspace, placement, deletion }: Observation, phase: Phase): Move | undefined {
@@ -197,7 +197,8 @@ function ready(
     reason,
     message,
   });
-  if (move)
+  // What fails on the new node has not arrived, but that it is moved does not help.
+  if (move && phase !== 'Failed')
     return says(
       'Moving',
       `It is being moved off node ${move.from}, which is ${LEFT[move.reason]}, and begins elsewhere with an empty home.`,

@@ -382,6 +382,15 @@ t.test('a move is told from when it begins until the workspace has arrived', asy
       node: makeNode(node),
     }).status;
   t.same(there(undefined).move, move, 'it is being made');
+  const broken = there(
+    report(
+      { ...OK, ContainerReady: ['False', 'ContainerFailed'], Ready: ['False', 'ContainerFailed'] },
+      {
+        container: { state: 'Missing' },
+      },
+    ),
+  );
+  t.match(broken, { phase: 'Failed', move, message: 'ContainerFailed.' }, 'it failed there, and says why');
   t.notOk(there(report(OK)).move, 'it runs');
   t.notOk(there(undefined, 'n').move, 'it stays after all');
   t.notOk(

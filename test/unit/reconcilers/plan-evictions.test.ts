@@ -100,6 +100,14 @@ const rows: {
     drained: /^2 workspaces are left: default\/a being moved\.$/,
   },
   {
+    reason: 'one that fails elsewhere keeps the others from the same, and is named',
+    node: draining(),
+    placed: [on('b', movable)],
+    more: { leaving: [{ ...leaving('a'), status: { ...leaving('a').status, phase: 'Failed' } }] },
+    evict: [],
+    drained: /default\/a being moved; default\/a failed on the new node: put it right/,
+  },
+  {
     reason: 'one for which nowhere is room stays, and keeps up no other',
     node: draining(),
     placed: [on('a', movable), on('b')],
