@@ -76,11 +76,17 @@ async function build(docker: Docker, tag: string): Promise<void> {
   await follow(docker, stream);
 }
 
-function follow(docker: Docker, stream: Readable): Promise<void> {
+interface Progress {
+  status?: string;
+  error?: string;
+}
+
+/** What the engine tells until it is done. Rejects with the error that it tells. */
+function follow(docker: Docker, stream: Readable): Promise<Progress[]> {
   return new Promise((resolve, reject) => {
-    docker.modem.followProgress(stream, (error: Error | null, output: { error?: string }[]) => {
+    docker.modem.followProgress(stream, (error: Error | null, output: Progress[]) => {
       const failed = error ?? output?.find(line => line.error);
-      if (!failed) return resolve();
+      if (!failed) return resolve(output);
       reject(failed instanceof Error ? failed : new Error(failed.error));
     });
   });
@@ -88,15 +94,12 @@ function follow(docker: Docker, stream: Readable): Promise<void> {
 
 async function bootstrap(docker: Docker, tag: string): Promise<void> {
   const { tar, ended } = await bootstrapRootfs(workspacePackages());
+  // Named at the very end: a bootstrap that broke off must not leave a name that looks whole.
+  const options = { changes: ['ENV LANG=C.UTF-8', 'CMD ["sleep","infinity"]'] };
+  const imported = docker.importImage(tar, options) as unknown as Promise<Readable>;
+  const [told] = await Promise.all([imported.then(stream => follow(docker, stream)), ended]);
   const [repo, version = 'latest'] = splitTag(tag);
-  const staging = `${version}-incomplete`;
-  const options = { repo, tag: staging, changes: ['ENV LANG=C.UTF-8', 'CMD ["sleep","infinity"]'] };
-  const imported: unknown = docker.importImage(tar, options);
-  // A bootstrap that broke off must not leave a tag that looks whole, so the real one is given last.
-  await Promise.all([ended, (imported as Promise<Readable>).then(stream => follow(docker, stream))]);
-  const image = docker.getImage(`${repo}:${staging}`);
-  await image.tag({ repo, tag: version });
-  await image.remove();
+  await docker.getImage(told.at(-1)?.status ?? '').tag({ repo, tag: version });
 }
 
 function splitTag(reference: string): [string, string | undefined] {
