@@ -8,6 +8,7 @@ import { homedir, setPriority } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Docker from 'dockerode';
+import { isOwnAddress } from '../../agent/drivers/network/host-network.ts';
 import { DEFAULT_IMAGE, DEFAULT_LXC_IMAGE } from '../../controller/options.ts';
 import { GIT_PORT, type ServedRepository, serveRepository } from '../../examples/01-hello/serve.ts';
 import { ensureWorkspaceImage } from '../image/build.ts';
@@ -30,8 +31,9 @@ async function gatewayOf(docker: Docker): Promise<string> {
     .getNetwork('bridge')
     .inspect()
     .catch(() => undefined);
+  const gateway = network?.IPAM?.Config?.[0]?.Gateway as string | undefined;
   // Podman's bridges come with their first container, so there is no address to listen on yet.
-  return (network?.IPAM?.Config?.[0]?.Gateway as string | undefined) ?? '0.0.0.0';
+  return gateway && (await isOwnAddress(gateway)) ? gateway : '0.0.0.0';
 }
 
 interface Up {
