@@ -78,7 +78,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const limiter = new Limiter(limits, clock);
   const metrics = gatewayMetrics(options.metrics ?? new Metrics(), () => limiter.pending);
   const arrivals = new Arrivals({ limiter, limits, clock, log, metrics });
-  const api = createUplinkApi({ transport: options.transport, log });
+  const api = createUplinkApi({ transport: options.transport, clock, log });
   const uplinks = new Uplinks(clock, api.serve);
   const sessions = new Set<Session>();
   const servers: Server[] = [];

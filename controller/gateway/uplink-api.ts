@@ -3,14 +3,18 @@ import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type Serv
 import type { Duplex } from 'node:stream';
 import { GROUP_NODES, nodeUser } from '../../crds/names.ts';
 import type { Transport, TransportResponse } from '../client/transport.ts';
+import type { Clock } from '../kit/clock.ts';
 import { ApiError } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
+import { TokenBucket } from '../kit/token-bucket.ts';
 
 const METHODS = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
 /** As the API server's own. */
 const MAX_BODY_BYTES = 3 * 1024 * 1024;
 /** Longer than our clients', so that they close first. */
 const KEEP_ALIVE_MS = 75_000;
+/** Lines about what agents may not do: one that asks for ever must not fill the disk. */
+const LOG_BURST = { burst: 20, refillMs: 1_000 };
 /** Of one connection, or who somebody is: neither is passed on. */
 const DROPPED =
   /^(connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|host|content-length|accept-encoding|expect|authorization|cookie|impersonate-.*|x-remote-.*|x-forwarded-.*|forwarded)$/;
@@ -18,6 +22,7 @@ const DROPPED =
 export interface UplinkApiOptions {
   /** To the API, with the right to act as a node. */
   transport: Transport;
+  clock: Clock;
   log: Logger;
 }
 
@@ -25,13 +30,14 @@ export interface UplinkApiOptions {
  * The API for agents: plain HTTP/1.1 over a channel of their uplink. Whoever the connection belongs to is who asks, and
  * nothing in the request says otherwise.
  */
-export function createUplinkApi({ transport, log }: UplinkApiOptions): {
+export function createUplinkApi({ transport, clock, log }: UplinkApiOptions): {
   /** Serves requests of a node on a stream. */
   serve(node: string, stream: Duplex): void;
   close(): void;
 } {
   const nodes = new WeakMap<object, string>();
   const streams = new Set<Duplex>();
+  const lines = new TokenBucket({ ...LOG_BURST, clock });
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const node = nodes.get(request.socket);
@@ -53,6 +59,8 @@ export function createUplinkApi({ transport, log }: UplinkApiOptions): {
       stream: /[?&]watch=(true|1)(&|$)/.test(url),
       signal: gone.signal,
     });
+    if (answer.status === 403 && lines.take())
+      log.warn({ node, method, path: url.split('?')[0] }, 'an agent asked for what is not its node’s');
     await send(answer, response);
   }
 

@@ -98,6 +98,8 @@ t.test('an agent is its node, and no other', async t => {
   await t.rejects(client.list(SECRET, { namespace: 'nexus-node-n2' }), forbidden);
   await t.rejects(client.patch(NODE, { name: 'n2' }, 'merge', status, { subresource: 'status' }), forbidden);
   await t.rejects(client.list(SECRET, { namespace: 'alice' }), forbidden);
+  const path = '/api/v1/namespaces/alice/secrets';
+  t.ok(await lab.untilLogged('an agent asked for what is not its node’s', { node: 'n1', path }));
 
   const claims: Record<string, string>[] = [
     { 'impersonate-user': 'nexus:node:n2', 'impersonate-group': 'nexus:nodes' },
