@@ -142,8 +142,9 @@ unit_run() {
       STATE=Starting FAILS=0
       case $WHY in down) ;; *) continue ;; esac
     elif [ "$STATE" = Running ]; then
-      # Nobody was there to see it end.
+      # It ended between two looks, or nobody was there to see it end.
       EXIT=-
+      [ -z "$CHILD" ] || unit_wait
       unit_ended
       unit_backoff
       continue
