@@ -95,10 +95,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     wake,
     onEngineEvent(placement, type) {
       if (placement === undefined) wakeAll();
-      else {
-        if (type === 'died' || type === 'removed') units.get(placement)?.guest?.interrupt();
-        wake(placement);
-      }
+      else wake(placement);
       if (type === 'lost' || type === 'back') reporter.wake();
     },
   };
