@@ -24,8 +24,9 @@ function planUnfenced(desired: Desired, observed: Observed): Action[] {
     const isNew = observed.known === 'Missing';
     const reason = isNew ? 'Created' : observed.hasVolume ? 'ContainerMissing' : 'VolumeLost';
     const made = make(desired, observed, { reason, message: 'the volume had been removed' });
-    // One that never ran gets its Secret with its first start; one that did is not kept waiting for it.
-    const waits = isNew && desired.insideMissing?.isPending && made[0]?.type === 'create';
+    // One that never ran gets its Secret with its first start; one that did, as its volume shows, is not kept waiting.
+    const waits =
+      isNew && !observed.hasVolume && desired.insideMissing?.isPending && made[0]?.type === 'create';
     return waits ? [] : made;
   }
   if (!desired.running) return stopIfRunning(desired, observed, 'Declared');

@@ -44,7 +44,7 @@ export class PlacementReconciler implements Reconciler {
 
   /**
    * `units` is shared with what reaches into workspaces: forwards and checks. `onForgotten` is called when a placement
-   * that was worked on is gone: a pass that was under way may have made something since orphans were last looked for.
+   * that is looked at is gone: something may have been made for it since orphans were last looked for.
    */
   constructor(
     context: AgentContext,
@@ -125,7 +125,11 @@ export class PlacementReconciler implements Reconciler {
   /** The placement is gone from the API. What it left on the engine is an orphan, which the sweep removes. */
   async #forget(name: string): Promise<Outcome> {
     const unit = this.units.get(name);
-    if (!unit) return done;
+    if (!unit) {
+      // Something happened to what it left: what an agent that was killed had asked for may have been made only now.
+      this.#onForgotten();
+      return done;
+    }
     this.units.delete(name);
     await disposeUnit(unit);
     for (const { forwarder } of this.#context.backends.values()) await forwarder.closeAll(name);
