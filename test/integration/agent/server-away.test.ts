@@ -160,6 +160,33 @@ t.test('what is made of a placement that went meanwhile is removed at once', asy
   });
 });
 
+t.test(
+  'what is made late of a placement that went, by an agent that was killed, is removed at once',
+  async t => {
+    const lab = await AgentLab.open(t);
+    const node = memoryNode(lab);
+    let made: Parameters<Driver['create']>[0] | undefined;
+    const create: Driver['create'] = spec => {
+      made = spec;
+      return node.driver.create(spec);
+    };
+    node.start({ drivers: [{ driver: { ...node.driver, create }, guest: node.guest }] });
+    await lab.place('shop');
+    await lab.ready('shop');
+    await lab.delete('shop');
+    await until(() => node.engine.instances.size + node.engine.volumes.size === 0, {
+      timeoutMs: 10_000,
+      what: () => 'nothing to be left',
+    });
+    await node.driver.create(made!);
+    await lab.untilEvent('shop', 'OrphanRemoved');
+    await until(() => node.engine.instances.size + node.engine.volumes.size === 0, {
+      timeoutMs: 10_000,
+      what: () => 'what was made late to be removed',
+    });
+  },
+);
+
 t.test('what no placement asks for is removed, but for volumes that nobody can answer for', async t => {
   const lab = await AgentLab.open(t);
   const node = memoryNode(lab);

@@ -106,6 +106,12 @@ table('a container is made, started and configured', [
     want: 'start:Created configure:Start',
   },
   {
+    reason: 'one whose volume shows that it ran is not kept waiting for it, whatever is remembered',
+    desired: desiredOf({}, { secret: false }),
+    observed: () => nothingOf({ hasVolume: true, image: present }),
+    want: 'create:Created start:Created',
+  },
+  {
     reason: 'a new one waits for its Secret, with the image at hand',
     desired: desiredOf({}, { secret: false }),
     observed: () => nothingOf({ image: present }),
