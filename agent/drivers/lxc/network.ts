@@ -117,7 +117,7 @@ async function ensureNetwork(context: LxcContext): Promise<LxcNetwork> {
         },
       });
     } catch (error) {
-      if (/dnsmasq/i.test((error as Error).message))
+      if (/dnsmasq.*(is required|not found)/is.test((error as Error).message))
         throw new DriverError(
           'EngineUnavailable',
           'LXD needs dnsmasq for a network; on Debian: apt-get install dnsmasq-base',
