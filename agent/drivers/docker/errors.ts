@@ -1,4 +1,5 @@
 import { DriverError, type DriverErrorCode } from '../../driver.ts';
+import { engineCaller } from '../engine-call.ts';
 
 interface EngineFailure extends Error {
   statusCode?: number;
@@ -39,15 +40,7 @@ export function toDriverError(error: unknown, what: string): Error {
 }
 
 /** Runs one call of the engine and throws only DriverError (or the signal's reason). */
-export async function engineCall<T>(what: string, call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-  signal?.throwIfAborted();
-  try {
-    return await call();
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw toDriverError(error, what);
-  }
-}
+export const engineCall = engineCaller(toDriverError);
 
 function codeOf(status: number): DriverErrorCode {
   if (status === 404) return 'NotFound';

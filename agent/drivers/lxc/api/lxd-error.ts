@@ -1,4 +1,5 @@
 import { DriverError, type DriverErrorCode } from '../../../driver.ts';
+import { engineCaller } from '../../engine-call.ts';
 
 /** What LXD answered instead of doing what it was asked for. */
 export class LxdError extends Error {
@@ -52,12 +53,4 @@ function codeOf({ status, message }: LxdError): DriverErrorCode {
 }
 
 /** Runs one call of the engine and throws only DriverError (or the signal's reason). */
-export async function lxdCall<T>(what: string, call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-  signal?.throwIfAborted();
-  try {
-    return await call();
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw toDriverError(error, what);
-  }
-}
+export const lxdCall = engineCaller(toDriverError);
