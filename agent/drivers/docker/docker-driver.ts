@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import type { ContainerInspectInfo } from 'dockerode';
-import { withTimeout } from '../../../controller/kit/abort.ts';
 import { BoundedMap } from '../../../controller/kit/bounded-map.ts';
 import { type Clock, systemClock } from '../../../controller/kit/clock.ts';
 import { type Logger, silentLogger } from '../../../controller/kit/log.ts';
 import { LABEL_PLACEMENT } from '../../../crds/names.ts';
-import { type Driver, DriverError, type Instance, type Limits } from '../../driver.ts';
+import type { Driver, Instance, Limits } from '../../driver.ts';
+import { boundedCalls, knownOnce } from '../bounded-calls.ts';
 import { createImages } from '../images/create-images.ts';
 import { Leftovers } from '../leftovers.ts';
 import { isOwnAddress } from '../network/host-network.ts';
@@ -16,7 +16,7 @@ import { connect, type EngineAddress } from './address.ts';
 import { isThere, listEverything, removeContainer, removeVolume } from './containers.ts';
 import type { DockerContext } from './context.ts';
 import { createInstance } from './create-instance.ts';
-import { type EngineFacts, readFacts } from './engine-facts.ts';
+import { readFacts } from './engine-facts.ts';
 import { engineCall } from './errors.ts';
 import { execInContainer } from './exec.ts';
 import { listDerivedImages, removeDerivedImage } from './images/derived-images.ts';
@@ -50,7 +50,7 @@ export interface DockerDriverOptions extends EngineAddress {
 export function createDockerDriver(options: DockerDriverOptions): Driver {
   const { node, clock = systemClock, log = silentLogger } = options;
   const { docker, close } = connect(options);
-  let facts: Promise<EngineFacts> | undefined;
+  const facts = knownOnce(() => engineCall('ask the engine', () => readFacts(docker, options)));
   const context: DockerContext = {
     docker,
     node,
@@ -59,13 +59,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     log,
     endings: new Endings(),
     missingDirs: new BoundedMap(100),
-    facts() {
-      facts ??= engineCall('ask the engine', () => readFacts(docker, options));
-      facts.catch(() => {
-        facts = undefined;
-      });
-      return facts;
-    },
+    facts: facts.get,
   };
   const store = dockerImages(context, options.buildArgs ?? {});
   const images = createImages(store, clock);
@@ -113,19 +107,12 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     };
   };
 
-  /** An engine that takes a call and never answers is one that does not answer. */
-  const within = <T>(ms: number, what: string, call: () => Promise<T>) =>
-    withTimeout(
-      call(),
-      ms,
-      clock,
-      () =>
-        new DriverError('EngineUnavailable', `the engine took a call (${what}) and gave no answer in time`),
-    );
-  const read = <T>(what: string, call: () => Promise<T>) => within(READ_TIMEOUT_MS, what, call);
-  const change = <T>(what: string, call: () => Promise<T>, extraMs = 0) =>
-    within(CHANGE_TIMEOUT_MS + extraMs, what, call);
-
+  const { read, change } = boundedCalls({
+    engine: 'the engine',
+    clock,
+    readMs: READ_TIMEOUT_MS,
+    changeMs: CHANGE_TIMEOUT_MS,
+  });
   const exec: Driver['exec'] = (id, command, execOptions) =>
     change('exec', () => execInContainer(context, id, command, execOptions));
 
@@ -136,7 +123,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       try {
         await read('ping', () => engineCall('ping', () => docker.ping(), signal));
       } catch (error) {
-        facts = undefined;
+        facts.forget();
         throw error;
       }
       leftovers.sweep().catch(error => log.warn({ err: error }, 'half-made containers could not be removed'));

@@ -1,10 +1,10 @@
-import { withTimeout } from '../../../controller/kit/abort.ts';
 import { BoundedMap } from '../../../controller/kit/bounded-map.ts';
 import { type Clock, systemClock } from '../../../controller/kit/clock.ts';
 import { familiarName } from '../../../controller/kit/image-name.ts';
 import { type Logger, silentLogger } from '../../../controller/kit/log.ts';
 import { LABEL_NODE, LABEL_PLACEMENT } from '../../../crds/names.ts';
-import { type Driver, DriverError } from '../../driver.ts';
+import type { Driver } from '../../driver.ts';
+import { boundedCalls, knownOnce } from '../bounded-calls.ts';
 import { createImages } from '../images/create-images.ts';
 import { Leftovers } from '../leftovers.ts';
 import { isOwnAddress } from '../network/host-network.ts';
@@ -23,7 +23,7 @@ import { defaultRemotes } from './images/remotes.ts';
 import { findOurs, listInstances, removeInstance } from './instances.ts';
 import { lxcLeftovers } from './leftover-source.ts';
 import { changeAutoStart, startInstance, stopInstance, updateLimits } from './lifecycle.ts';
-import { type LxdFacts, readFacts } from './lxd-facts.ts';
+import { readFacts } from './lxd-facts.ts';
 import { KEY, labelOf } from './names.ts';
 import { inspectNetwork, lxcNetwork } from './network.ts';
 import { poolBytes } from './pools.ts';
@@ -56,7 +56,7 @@ export interface LxcDriverOptions {
 export function createLxcDriver(options: LxcDriverOptions): Driver {
   const { node, socketPath, clock = systemClock, log = silentLogger } = options;
   const lxd = new LxdClient(socketPath);
-  let facts: Promise<LxdFacts> | undefined;
+  const facts = knownOnce(() => lxdCall('ask LXD', () => readFacts(lxd)));
   const context: LxcContext = {
     lxd,
     node,
@@ -71,13 +71,7 @@ export function createLxcDriver(options: LxcDriverOptions): Driver {
       const { kind } = await context.facts();
       return new Map([...defaultRemotes(kind), ...(options.remotes ?? [])]);
     },
-    facts() {
-      facts ??= lxdCall('ask LXD', () => readFacts(lxd));
-      facts.catch(() => {
-        facts = undefined;
-      });
-      return facts;
-    },
+    facts: facts.get,
   };
   const network = new NetworkKeeper(lxcNetwork(context), { clock, log });
   const making: Making = {
@@ -98,17 +92,12 @@ export function createLxcDriver(options: LxcDriverOptions): Driver {
     return !found || isOwnAddress(found.subnet.gateway);
   };
 
-  /** An engine that takes a call and never answers is one that does not answer. */
-  const within = <T>(ms: number, what: string, call: () => Promise<T>) =>
-    withTimeout(
-      call(),
-      ms,
-      clock,
-      () => new DriverError('EngineUnavailable', `LXD took a call (${what}) and gave no answer in time`),
-    );
-  const read = <T>(what: string, call: () => Promise<T>) => within(READ_TIMEOUT_MS, what, call);
-  const change = <T>(what: string, call: () => Promise<T>, extraMs = 0) =>
-    within(CHANGE_TIMEOUT_MS + extraMs, what, call);
+  const { read, change } = boundedCalls({
+    engine: 'LXD',
+    clock,
+    readMs: READ_TIMEOUT_MS,
+    changeMs: CHANGE_TIMEOUT_MS,
+  });
   const exec: Driver['exec'] = (id, command, execOptions) =>
     change('exec', () => execInInstance(context, id, command, execOptions));
 
@@ -119,7 +108,7 @@ export function createLxcDriver(options: LxcDriverOptions): Driver {
       try {
         await read('ping', () => lxdCall('ping', () => lxd.get('/1.0', signal), signal));
       } catch (error) {
-        facts = undefined;
+        facts.forget();
         throw error;
       }
       leftovers.sweep().catch(error => log.warn({ err: error }, 'half-made instances could not be removed'));

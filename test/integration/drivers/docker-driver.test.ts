@@ -1,4 +1,4 @@
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 import { createDockerDriver } from '../../../agent/drivers/docker/docker-driver.ts';
 import { networkName } from '../../../agent/drivers/docker/network.ts';
@@ -195,7 +195,10 @@ ENV FROM_IMAGE=kept
     abort.abort(new Error('enough'));
     await t.rejects(exit, { message: 'enough' });
     const sleeping = async () => (await shell(id, 'ps -eo args')).match(/sleep \d+/g) ?? [];
-    for (let i = 0; i < 100 && (await sleeping()).length > 1; i++) await setTimeout(50);
+    await until(async () => (await sleeping()).length <= 1, {
+      timeoutMs: 10_000,
+      what: () => 'what was ended to go',
+    });
     t.same(await sleeping(), ['sleep 3333']);
     await driver.remove(id);
   });
