@@ -46,6 +46,9 @@ export interface CommandContext {
 /** A command's flags as yargs parsed them: positionals and options by their camelCase names. */
 export type Flags = Record<string, unknown> & GlobalFlags & { _: (string | number)[]; '--'?: string[] };
 
+/** Loads a command only when it is asked for, so that `nexus get` does not pay for `nexus up`. */
+export type LoadCommand = () => Promise<Command>;
+
 /** A command: one file in commands/, one row in commands.ts. */
 export interface Command {
   /** As yargs reads it: `get <resource> [names..]`. */
@@ -54,6 +57,10 @@ export interface Command {
   /** Worked examples for help: [command line, what it does]. */
   examples?: [string, string][];
   build(yargs: Argv): Argv;
+  /** Other names of it. A command of commands.ts has those in ALIASES there too. */
+  aliases?: readonly string[];
+  /** Its verbs, as `nexus workspace status`: one of them is run in its place. In the order of the help. */
+  verbs?: Record<string, LoadCommand>;
   /** Resolves with the exit code (errors.ts), or with one of its own, as `exec` does. Throws CliError, ApiError. */
   run(flags: Flags, context: CommandContext): Promise<number>;
 }

@@ -1,7 +1,4 @@
-import type { Command } from './command.ts';
-
-/** Loads a command only when it is asked for, so that `nexus get` does not pay for `nexus up`. */
-export type LoadCommand = () => Promise<Command>;
+import type { LoadCommand } from './command.ts';
 
 /** In the order of the help. */
 export const COMMANDS: Record<string, LoadCommand> = {
@@ -15,6 +12,7 @@ export const COMMANDS: Record<string, LoadCommand> = {
   wait: async () => (await import('./commands/wait.ts')).wait,
   explain: async () => (await import('./commands/explain.ts')).explain,
   events: async () => (await import('./commands/events.ts')).events,
+  workspace: async () => (await import('./commands/workspace.ts')).workspace,
   start: async () => (await import('./commands/power.ts')).start,
   stop: async () => (await import('./commands/power.ts')).stop,
   restart: async () => (await import('./commands/power.ts')).restart,
@@ -36,3 +34,6 @@ export const COMMANDS: Record<string, LoadCommand> = {
   agent: async () => (await import('./commands/agent.ts')).agent,
   version: async () => (await import('./commands/version.ts')).version,
 };
+
+/** Short names of commands. */
+export const ALIASES: Record<string, string> = { ws: 'workspace' };

@@ -25,6 +25,7 @@ export async function completeNames(words: string[], context: CommandContext): P
   const [command = '', ...rest] = words;
   if (TAKES_KIND.has(command) && rest.length <= 1) return KINDS;
   if (command === 'node') return completeNode(rest, context);
+  if (command === 'workspace') return completeWorkspace(rest, context);
   const kind = TAKES_WORKSPACE.has(command)
     ? WORKSPACE.plural
     : TAKES_KIND.has(command)
@@ -39,6 +40,12 @@ async function completeNode([action = '', ...rest]: string[], context: CommandCo
   const takes = Object.hasOwn(NODE_ACTIONS, action) ? NODE_ACTIONS[action]?.takes : undefined;
   if (takes === 'nodes') return namesOf(NODE.plural, context);
   return rest.length === 1 ? [...(takes ?? [])] : [];
+}
+
+async function completeWorkspace([verb = '', ...rest]: string[], context: CommandContext): Promise<string[]> {
+  const { WORKSPACE_VERBS } = await import('./workspace/verbs.ts');
+  if (rest.length === 0) return Object.keys(WORKSPACE_VERBS);
+  return verb === 'create' ? [] : namesOf(WORKSPACE.plural, context);
 }
 
 async function namesOf(kind: string, context: CommandContext): Promise<string[]> {

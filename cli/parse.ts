@@ -1,7 +1,7 @@
 import yargs, { type Argv } from 'yargs';
 import { systemClock } from '../controller/kit/clock.ts';
-import type { Command, Flags, Io } from './command.ts';
-import { COMMANDS, type LoadCommand } from './commands.ts';
+import type { Command, Flags, Io, LoadCommand } from './command.ts';
+import { ALIASES, COMMANDS } from './commands.ts';
 import { completeNames } from './complete.ts';
 import { createContext } from './context.ts';
 import { EXIT, usageError } from './errors.ts';
@@ -27,7 +27,7 @@ export async function parseCommandLine(args: string[], options: CommandLineOptio
   const { io } = options;
   if (argv[0] === COMPLETIONS) return printCompletions(argv.slice(2), options);
   let exitCode: number = EXIT.done;
-  const name = commandIn(argv);
+  const [name, verb] = commandIn(argv);
   const isKnown = name !== undefined && Object.hasOwn(COMMANDS, name);
   const y = yargs(argv)
     .scriptName('nexus')
@@ -50,8 +50,9 @@ export async function parseCommandLine(args: string[], options: CommandLineOptio
   y.completion('completion', 'Print a completion script: source <(nexus completion)');
   for (const key of isKnown ? [name] : Object.keys(COMMANDS)) {
     const command = await (COMMANDS[key] as LoadCommand)();
-    register(y, command, argv, async flags => {
-      exitCode = await options.run(command, flags);
+    const verbs = await verbsOf(command, isKnown ? verb : undefined);
+    register(y, command, { argv, verbs }, async (chosen, flags) => {
+      exitCode = await options.run(chosen, flags);
     });
   }
   await y.parseAsync(argv, {}, (error, _parsed, output) => {
@@ -68,9 +69,22 @@ function joinStdin(args: string[]): string[] {
   });
 }
 
-/** The first word that is neither a flag nor a flag's value. */
-function commandIn(argv: string[]): string | undefined {
-  return argv.find((word, i) => !word.startsWith('-') && !GLOBALS_WITH_VALUE.includes(argv[i - 1] ?? ''));
+/** The first two words that are neither a flag nor the value of a global one: the command by its full name, its verb. */
+function commandIn(argv: string[]): [name?: string, verb?: string] {
+  const words = argv.filter(
+    (word, i) => !word.startsWith('-') && !GLOBALS_WITH_VALUE.includes(argv[i - 1] ?? ''),
+  );
+  return [fullName(words[0]), words[1]];
+}
+
+function fullName(name: string | undefined): string | undefined {
+  return name !== undefined && Object.hasOwn(ALIASES, name) ? ALIASES[name] : name;
+}
+
+/** The verb that is asked for, or all of them for the help. */
+async function verbsOf({ verbs = {} }: Command, wanted: string | undefined): Promise<Command[]> {
+  const names = wanted !== undefined && Object.hasOwn(verbs, wanted) ? [wanted] : Object.keys(verbs);
+  return Promise.all(names.map(name => (verbs[name] as LoadCommand)()));
 }
 
 /** yargs says `Did you mean get?` alone, and puts several findings on lines of their own. */
@@ -98,17 +112,32 @@ function globals(y: Argv): void {
   });
 }
 
-function register(y: Argv, command: Command, argv: string[], run: (flags: Flags) => Promise<void>): void {
+async function verbNamed({ verbs = {} }: Command, name = ''): Promise<Command | undefined> {
+  return Object.hasOwn(verbs, name) ? verbs[name]?.() : undefined;
+}
+
+type Run = (command: Command, flags: Flags) => Promise<void>;
+
+function register(
+  y: Argv,
+  command: Command,
+  { argv, verbs }: { argv: string[]; verbs: Command[] },
+  run: Run,
+): void {
+  const { usage, aliases = [], describe, examples = [], verbs: table } = command;
   y.command({
-    command: command.usage,
-    describe: command.describe,
+    command: usage,
+    aliases,
+    describe,
     builder: inner => {
-      for (const [line, what] of command.examples ?? []) inner.example(line, what);
+      for (const [line, what] of examples) inner.example(line, what);
       const built = command.build(inner);
+      for (const verb of verbs) register(built, verb, { argv, verbs: [] }, run);
+      if (table) built.demandCommand(1, `which of ${Object.keys(table).join(', ')}?`);
       refuseOddBooleans(built, argv);
       return built;
     },
-    handler: argv => run(lastOfEach(y, argv) as unknown as Flags),
+    handler: parsed => run(command, lastOfEach(y, parsed) as unknown as Flags),
   });
 }
 
@@ -147,7 +176,7 @@ function lastOfEach(y: Argv, argv: Record<string, unknown>): Record<string, unkn
 /** What may come in place of the last of `words`, a line each; a shell filters them by what is typed already. */
 async function printCompletions(words: string[], options: CommandLineOptions): Promise<number> {
   const { io, signal, home } = options;
-  const [name = '', ...rest] = words;
+  const [name = '', ...rest] = [fullName(words[0]) ?? '', ...words.slice(1)];
   const current = words.at(-1) ?? '';
   let found: string[];
   if (words.length <= 1) found = [...Object.keys(COMMANDS), 'completion'];
@@ -155,7 +184,9 @@ async function printCompletions(words: string[], options: CommandLineOptions): P
   else if (current.startsWith('-')) {
     const y = yargs([]);
     globals(y);
-    (await (COMMANDS[name] as LoadCommand)()).build(y);
+    const command = await (COMMANDS[name] as LoadCommand)();
+    (await verbNamed(command, rest[0]))?.build(y);
+    command.build(y);
     found = Object.keys(optionsOf(y).key).flatMap(key => (key.length > 1 ? [`--${key}`] : []));
   } else {
     const at = words.findLastIndex(word => word === '-n' || word === '--namespace');

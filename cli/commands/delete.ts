@@ -33,6 +33,47 @@ interface Target {
   namespace?: string;
 }
 
+export const DELETE_OPTIONS = {
+  filename: {
+    alias: 'f',
+    type: 'string',
+    array: true,
+    nargs: 1,
+    describe: 'Delete what these files declare',
+  },
+  selector: { alias: 'l', type: 'string', describe: 'Label selector' },
+  all: { type: 'boolean', default: false, describe: 'All of the kind in the namespace' },
+  'all-namespaces': {
+    alias: 'A',
+    type: 'boolean',
+    default: false,
+    describe: 'With -l or --all: in all namespaces',
+  },
+  force: {
+    type: 'boolean',
+    default: false,
+    describe: 'Workspaces: forget what a silent node does not answer for',
+  },
+  wait: {
+    type: 'boolean',
+    default: true,
+    describe: 'Wait until it is gone (--no-wait: do not)',
+  },
+  timeout: { type: 'string', default: '5m', describe: 'How long to wait' },
+  'ignore-not-found': {
+    type: 'boolean',
+    default: false,
+    describe: 'What is not there is success',
+  },
+  'dry-run': { type: 'boolean', default: false, describe: 'Say what would be deleted' },
+  cascade: {
+    type: 'string',
+    choices: ['background', 'foreground', 'orphan'],
+    default: 'background',
+    describe: 'What becomes of dependents',
+  },
+} as const;
+
 export const remove: Command = {
   usage: 'delete [resource] [names..]',
   describe: 'Delete objects; a workspace takes its container and, unless retainVolume, its volume along',
@@ -45,44 +86,7 @@ export const remove: Command = {
     yargs
       .positional('resource', { type: 'string', describe: 'Kind or KIND/NAME' })
       .positional('names', { type: 'string', array: true, default: [], describe: 'Names' })
-      .option('filename', {
-        alias: 'f',
-        type: 'string',
-        array: true,
-        nargs: 1,
-        describe: 'Delete what these files declare',
-      })
-      .option('selector', { alias: 'l', type: 'string', describe: 'Label selector' })
-      .option('all', { type: 'boolean', default: false, describe: 'All of the kind in the namespace' })
-      .option('all-namespaces', {
-        alias: 'A',
-        type: 'boolean',
-        default: false,
-        describe: 'With -l or --all: in all namespaces',
-      })
-      .option('force', {
-        type: 'boolean',
-        default: false,
-        describe: 'Workspaces: forget what a silent node does not answer for',
-      })
-      .option('wait', {
-        type: 'boolean',
-        default: true,
-        describe: 'Wait until it is gone (--no-wait: do not)',
-      })
-      .option('timeout', { type: 'string', default: '5m', describe: 'How long to wait' })
-      .option('ignore-not-found', {
-        type: 'boolean',
-        default: false,
-        describe: 'What is not there is success',
-      })
-      .option('dry-run', { type: 'boolean', default: false, describe: 'Say what would be deleted' })
-      .option('cascade', {
-        type: 'string',
-        choices: ['background', 'foreground', 'orphan'],
-        default: 'background',
-        describe: 'What becomes of dependents',
-      }),
+      .options(DELETE_OPTIONS),
 
   async run(raw, context) {
     const flags = raw as DeleteFlags;

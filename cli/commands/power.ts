@@ -8,6 +8,7 @@ import type { Command, CommandContext, Flags } from '../command.ts';
 import { CliError, EXIT, usageError } from '../errors.ts';
 import { waitUntilReady } from '../wait/ready.ts';
 import { untilRestarted } from '../wait/restarted.ts';
+import { workspaceName } from '../workspace/name.ts';
 
 interface PowerFlags extends Flags {
   names: string[];
@@ -75,7 +76,7 @@ function command(verb: Verb): Command {
         throw usageError(`--timeout must be a duration such as 90s or 5m, not "${flags.timeout}"`);
       const client = await context.client();
       const namespace = await context.namespace();
-      const keys = flags.names.map(name => ({ name: name.replace(/^(ws|workspaces?)\//, ''), namespace }));
+      const keys = flags.names.map(name => ({ name: workspaceName(name), namespace }));
       // All are read before the first is changed: a wrong name changes nothing.
       const found: Workspace[] = [];
       for (const key of keys) found.push(await client.get(WORKSPACE, key, context.signal));

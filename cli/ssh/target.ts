@@ -2,6 +2,7 @@ import { WORKSPACE } from '../../crds/kinds.ts';
 import type { Workspace } from '../../crds/types.generated.ts';
 import type { CommandContext } from '../command.ts';
 import { CliError } from '../errors.ts';
+import { workspaceName } from '../workspace/name.ts';
 import { refreshConfig } from './config/update.ts';
 import { GATEWAY_ALIAS } from './gateway.ts';
 import { identityFiles } from './identities.ts';
@@ -46,7 +47,7 @@ export async function sshTarget(
 ): Promise<SshTarget> {
   const client = await context.client();
   const namespace = await context.namespace();
-  const key = { name: name.replace(/^(ws|workspaces?)\//, ''), namespace };
+  const key = { name: workspaceName(name), namespace };
   const workspace = await client.get(WORKSPACE, key, context.signal);
   return targetOf(workspace, context, options);
 }

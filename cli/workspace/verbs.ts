@@ -1,0 +1,13 @@
+import type { LoadCommand } from '../command.ts';
+
+/** `nexus workspace …`, in the order of the help. What is a command by itself is the same one here. */
+export const WORKSPACE_VERBS: Record<string, LoadCommand> = {
+  list: async () => (await import('./list.ts')).list,
+  start: async () => (await import('../commands/power.ts')).start,
+  stop: async () => (await import('../commands/power.ts')).stop,
+  restart: async () => (await import('../commands/power.ts')).restart,
+  delete: async () => (await import('./delete.ts')).remove,
+  logs: async () => (await import('../commands/logs.ts')).logs,
+  exec: async () => (await import('../commands/exec.ts')).exec,
+  ssh: async () => (await import('../commands/ssh.ts')).ssh,
+};
