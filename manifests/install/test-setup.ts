@@ -10,6 +10,7 @@ const TOOLS: Packages = {
   'apache2-utils': 'htpasswd',
   catatonit: 'catatonit',
   'docker-registry': 'docker-registry',
+  gh: 'gh',
   git: 'git',
   iproute2: 'ip',
   iptables: 'iptables',

@@ -12,8 +12,14 @@ export interface TestCertificates {
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const crypto = webcrypto;
 
-/** An authority of one test, a server's certificate for 127.0.0.1 and localhost, and a client's for `user`. */
-export async function makeCertificates(user = 'tester'): Promise<TestCertificates> {
+/**
+ * An authority of one test, a server's certificate for 127.0.0.1, localhost and what else it is called, and a client's
+ * for `user`.
+ */
+export async function makeCertificates(
+  user = 'tester',
+  { names = [], addresses = [] }: { names?: string[]; addresses?: string[] } = {},
+): Promise<TestCertificates> {
   const day = 86_400_000;
   const dates = { notBefore: new Date(Date.now() - day), notAfter: new Date(Date.now() + day) };
   const pair = () =>
@@ -41,13 +47,13 @@ export async function makeCertificates(user = 'tester'): Promise<TestCertificate
     const key = `-----BEGIN PRIVATE KEY-----\n${der.match(/.{1,64}/g)?.join('\n')}\n-----END PRIVATE KEY-----\n`;
     return { cert: cert.toString('pem'), key };
   };
-  const names = new x509.SubjectAlternativeNameExtension([
-    { type: 'ip', value: '127.0.0.1' },
-    { type: 'dns', value: 'localhost' },
+  const called = new x509.SubjectAlternativeNameExtension([
+    ...['127.0.0.1', ...addresses].map(value => ({ type: 'ip' as const, value })),
+    ...['localhost', ...names].map(value => ({ type: 'dns' as const, value })),
   ]);
   return {
     ca: ca.toString('pem'),
-    server: await issue('CN=test server', [names]),
+    server: await issue('CN=test server', [called]),
     client: await issue(`CN=${user}`, []),
   };
 }

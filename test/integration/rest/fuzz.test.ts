@@ -13,7 +13,7 @@ const skip = existsSync(SCHEMATHESIS)
 t.test('a fuzzer that reads the OpenAPI document finds nothing', { skip, timeout: 240_000 }, async t => {
   // Without a node of its own, which the server would make again as often as the fuzzer deletes it.
   const lab = await restLab(t, { registration: 'open' }, { agent: false });
-  lab.github.users.set('gho_ada', { login: 'ada', id: 7 });
+  lab.github.token('ada');
   const dir = t.testdir();
   const ca = join(dir, 'ca.pem');
   writeFileSync(ca, lab.ca);

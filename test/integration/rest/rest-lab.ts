@@ -2,7 +2,7 @@ import { request } from 'node:https';
 import type { Test } from 'tap';
 import { readKubeconfig } from '../../../controller/client/kubeconfig.ts';
 import { NODE } from '../../../crds/kinds.ts';
-import { type FakeGitHub, fakeGitHub } from '../../support/fake-github.ts';
+import { type FakeGitHub, fakeGitHub } from '../../support/github/fake-github.ts';
 import { type LocalServer, localServer } from '../../support/local-server.ts';
 import { until } from '../../support/until.ts';
 

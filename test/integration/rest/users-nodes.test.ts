@@ -7,8 +7,8 @@ import { restLab } from './rest-lab.ts';
 
 const lab = await restLab(t, { registration: 'open' });
 const { call, github, server } = lab;
-github.users.set('gho_ada', { login: 'Ada', id: 7 });
-github.users.set('gho_eve', { login: 'eve', id: 8 });
+const adaToken = github.token('Ada');
+const eveToken = github.token('eve');
 
 const dir = t.testdir();
 const newKey = (name: string) => {
@@ -23,15 +23,15 @@ const newKey = (name: string) => {
 const laptop = newKey('laptop');
 const registration = {
   github_username: 'Ada',
-  github_id: 7,
+  github_id: github.idOf('Ada'),
   ssh_pubkey: laptop.ssh_pubkey,
   ssh_pubkey_fingerprint: laptop.fingerprint,
 };
 
 t.test('a person registers with their own GitHub token and key, once', async t => {
-  const register = (body: object, token = 'gho_ada') => call('POST', '/users/register', { body, token });
+  const register = (body: object, token = adaToken) => call('POST', '/users/register', { body, token });
   t.match(
-    await register(registration, 'gho_eve'),
+    await register(registration, eveToken),
     { status: 403, body: { error: 'forbidden' } },
     'as somebody else',
   );
@@ -56,9 +56,13 @@ t.test('a person registers with their own GitHub token and key, once', async t =
   });
   t.match(await register(registration), { status: 409, body: { error: 'user_exists' } });
   const { spec } = await server.client.get(USER, { name: 'ada' });
-  t.match(spec, { github: { login: 'Ada', id: 7 }, role: 'member', sshKeys: [{ name: 'laptop' }] });
+  t.match(spec, {
+    github: { login: 'Ada', id: github.idOf('Ada') },
+    role: 'member',
+    sshKeys: [{ name: 'laptop' }],
+  });
   const asked = github.calls.filter(one => one === 'GET /user').length;
-  t.match(await call('GET', '/users/ada', { token: 'gho_ada' }), { status: 200, body: { name: 'ada' } });
+  t.match(await call('GET', '/users/ada', { token: adaToken }), { status: 200, body: { name: 'ada' } });
   t.equal(
     github.calls.filter(one => one === 'GET /user').length,
     asked,
@@ -70,16 +74,16 @@ t.test('keys come and go, by the user and by nobody else', async t => {
   const desk = newKey('desk');
   const path = `/users/ada/ssh-keys/${encodeURIComponent(desk.fingerprint)}`;
   const body = { ssh_pubkey: desk.ssh_pubkey };
-  t.match(await call('PUT', path, { body, token: 'gho_eve' }), {
+  t.match(await call('PUT', path, { body, token: eveToken }), {
     status: 404,
     body: { error: 'user_not_found' },
   });
-  t.match(await call('PUT', path, { body, token: 'gho_ada' }), {
+  t.match(await call('PUT', path, { body, token: adaToken }), {
     status: 200,
     body: { ssh_keys: [{ name: 'laptop' }, { name: 'desk', fingerprint: desk.fingerprint }] },
   });
   t.match(await call('PUT', path, { body }), { status: 409, body: { error: 'ssh_key_exists' } });
-  t.match(await call('DELETE', path, { token: 'gho_ada' }), {
+  t.match(await call('DELETE', path, { token: adaToken }), {
     status: 200,
     body: { ssh_keys: [{ name: 'laptop' }] },
   });
@@ -89,7 +93,7 @@ t.test('keys come and go, by the user and by nobody else', async t => {
 
 t.test('a suspended user is shut out', async t => {
   await server.client.patch(USER, { name: 'ada' }, 'merge', { spec: { suspended: true } });
-  t.match(await call('GET', '/users/ada', { token: 'gho_ada' }), {
+  t.match(await call('GET', '/users/ada', { token: adaToken }), {
     status: 403,
     body: { error: 'forbidden' },
   });
@@ -99,7 +103,7 @@ t.test('a suspended user is shut out', async t => {
 t.test('who is on GitHub and not here may register and nothing else', async t => {
   for (const path of ['/workspaces', '/nodes', '/nodes/n1'])
     t.match(
-      await call('GET', path, { token: 'gho_eve' }),
+      await call('GET', path, { token: eveToken }),
       { status: 403, body: { message: /register/ } },
       path,
     );
