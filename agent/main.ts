@@ -95,7 +95,10 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     wake,
     onEngineEvent(placement, type) {
       if (placement === undefined) wakeAll();
-      else wake(placement);
+      else {
+        if (type === 'died' || type === 'removed') units.get(placement)?.guest?.interrupt();
+        wake(placement);
+      }
       if (type === 'lost' || type === 'back') reporter.wake();
     },
   };

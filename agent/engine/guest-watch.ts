@@ -2,6 +2,7 @@ import { slept, withTimeout } from '../../controller/kit/abort.ts';
 import { Backoff } from '../../controller/kit/backoff.ts';
 import type { Clock } from '../../controller/kit/clock.ts';
 import type { Logger } from '../../controller/kit/log.ts';
+import { DriverError } from '../driver.ts';
 import type { Guest, GuestState } from '../guest/guest.ts';
 
 /** The inside of one running instance, followed over one long-lived process until it is stopped. */
@@ -11,6 +12,8 @@ export interface GuestWatch {
   read(signal?: AbortSignal): Promise<GuestState>;
   /** Something was done in the instance: the next read asks. */
   invalidate(): void;
+  /** The instance ended, as far as is known: who waits for an answer is told so (NotRunning) and may look again. */
+  interrupt(): void;
   stop(): Promise<void>;
 }
 
@@ -32,6 +35,7 @@ export function createGuestWatch(options: GuestWatchOptions): GuestWatch {
   let latest: GuestState | undefined;
   /** Only what a watch would correct may be kept. */
   let live = false;
+  let asking = new AbortController();
   /** Of a watch that is being begun: resolves with the first that it tells, or its end. */
   let beginning: PromiseWithResolvers<void> | undefined;
 
@@ -66,15 +70,17 @@ export function createGuestWatch(options: GuestWatchOptions): GuestWatch {
     async read(signal) {
       if (latest) return latest;
       // What a watch tells first is as good as an answer, and costs no process of its own.
+      const { signal: ended } = asking;
       if (beginning)
         await withTimeout(beginning.promise, FIRST_MS, clock, () => new Error('silent')).catch(() => {});
       if (latest) return latest;
+      ended.throwIfAborted();
       const timeout = new AbortController();
       const cancel = clock.after(ASK_TIMEOUT_MS, () =>
         timeout.abort(new Error(`the inside did not answer within ${ASK_TIMEOUT_MS / 1000} s`)),
       );
       try {
-        const signals = [timeout.signal, stopping.signal, ...(signal ? [signal] : [])];
+        const signals = [timeout.signal, stopping.signal, ended, ...(signal ? [signal] : [])];
         const state = await guest.state(instanceId, AbortSignal.any(signals));
         if (live) latest ??= state;
         return state;
@@ -84,6 +90,11 @@ export function createGuestWatch(options: GuestWatchOptions): GuestWatch {
     },
     invalidate() {
       latest = undefined;
+    },
+    interrupt() {
+      asking.abort(new DriverError('NotRunning', 'the instance ended'));
+      asking = new AbortController();
+      beginning?.resolve();
     },
     async stop() {
       stopping.abort();
