@@ -1,14 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { isApiError } from '../../controller/kit/errors.ts';
 import type { Command, Flags } from '../command.ts';
 import { EXIT } from '../errors.ts';
-import { createForwarding } from '../forward/keep-forwarding.ts';
-import { openLink } from '../forward/link.ts';
-import { type Listening, listen } from '../forward/listen.ts';
-import { parseAddresses, parseForward } from '../forward/parse.ts';
-import { type SshTarget, sshTarget } from '../ssh/target.ts';
+import { forwardPorts } from '../forward/forward-ports.ts';
+import { parseAddresses } from '../forward/parse.ts';
 import { addressOf, type Via, viaOption } from '../ssh/way.ts';
 
 interface ForwardFlags extends Flags {
@@ -42,48 +35,12 @@ export const portForward: Command = {
 
   async run(raw, context) {
     const flags = raw as ForwardFlags;
-    const addresses = parseAddresses(flags.address);
-    const listening: Listening[] = [];
-    // Sockets are in it, whose paths must be short.
-    const folder = await mkdtemp(join(tmpdir().length < 60 ? tmpdir() : '/tmp', 'nexus-'));
-    try {
-      /** Used once, for the first link. */
-      let found: SshTarget | undefined = await sshTarget(flags.name, context, flags);
-      const forwards = (target: SshTarget) =>
-        flags.ports.map(text => parseForward(text, target.workspace.spec));
-      const forwarding = createForwarding({
-        context,
-        isFinal: error => isApiError(error, 'NotFound', 'Forbidden', 'Unauthorized'),
-        // Asked for each time: after a restart or a move of the workspace its address may be another one.
-        async open({ isFresh }) {
-          const target = found ?? (await sshTarget(flags.name, context, { ...flags, isFresh }));
-          found = undefined;
-          now = forwards(target);
-          const link = await openLink(
-            target,
-            now.map(({ remote }) => remote),
-            { folder, context },
-          );
-          return { link, told: target.told };
-        },
-      });
-      /** As the workspace declares them now: a service may get another port. */
-      let now = forwards(found);
-      for (const [i, { local }] of now.entries())
-        listening.push(
-          await listen(addresses, local, socket => forwarding.take(socket, now[i]?.remote ?? 0)),
-        );
-      await forwarding.run(() => {
-        for (const [i, { port, addresses: held }] of listening.entries())
-          for (const host of held)
-            context.print(`${addressOf({ host, port })} → ${flags.name}:${now[i]?.remote}`);
-      });
-    } catch (error) {
-      if (!context.signal.aborted) throw error;
-    } finally {
-      for (const { close } of listening) close();
-      await rm(folder, { recursive: true, force: true });
-    }
+    const request = { ...flags, addresses: parseAddresses(flags.address) };
+    await forwardPorts(request, context, standing => {
+      for (const { listening, remote } of standing)
+        for (const host of listening.addresses)
+          context.print(`${addressOf({ host, port: listening.port })} → ${flags.name}:${remote}`);
+    });
     return EXIT.done;
   },
 };

@@ -8,7 +8,7 @@ import type { Command, CommandContext, Flags } from '../command.ts';
 import { CliError, EXIT, usageError } from '../errors.ts';
 import { waitUntilReady } from '../wait/ready.ts';
 import { untilRestarted } from '../wait/restarted.ts';
-import { workspaceName } from '../workspace/name.ts';
+import { workspaceName } from '../workspace/find.ts';
 
 interface PowerFlags extends Flags {
   names: string[];

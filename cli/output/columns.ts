@@ -1,3 +1,5 @@
+import { withoutColor } from './style.ts';
+
 /** Between columns. */
 const GAP = 3;
 /** A column and its gap, at least; as kubectl's. */
@@ -21,7 +23,7 @@ export function alignColumns(rows: string[][]): string[] {
   );
 }
 
-/** Code points, which is near enough for what names and states hold. */
+/** Code points without colours, which is near enough for what names and states hold. */
 export function displayWidth(text: string): number {
-  return [...text].length;
+  return [...withoutColor(text)].length;
 }

@@ -1,5 +1,6 @@
 import type { Workspace } from '../../crds/types.generated.ts';
 import type { CommandContext } from '../command.ts';
+import { styleOf } from './style.ts';
 
 /** In the order in which they come true. */
 const STEPS = [
@@ -24,7 +25,7 @@ export interface Progress {
 /** A live picture on a terminal; elsewhere a line for each condition that changed. */
 export function createProgress(context: CommandContext, names: string[]): Progress {
   const { io } = context;
-  return io.stderr.isTTY && io.env.TERM !== 'dumb' ? live(context, names) : plain(context);
+  return styleOf(io.stderr, io.env).isLive ? live(context, names) : plain(context);
 }
 
 interface Step {
@@ -59,7 +60,7 @@ function plain(context: CommandContext): Progress {
 
 function live(context: CommandContext, names: string[]): Progress {
   const { io, clock } = context;
-  const color = (code: number, text: string) => (io.env.NO_COLOR ? text : `\u001b[${code}m${text}\u001b[0m`);
+  const { color } = styleOf(io.stderr, io.env);
   const started = clock.now();
   const latest = new Map<string, Workspace>();
   let drawn = 0;

@@ -1,4 +1,5 @@
 import { alignColumns } from './columns.ts';
+import { printable } from './style.ts';
 
 /** meta.k8s.io/v1 Table, as the server renders it. */
 export interface Table {
@@ -53,8 +54,7 @@ export function tableCells(
 
 function cellText(cell: unknown): string {
   if (cell === null || cell === undefined) return '';
-  // What users wrote must not move the cursor or colour the terminal.
-  return String(cell).replace(/\p{Cc}/gu, ' ');
+  return printable(String(cell));
 }
 
 function labelText(labels: Record<string, string> | undefined): string {

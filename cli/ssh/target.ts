@@ -2,7 +2,7 @@ import { WORKSPACE } from '../../crds/kinds.ts';
 import type { Workspace } from '../../crds/types.generated.ts';
 import type { CommandContext } from '../command.ts';
 import { CliError } from '../errors.ts';
-import { workspaceName } from '../workspace/name.ts';
+import { workspaceName } from '../workspace/find.ts';
 import { refreshConfig } from './config/update.ts';
 import { GATEWAY_ALIAS } from './gateway.ts';
 import { identityFiles } from './identities.ts';

@@ -1,7 +1,7 @@
 import { WORKSPACE } from '../../crds/kinds.ts';
 import type { Command, Flags } from '../command.ts';
 import { DELETE_OPTIONS, remove as deleteObjects } from '../commands/delete.ts';
-import { workspaceName } from './name.ts';
+import { workspaceName } from './find.ts';
 
 /** Files may declare more than workspaces: those are for `nexus delete -f`. */
 const { filename: _, ...OPTIONS } = DELETE_OPTIONS;

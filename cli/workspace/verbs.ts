@@ -3,6 +3,9 @@ import type { LoadCommand } from '../command.ts';
 /** `nexus workspace …`, in the order of the help. What is a command by itself is the same one here. */
 export const WORKSPACE_VERBS: Record<string, LoadCommand> = {
   list: async () => (await import('./list.ts')).list,
+  status: async () => (await import('./status.ts')).status,
+  services: async () => (await import('./services.ts')).services,
+  open: async () => (await import('./open.ts')).open,
   start: async () => (await import('../commands/power.ts')).start,
   stop: async () => (await import('../commands/power.ts')).stop,
   restart: async () => (await import('../commands/power.ts')).restart,

@@ -1,2 +1,0 @@
-/** As people may write it: `shop`, `ws/shop`. */
-export const workspaceName = (text: string): string => text.replace(/^(ws|workspaces?)\//, '');
