@@ -49,8 +49,9 @@ export async function waitUntilReady(
     await refreshConfig(context, { seen });
     if (context.signal.aborted) {
       progress.end();
+      const names = objects.map(({ metadata }) => metadata.name).join(' ');
       context.note(
-        'left; the server goes on. `nexus get ws -w` follows, `nexus delete ws NAME` takes it back.',
+        `left; the server goes on. \`nexus get ws ${names} -w\` follows, \`nexus delete ws ${names}\` takes it back.`,
       );
       context.signal.throwIfAborted();
     }

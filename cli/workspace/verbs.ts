@@ -2,6 +2,7 @@ import type { LoadCommand } from '../command.ts';
 
 /** `nexus workspace …`, in the order of the help. What is a command by itself is the same one here. */
 export const WORKSPACE_VERBS: Record<string, LoadCommand> = {
+  create: async () => (await import('./create.ts')).create,
   list: async () => (await import('./list.ts')).list,
   status: async () => (await import('./status.ts')).status,
   services: async () => (await import('./services.ts')).services,

@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap';
 import { NODE, WORKSPACE } from '../../crds/kinds.ts';
 import type { WorkspaceSpec } from '../../crds/types.generated.ts';
-import { makeRepository, startGitServer } from '../integration/guest/git-server.ts';
 import type { EngineByHand } from '../support/engine-by-hand.ts';
+import { makeRepository, startGitServer } from '../support/git-server.ts';
 import { onEachEngine } from '../support/on-each-engine.ts';
 import { until } from '../support/until.ts';
 import { type UpLab, upLab, webServer } from '../support/up-lab.ts';

@@ -6,7 +6,7 @@ import { CLONE_EXIT, type CloneRequest } from '../../../agent/guest/guest.ts';
 import { createScriptGuest } from '../../../agent/guest/script-guest.ts';
 import { systemClock } from '../../../controller/kit/clock.ts';
 import { silentLogger } from '../../../controller/kit/log.ts';
-import { makeRepository, startGitServer } from './git-server.ts';
+import { makeRepository, startGitServer } from '../../support/git-server.ts';
 import { openLab } from './lab.ts';
 
 t.setTimeout(60_000);

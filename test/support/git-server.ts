@@ -1,8 +1,8 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Test } from 'tap';
 
@@ -100,4 +100,32 @@ export async function makeRepository(root: string, name: string) {
   await run('git', ['-C', bare, 'fetch', '-q', work, `${pull}:refs/pull/1/head`]);
   await run('git', ['-C', bare, 'config', 'uploadpack.allowAnySHA1InWant', 'true']);
   return { bare, first, main, side, pull };
+}
+
+/** Puts files on a branch of a bare repository, which is made when there is none; gives the commit. Without files: empty. */
+export async function publish(
+  root: string,
+  name: string,
+  files: Record<string, string>,
+  branch = 'main',
+): Promise<string> {
+  const bare = join(root, `${name}.git`);
+  await run('git', ['init', '-q', '--bare', '-b', 'main', bare]);
+  await run('git', ['-C', bare, 'config', 'uploadpack.allowFilter', 'true']);
+  if (Object.keys(files).length === 0) return '';
+  const work = await mkdtemp(join(root, 'work-'));
+  const git = (...args: string[]) =>
+    run('git', ['-C', work, '-c', 'user.name=Ada', '-c', 'user.email=ada@example.com', ...args]);
+  await run('git', ['clone', '-q', bare, work]);
+  await git('checkout', '-q', '-B', branch);
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(work, path)), { recursive: true });
+    await writeFile(join(work, path), content);
+  }
+  await git('add', '-A');
+  await git('commit', '-qm', 'files');
+  await git('push', '-q', 'origin', branch);
+  const commit = (await git('rev-parse', 'HEAD')).stdout.trim();
+  await rm(work, { recursive: true, force: true });
+  return commit;
 }
