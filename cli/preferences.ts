@@ -6,6 +6,7 @@ import { CliError } from './errors.ts';
 export interface Preferences {
   version: number;
   namespace?: string;
+  github?: { username?: string; host?: string; clientId?: string };
   editor?: { preferred?: string; autoLaunch?: boolean };
   ssh?: { keyPath?: string };
   [other: string]: unknown;
@@ -14,6 +15,9 @@ export interface Preferences {
 /** Keys that `nexus config set` takes, with what they mean. */
 export const PREFERENCE_KEYS: Record<string, string> = {
   namespace: 'Namespace to work in when neither -n nor the context names one',
+  'github.host': 'Host of GitHub: github.com, or one of GitHub Enterprise',
+  'github.username': 'Who is logged in there',
+  'github.clientId': 'OAuth app for the login on GitHub without gh',
   'editor.preferred': 'Editor that `connect` opens',
   'editor.autoLaunch': 'Whether it is opened without being asked (true, false)',
   'ssh.keyPath': 'Private key to offer first',

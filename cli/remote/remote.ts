@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { capture, type RunResult } from '../capture.ts';
 import type { CommandContext } from '../command.ts';
 import { CliError, EXIT } from '../errors.ts';
 import { missingProgram, shellQuote } from '../ssh/run.ts';
@@ -12,12 +13,6 @@ export interface RemoteTarget {
   identity?: string;
   /** A configuration of ssh in place of the person's own. */
   config?: string;
-}
-
-export interface RunResult {
-  code: number;
-  stdout: string;
-  stderr: string;
 }
 
 export interface RunOptions {
@@ -143,26 +138,5 @@ function connect(args: string[], context: CommandContext): Promise<{ kill(signal
         }),
       );
     });
-  });
-}
-
-function capture(
-  program: string,
-  args: string[],
-  { stdin, env, signal }: { stdin?: string; env: NodeJS.ProcessEnv; signal: AbortSignal },
-): Promise<RunResult> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env, signal });
-    const out = { stdout: '', stderr: '' };
-    for (const name of ['stdout', 'stderr'] as const)
-      child[name].on('data', chunk => {
-        out[name] = (out[name] + chunk).slice(-KEEP);
-      });
-    child.stdin.on('error', () => {});
-    child.stdin.end(stdin ?? '');
-    child.once('error', error =>
-      reject(signal.aborted ? signal.reason : missingProgram(program, error as NodeJS.ErrnoException)),
-    );
-    child.once('close', code => resolve({ code: code ?? 255, ...out }));
   });
 }

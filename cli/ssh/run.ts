@@ -40,11 +40,11 @@ export async function runTowards(
 }
 
 /**
- * Runs a program of OpenSSH with this process' own streams and resolves with its exit code (128 + n for signal n).
+ * Runs a program with this process' own streams and resolves with its exit code (128 + n for signal n).
  * Throws CliError when it is not installed.
  */
 export function runProgram(
-  program: 'ssh' | 'scp',
+  program: string,
   args: string[],
   context: CommandContext,
   options: RunOptions = {},
@@ -78,7 +78,7 @@ export function runProgram(
 /** Why a program could not be started. */
 export function missingProgram(program: string, error: NodeJS.ErrnoException): Error {
   if (error.code !== 'ENOENT') return error;
-  const next = 'on Debian: apt-get install openssh-client';
+  const next = `on Debian: apt-get install ${program === 'gh' ? 'gh' : 'openssh-client'}`;
   return new CliError(`${program} is not installed`, { next, cause: error });
 }
 

@@ -1,10 +1,7 @@
-import { execFile } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { hasProgram } from '../../../manifests/install/packages.ts';
 import { ENTERPRISE_HOST, fakeGitHub } from '../../support/github/fake-github.ts';
+import { person } from '../../support/github/person.ts';
 
 const skip = hasProgram('gh') ? false : 'gh is missing: apt-get install gh';
 const github = await fakeGitHub();
@@ -16,30 +13,19 @@ await github.addRepository('acme/shop', {
 });
 await github.addRepository('acme/open', { files: { 'src/a.txt': 'a' } });
 
-/** Real programs that are sent there, with a home of their own. */
-function person(t: Test, env: Record<string, string> = {}) {
-  const home = t.testdir();
-  mkdirSync(join(home, 'work'));
+/** What a line of shell says to somebody for whom this is GitHub; a failure ends it with its exit code. */
+async function shell(t: Test, env: Record<string, string> = {}) {
+  const { sh } = await person(t, github, { env });
   return async (line: string) => {
-    const options = {
-      cwd: join(home, 'work'),
-      timeout: 20_000,
-      env: { PATH: process.env.PATH, HOME: home, GH_CONFIG_DIR: home, ...github.env, ...env },
-    };
-    const { stdout, stderr } = await promisify(execFile)('sh', ['-ec', line], options).catch(
-      (error: { stdout: string; stderr: string; code: number }) => ({
-        ...error,
-        stderr: `${error.stderr}\nexit code ${error.code}`,
-      }),
-    );
-    return stdout + stderr;
+    const { code, text } = await sh(line);
+    return code === 0 ? text : `${text}\nexit code ${code}`;
   };
 }
 const HELPER = `-c credential.helper= -c credential.helper='!gh auth git-credential'`;
 
 for (const host of ['github.com', ENTERPRISE_HOST])
   t.test(`gh and git take it for ${host}`, { skip, timeout: 60_000 }, async t => {
-    const sh = person(t, { GH_HOST: host });
+    const sh = await shell(t, { GH_HOST: host });
     const token = github.token('ada');
     t.match(await sh(`echo ${token} | gh auth login -h ${host} --with-token && gh auth status`), /as ada/);
     t.match(await sh('gh api user'), /"login":"ada"/);
@@ -67,7 +53,7 @@ for (const host of ['github.com', ENTERPRISE_HOST])
   });
 
 t.test('scopes, logins and limits are refused in its words', { skip, timeout: 60_000 }, async t => {
-  const sh = person(t);
+  const sh = await shell(t);
   await sh(`ssh-keygen -q -t ed25519 -N '' -f key`);
   const poor = github.token('bob', ['repo']);
   t.match(
@@ -93,7 +79,7 @@ t.test('scopes, logins and limits are refused in its words', { skip, timeout: 60
 });
 
 t.test('a login by way of the browser', { skip, timeout: 60_000 }, async t => {
-  const sh = person(t);
+  const sh = await shell(t);
   github.setAtBrowser({ login: 'carol' });
   await sh('gh auth login -h github.com -p https -w');
   t.match(await sh('gh auth status && gh api user'), /"carol"/);
@@ -102,6 +88,6 @@ t.test('a login by way of the browser', { skip, timeout: 60_000 }, async t => {
 });
 
 t.test('nothing else on the network is reached', async t => {
-  const sh = person(t);
+  const sh = await shell(t);
   t.match(await sh('git ls-remote https://gitlab.com/acme/shop'), /502/);
 });
