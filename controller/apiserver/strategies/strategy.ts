@@ -26,6 +26,7 @@ export interface Strategy {
 export function pathSegmentFault(name: string): string | undefined {
   if (name === '.' || name === '..') return `may not be '${name}'`;
   for (const bad of ['/', '%']) if (name.includes(bad)) return `may not contain '${bad}'`;
+  if (!name.isWellFormed() || name.includes('\0')) return 'must be plain Unicode text';
   return undefined;
 }
 

@@ -5,6 +5,7 @@ import type { FieldValidation } from '../http/write-options.ts';
 import { badRequest, groupKind } from '../refusals.ts';
 import type { ServedResource } from '../registry/served-resource.ts';
 import { isObject } from '../schema/json-schema.ts';
+import { decodeMetadata } from './metadata-types.ts';
 
 /** Faults of a body that fieldValidation decides about. */
 export type StrictFaults = readonly string[];
@@ -50,21 +51,13 @@ export function asObject(value: unknown, served: ServedResource): KubeObject {
     throw badRequest(
       `the API version in the data (${apiVersion}) does not match the expected API version (${served.apiVersion})`,
     );
-  const metadata = value.metadata ?? {};
-  if (!isObject(metadata)) throw badRequest('metadata must be an object');
-  for (const field of ['name', 'namespace', 'generateName', 'uid', 'resourceVersion'])
-    if (metadata[field] === null) delete metadata[field];
-    else if (metadata[field] !== undefined && typeof metadata[field] !== 'string')
-      throw badRequest(`metadata.${field} must be a string`);
-  for (const field of ['labels', 'annotations'])
-    if (metadata[field] !== undefined && metadata[field] !== null && !isObject(metadata[field]))
-      throw badRequest(`metadata.${field} must be a map`);
-  for (const field of ['finalizers', 'ownerReferences', 'managedFields'])
-    if (metadata[field] !== undefined && metadata[field] !== null && !Array.isArray(metadata[field]))
-      throw badRequest(`metadata.${field} must be a list`);
+  const metadata = decodeMetadata(value.metadata ?? {}, {
+    kind: resource.kind,
+    version: served.apiVersion.split('/').pop()!,
+  });
   // Type and name first, the rest in the order in which it came.
   const { apiVersion: _a, kind: _k, metadata: _m, ...rest } = value;
-  return { apiVersion, kind, metadata: metadata as unknown as KubeObject['metadata'], ...rest } as KubeObject;
+  return { apiVersion, kind, metadata, ...rest } as KubeObject;
 }
 
 function checkNamespace(object: KubeObject, { target, served }: ApiRequest): void {

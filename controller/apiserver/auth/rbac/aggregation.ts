@@ -16,45 +16,77 @@ export interface AggregatorParts {
 
 export const AGGREGATION_MANAGER = 'clusterrole-aggregation-controller';
 const RETRY_MS = 1000;
+/** How often one role is written in one go: roles that select each other in a circle need more than once. */
+const MAX_WRITES = 10;
+/** How long roles that come to no rest are left alone. */
+const UNREST_MS = 10_000;
 
 /** Keeps the rules of ClusterRoles with an aggregationRule: those of every role that it selects. */
 export class Aggregator {
   readonly #parts: AggregatorParts;
   #running: Promise<void> | undefined;
   #again = false;
+  #cancelLater: (() => void) | undefined;
   readonly #stopped = new AbortController();
 
   constructor(parts: AggregatorParts) {
     this.#parts = parts;
   }
 
-  /** Some ClusterRole has changed. Resolves when what follows from it is written. */
+  /** Some ClusterRole has changed. Resolves when what follows from it is written, or comes to no rest. */
   wake(): Promise<void> {
     this.#again = true;
+    if (this.#cancelLater) return Promise.resolve();
     this.#running ??= this.#run();
     return this.#running;
   }
 
   async stop(): Promise<void> {
     this.#stopped.abort();
+    this.#cancelLater?.();
     await this.#running;
   }
 
   async #run(): Promise<void> {
-    const { list, apply, clock, log } = this.#parts;
+    const { clock, log } = this.#parts;
     while (this.#again && !this.#stopped.signal.aborted) {
       this.#again = false;
       try {
-        await Promise.all(staleAggregates(list()).map(apply));
+        if (!(await this.#settle())) this.#goOnLater();
       } catch (error) {
         if (this.#stopped.signal.aborted) break;
         log.warn({ err: error }, 'aggregated roles could not be written; it is tried again');
         this.#again = true;
         await clock.sleep(RETRY_MS, this.#stopped.signal).catch(() => {});
       }
+      if (this.#cancelLater) break;
     }
     // In the same step as the last look at #again, so that no call falls between.
     this.#running = undefined;
+  }
+
+  /** One role at a time, each by what the one before has become. Whether all is as it should be. */
+  async #settle(): Promise<boolean> {
+    const { list, apply } = this.#parts;
+    const writes = new Map<string, number>();
+    for (;;) {
+      const [stale] = staleAggregates(list());
+      if (!stale || this.#stopped.signal.aborted) return true;
+      const { name } = stale.metadata;
+      const count = writes.get(name) ?? 0;
+      if (count === MAX_WRITES) return false;
+      writes.set(name, count + 1);
+      await apply(stale);
+    }
+  }
+
+  #goOnLater(): void {
+    const { clock, log } = this.#parts;
+    log.warn({}, 'aggregated roles change for ever; they are looked at again later');
+    this.#cancelLater = clock.after(UNREST_MS, () => {
+      this.#cancelLater = undefined;
+      void this.wake();
+    });
   }
 }
 
