@@ -47,6 +47,8 @@ export const REASONS = {
     'The node reached no server for its fence time and stopped the workspace, which may be moved; it goes on once the server has said that it is still there.',
   // RepositoryReady
   RepositoryCloned: 'The repository was cloned.',
+  RepositoryIncomplete:
+    'The repository was cloned; the message says what of it is missing, and how to get it.',
   NoRepository: 'No repository is declared.',
   Cloning: 'The repository is being cloned.',
   CloneFailed: 'The repository could not be cloned; it is tried again.',

@@ -24,6 +24,21 @@ export interface GuestDesired {
   /** For services, hooks and sessions; values may be secret. */
   env: Record<string, string>;
   services: GuestService[];
+  /** Absent: Git has no login. */
+  git?: GitLogin;
+}
+
+/**
+ * What Git logs in with where the repository is, for the clone and for whoever works in it: in memory alone, and asked
+ * anew by each Git. Secret.
+ */
+export interface GitLogin {
+  /** `scheme://host[:port]` that user name and password are for, and no other; empty: there are none. */
+  origin: string;
+  username: string;
+  password: string;
+  /** OpenSSH private key, offered in the repository alone. */
+  sshKey?: string;
 }
 
 export interface GuestService {
@@ -39,7 +54,7 @@ export interface GuestService {
 export interface GuestConfig {
   /** Program, sshd_config: written before the first start, rewritten when the agent is newer. */
   boot: GuestFile[];
-  /** Host key and environment, in /run/nexus. */
+  /** Host key, environment and Git's login, in /run/nexus. */
   runtime: GuestFile[];
   /** Authorised keys: a change needs no restart of anything. */
   keys: GuestFile[];
@@ -90,16 +105,24 @@ export interface GuestState {
   services: GuestServiceState[];
   /** Clone and hooks, since the instance was started. */
   jobs: Partial<Record<GuestJob, GuestJobState>>;
-  repository?: { url: string; commit: string; branch: string; dirty: boolean };
+  repository?: {
+    url: string;
+    commit: string;
+    branch: string;
+    dirty: boolean;
+    /** What is not as somebody who cloned it by hand would have it. */
+    lacks?: GuestLack[];
+  };
 }
+
+/** `git-lfs`: it is not installed, so files in Git LFS are pointers. `submodules`: some were not cloned. */
+export type GuestLack = 'git-lfs' | 'submodules';
 
 export type GuestJob = 'clone' | 'preStart' | 'postStart' | 'preStop';
 
 export interface CloneRequest {
   url: string;
   ref?: string;
-  /** In memory only, gone when the clone has ended. */
-  credentials?: { username?: string; password?: string; sshKey?: string };
   token: string;
 }
 

@@ -1,6 +1,7 @@
-import type { GuestJob, GuestJobState, GuestServiceState, GuestState } from './guest.ts';
+import type { GuestJob, GuestJobState, GuestLack, GuestServiceState, GuestState } from './guest.ts';
 
 const JOBS = new Set<string>(['clone', 'preStart', 'postStart', 'preStop']);
+const LACKS = new Set<string>(['git-lfs', 'submodules'] satisfies GuestLack[]);
 const SERVICE_STATES = new Set<string>(['Starting', 'Running', 'Backoff', 'Stopped']);
 
 /** What the guest printed is not a snapshot: another version of the program, or a disturbed stream. */
@@ -116,6 +117,11 @@ function readLine(
         branch: branch === '-' ? '' : branch,
         dirty: flag(dirty),
       };
+      return;
+    }
+    case 'lacks': {
+      if (!state.repository || fields.length === 0 || !fields.every(field => LACKS.has(field))) throw bad;
+      state.repository.lacks = fields as GuestLack[];
       return;
     }
     default:

@@ -10,6 +10,8 @@ import {
 } from './guest.ts';
 import {
   GUEST_ENV_PATH,
+  GUEST_GIT_KEY_PATH,
+  GUEST_GIT_LOGIN_PATH,
   GUEST_HOST_KEY_PATH,
   GUEST_KEYS_PATH,
   GUEST_PROGRAM,
@@ -37,10 +39,25 @@ export function renderGuest(desired: GuestDesired): GuestConfig {
       { path: GUEST_USER_PATH, content: `${desired.user}\n`, mode: 0o644 },
       { path: GUEST_HOST_KEY_PATH, content: withNewline(desired.hostKey), mode: 0o600 },
       { path: GUEST_ENV_PATH, content: shellExports(desired.env), mode: 0o400, uid: USER_UID },
+      ...renderGitLogin(desired.git),
     ],
     keys: [{ path: GUEST_KEYS_PATH, content: renderAuthorizedKeys(desired), mode: 0o644 }],
     services,
   };
+}
+
+/** Always there, so that a login that is taken away is gone. */
+function renderGitLogin(login: GuestDesired['git']): GuestFile[] {
+  const lines = Object.entries({
+    nexus_origin: login?.origin,
+    nexus_username: login?.username,
+    nexus_password: login?.password,
+  }).map(([name, value]) => `${name}=${shellQuote(value ?? '')}\n`);
+  const content = login?.origin ? lines.join('') : '';
+  return [
+    { path: GUEST_GIT_LOGIN_PATH, content, mode: 0o400, uid: USER_UID },
+    { path: GUEST_GIT_KEY_PATH, content: login?.sshKey ?? '', mode: 0o400, uid: USER_UID },
+  ];
 }
 
 /** The environment is part of the definition, so that a changed variable is a changed service. */

@@ -1,6 +1,6 @@
 import type { HealthCheck, PlacementForward } from '../../crds/kinds.ts';
 import type { DriverName, GuestFile, ImageLogin, InstanceSpec } from '../driver.ts';
-import type { CloneRequest, GuestConfig } from '../guest/guest.ts';
+import type { GuestConfig } from '../guest/guest.ts';
 
 /** What a Placement and its Secret ask of this node, resolved: no reference left, nothing to look up. */
 export interface Desired {
@@ -57,7 +57,6 @@ export interface Inside {
   config: GuestConfig;
   /** `ssh-ed25519 AAAA…` of the host key. */
   hostPublicKey: string;
-  credentials?: CloneRequest['credentials'];
 }
 
 export interface DesiredRepo {

@@ -17,7 +17,8 @@ import {
 import type { Secret } from '../../crds/object.ts';
 import type { Placement, PlacementSpec } from '../../crds/types.generated.ts';
 import type { DriverName, ImageLogin, InstanceSpec } from '../driver.ts';
-import { type CloneRequest, GUEST_SSH_PORT, type Guest, type GuestDesired } from '../guest/guest.ts';
+import { type GivenCredentials, splitLogin } from '../guest/git-login.ts';
+import { GUEST_SSH_PORT, type Guest, type GuestDesired } from '../guest/guest.ts';
 import type { Desired, DesiredLogin, DesiredService, Immutable, Inside, ResolvedCheck } from './desired.ts';
 import { specHash } from './spec-hash.ts';
 
@@ -75,7 +76,7 @@ export function resolve(placement: Placement, secret: Secret | undefined, facts:
       repo: {
         url: spec.repo.url,
         ...(spec.repo.ref !== undefined && { ref: spec.repo.ref }),
-        token: digest([spec.repo, spec.repo.credentials ? gitCredentials(values.read) : null], 16),
+        token: digest([spec.repo, spec.repo.credentials ? givenCredentials(values.read) : null], 16),
       },
     }),
     hooks: hooksOf(placement),
@@ -129,12 +130,10 @@ function insideOf(spec: PlacementSpec, read: Read, facts: NodeFacts): Inside | s
   } catch {
     return `${SECRET_HOST_KEY} in the Secret ${spec.secretName} is not an OpenSSH private key`;
   }
-  const credentials = spec.repo?.credentials ? gitCredentials(read) : undefined;
-  return {
-    config: facts.render(guestDesired(spec, key => read(key) ?? '', facts)),
-    hostPublicKey,
-    ...(credentials && { credentials }),
-  };
+  const desired = guestDesired(spec, key => read(key) ?? '', facts);
+  const login =
+    spec.repo && splitLogin(spec.repo.url, spec.repo.credentials ? givenCredentials(read) : {}).login;
+  return { config: facts.render({ ...desired, ...(login && { git: login }) }), hostPublicKey };
 }
 
 function guestDesired(spec: PlacementSpec, read: (key: string) => string, facts: NodeFacts): GuestDesired {
@@ -160,7 +159,7 @@ function guestDesired(spec: PlacementSpec, read: (key: string) => string, facts:
   };
 }
 
-function gitCredentials(read: Read): NonNullable<CloneRequest['credentials']> {
+function givenCredentials(read: Read): GivenCredentials {
   const username = read(SECRET_GIT_USERNAME);
   const password = read(SECRET_GIT_PASSWORD);
   const sshKey = read(SECRET_GIT_SSH_KEY);

@@ -142,7 +142,6 @@ async function performInside(
       await guest.clone(id, {
         url: desired.repo.url,
         ...(desired.repo.ref !== undefined && { ref: desired.repo.ref }),
-        ...(inside?.credentials && { credentials: inside.credentials }),
         token: action.token,
       });
       return undefined;

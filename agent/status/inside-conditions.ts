@@ -1,6 +1,7 @@
 import type { PlacementServiceStatus } from '../../crds/kinds.ts';
 import type { Condition } from '../../crds/object.ts';
 import type { PlacementStatus } from '../../crds/types.generated.ts';
+import type { GuestLack, GuestState } from '../guest/guest.ts';
 import type { Desired } from '../model/desired.ts';
 import type { Observed } from '../model/observed.ts';
 import { sameRepositoryUrl, withoutCredentials } from '../model/repository-url.ts';
@@ -19,7 +20,7 @@ export function repositoryCondition(
   const { repo } = desired;
   if (!repo) return yes('NoRepository', 'No repository is declared.');
   const { guest } = observed;
-  if (guest?.repository) return clonedCondition(desired, guest.repository.url, before.repository?.ref);
+  if (guest?.repository) return clonedCondition(desired, guest.repository, before.repository?.ref);
   const job = guest?.jobs.clone;
   if (job?.state === 'Succeeded')
     return yes(
@@ -34,7 +35,7 @@ export function repositoryCondition(
   }
   const { condition } = before;
   if (!guest && condition?.status === 'True' && before.repository)
-    return yes('RepositoryCloned', condition.message);
+    return yes(condition.reason as Verdict['reason'], condition.message);
   if (!desired.running) return STOPPED;
   // A further try at what has failed is no news.
   const again = job?.state === 'Running' && tryOf(job.token, repo.token) > 1;
@@ -43,7 +44,11 @@ export function repositoryCondition(
   return no('Cloning', `The repository ${withoutCredentials(repo.url)} is being cloned.`);
 }
 
-function clonedCondition({ repo }: Desired, url: string, ref: string | undefined): Verdict {
+function clonedCondition(
+  { repo }: Desired,
+  { url, lacks }: NonNullable<GuestState['repository']>,
+  ref: string | undefined,
+): Verdict {
   if (repo && !sameRepositoryUrl(url, repo.url))
     return yes(
       'RepositoryKept',
@@ -54,8 +59,19 @@ function clonedCondition({ repo }: Desired, url: string, ref: string | undefined
       'RepositoryKept',
       `The working tree was cloned at ${ref || 'the default branch'} and is left alone; check out ${repo.ref ?? 'the default branch'} in it.`,
     );
+  if (lacks)
+    return yes(
+      'RepositoryIncomplete',
+      `The repository was cloned, but ${lacks.map(lack => LACKS[lack]).join('; ')}.`,
+    );
   return yes('RepositoryCloned', 'The repository was cloned.');
 }
+
+const LACKS: Record<GuestLack, string> = {
+  'git-lfs':
+    'its files in Git LFS are pointers, as the image has no git-lfs: install it, then `git lfs install && git lfs pull`',
+  submodules: 'submodules are missing: `git submodule update --init --recursive`, once they can be read',
+};
 
 /** Hooks count here: services wait for preStart, and postStart belongs to them. */
 export function servicesCondition(

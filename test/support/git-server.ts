@@ -99,6 +99,7 @@ export async function makeRepository(root: string, name: string) {
   await run('git', ['clone', '-q', '--bare', work, bare]);
   await run('git', ['-C', bare, 'fetch', '-q', work, `${pull}:refs/pull/1/head`]);
   await run('git', ['-C', bare, 'config', 'uploadpack.allowAnySHA1InWant', 'true']);
+  await run('git', ['-C', bare, 'config', 'http.receivepack', 'true']);
   return { bare, first, main, side, pull };
 }
 

@@ -141,6 +141,7 @@ settle_account() {
   write_line "$RUN/account" "$user $GID"
   load_account
   [ -e "$RUN/become" ] || write_line "$RUN/become" "$(how_to_become "$ACCOUNT_GID")"
+  settle_git
   if [ -e "$REPOSITORY/.git" ] && [ ! -e "$RUN/repository" ]; then look_main quick; fi
   : >"$RUN/configured"
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=dash
 # What the agent is told, line by line; agent/guest/parse-state.ts reads it. Made with built-ins from files in $RUN.
 
-MANAGED="$PROGRAM $WRAPPER $ETC/sshd_config $ETC/authorized_keys $RUN/user $RUN/env $RUN/ssh_host_ed25519_key"
+MANAGED="$PROGRAM $WRAPPER $ETC/sshd_config $ETC/authorized_keys $RUN/user $RUN/env $RUN/ssh_host_ed25519_key $RUN/git-login $RUN/git-key"
 
 # FILES: `file SHA256 path` of the managed files that are there.
 hash_files() {
@@ -50,7 +50,10 @@ snapshot() {
     case $name in '*' | _sshd) ;; *) snapshot_service "$name" "$unit" ;; esac
   done
   for name in clone preStart postStart preStop; do snapshot_job "$name"; done
-  if first_line "$RUN/repository"; then SNAPSHOT="${SNAPSHOT}repository $LINE$newline"; fi
+  if first_line "$RUN/repository"; then
+    SNAPSHOT="${SNAPSHOT}repository $LINE$newline"
+    if first_line "$RUN/repository.lacks" && [ -n "$LINE" ]; then SNAPSHOT="${SNAPSHOT}lacks $LINE$newline"; fi
+  fi
   SNAPSHOT="${SNAPSHOT}end$newline"
 }
 
@@ -107,14 +110,18 @@ supervise_repository() {
 
 # look quick, or look full: dirty too. As the user: a repository's settings may run programs.
 look_main() {
-  local began found=$RUN/repository.$$
+  local began lacks found=$RUN/repository.$$
   load_account || exit 1
   began=$(date +%s)
   if { [ "$1" = full ] && (as_user timeout 60 sh "$PROGRAM" look-user full) >"$found" 2>/dev/null; } ||
     (as_user timeout 10 sh "$PROGRAM" look-user quick) >"$found" 2>/dev/null; then
-    cmp_files "$found" "$RUN/repository" || mv -f "$found" "$RUN/repository"
+    # Told first: the state of the repository brings it along.
+    lacks=$(sed -n 2p "$found")
+    if first_line "$RUN/repository.lacks" && [ "$LINE" = "$lacks" ]; then :; else write_line "$RUN/repository.lacks" "$lacks"; fi
+    sed -n 1p "$found" >"$found.line"
+    cmp_files "$found.line" "$RUN/repository" || mv -f "$found.line" "$RUN/repository"
   fi
-  rm -f "$found"
+  rm -f "$found" "$found.line"
   write_line "$RUN/repository.seconds" $(($(date +%s) - began))
   poke
 }
@@ -123,10 +130,11 @@ cmp_files() {
   [ -f "$2" ] && [ "$(cat "$1")" = "$(cat "$2")" ]
 }
 
-# `commit dirty branch url`; dirty: changes, or commits that no remote and no clone has brought.
+# `commit dirty branch url`; dirty: changes, or commits that no remote and no clone has brought. On a second line what it
+# lacks: `git-lfs`, `submodules`.
 # The argument `quick` leaves dirty for a later look.
 look_user() {
-  local commit branch url dirty=no
+  local commit branch url lacks='' dirty=no
   cd "$HOME/workspace" || exit 1
   export GIT_OPTIONAL_LOCKS=0 GIT_TERMINAL_PROMPT=0
   commit=$(git rev-parse -q --verify HEAD 2>/dev/null) || commit=-
@@ -142,6 +150,9 @@ look_user() {
     dirty=yes
   fi
   printf '%s %s %s %s\n' "$commit" "$dirty" "$branch" "$(printf '%s' "$url" | without_userinfo | tr -d '\n')"
+  if [ -f .gitattributes ] && grep -q filter=lfs .gitattributes && ! command -v git-lfs >/dev/null; then lacks=git-lfs; fi
+  if [ -f .gitmodules ] && git submodule status 2>/dev/null | grep -q '^-'; then lacks="$lacks submodules"; fi
+  printf '%s\n' "${lacks# }"
 }
 
 # Credentials in URLs of http, and passwords in any, are not shown.

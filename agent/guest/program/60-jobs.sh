@@ -1,6 +1,6 @@
 # shellcheck shell=dash
 # Clone and hooks: run once for a token, in the background, as the user. In $JOBS/<job>:
-#   token  status (`Running -`, `Succeeded 0`, `Failed CODE`)  pid  tail (base64)  request  credentials of a clone
+#   token  status (`Running -`, `Succeeded 0`, `Failed CODE`)  pid  tail (base64)  request
 
 # job NAME TOKEN SECONDS SIZE: starts it with the request on stdin. Does nothing when it runs or ran for this token, but
 # for a clone that failed. One that runs for another token is ended.
@@ -81,7 +81,7 @@ job_run() {
 }
 
 job_forget() {
-  rm -f "$1/request" "$1/username" "$1/password" "$1/key"
+  rm -f "$1/request"
 }
 
 job_exec() {
@@ -108,7 +108,7 @@ job_user() {
   exec "$nexus_shell" -c "$nexus_command"
 }
 
-# A job that was killed takes its credentials with it.
+# A job that was killed has failed.
 supervise_jobs() {
   local name
   for name in clone preStart postStart preStop; do

@@ -1,11 +1,11 @@
 # shellcheck shell=dash
-# The clone, as the user. Request: nexus_url without credentials, nexus_ref, nexus_scope (scheme://host[:port] that the
-# credentials are for). Into a folder beside the target and renamed, so that a half one is never taken for a whole one.
+# The clone, as the user. Request: nexus_url without a login, nexus_ref. Into a folder beside the target and renamed, so that a half one is never taken for a whole one.
 
 clone_user() {
-  local target=$1/workspace new=$1/.nexus-clone job=$JOBS/clone ssh
+  local target=$1/workspace new=$1/.nexus-clone ssh
   # shellcheck disable=SC1091
   . "$JOBS/clone/request"
+  load_git_login
   unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_ASKPASS SSH_ASKPASS
   export LC_ALL=C GIT_TERMINAL_PROMPT=0
   [ ! -e "$target/.git" ] || exit 0
@@ -15,11 +15,12 @@ clone_user() {
   fi
   ssh='ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new -o ConnectTimeout=20'
   ssh="$ssh -o ServerAliveInterval=15 -o ServerAliveCountMax=4"
-  [ ! -r "$job/key" ] || ssh="$ssh -i $job/key -o IdentitiesOnly=yes"
+  [ ! -s "$RUN/git-key" ] || ssh="$ssh -i $RUN/git-key -o IdentitiesOnly=yes"
   export GIT_SSH_COMMAND="$ssh"
   clone_git clone --no-checkout -- "$nexus_url" "$new"
   cd "$new" || exit 1
   clone_checkout
+  clone_submodules
   git update-ref refs/nexus/cloned HEAD 2>/dev/null
   cd "$1" || exit 1
   if [ -d "$target" ]; then rmdir "$target" || exit 13; fi
@@ -53,13 +54,20 @@ is_commit() {
   case $1 in *[!0-9a-fA-F]* | '' | ? | ?? | ???) return 1 ;; esac
 }
 
-# git with the credentials; ends the clone with its kind of error. Of its output the last 8 KiB are kept.
+# Each that is there; one that cannot be had does not keep the rest from being worked in.
+clone_submodules() {
+  [ -f .gitmodules ] || return 0
+  (clone_git submodule update --init --recursive --jobs 4) ||
+    echo 'nexus: submodules are missing; once they can be read: git submodule update --init --recursive'
+}
+
+# git with the login; ends the clone with its kind of error. Of its output the last 8 KiB are kept.
 clone_git() {
   local out code
-  if [ -r "$JOBS/clone/password" ]; then
-    # Other helpers are left out: they would write the credentials down.
-    set -- -c credential.helper= -c "credential.$nexus_scope.helper=" \
-      -c "credential.$nexus_scope.helper=!sh $PROGRAM credential" "$@"
+  if [ -n "$nexus_origin" ]; then
+    # Other helpers are left out: they would write the login down.
+    set -- -c credential.helper= -c "credential.$nexus_origin.helper=" \
+      -c "credential.$nexus_origin.helper=!sh $PROGRAM credential" "$@"
   fi
   set -- -c advice.detachedHead=false -c core.fsmonitor=false -c core.askPass= -c http.lowSpeedLimit=1024 \
     -c http.lowSpeedTime=60 "$@"
@@ -109,8 +117,7 @@ clone_exit() {
 
 # What servers echo and what git shows of URLs goes without secrets into the log.
 clone_scrub() {
-  local secret='' line
-  if first_line "$JOBS/clone/password"; then secret=$LINE; fi
+  local secret=$nexus_password line
   without_userinfo | while IFS= read -r line; do
     if [ -n "$secret" ]; then
       while :; do
@@ -122,14 +129,4 @@ clone_scrub() {
     fi
     [ -z "$line" ] || printf '%s\n' "$line"
   done
-}
-
-# A Git credential helper: answers from memory, keeps nothing.
-credential_main() {
-  [ "$1" = get ] || exit 0
-  printf 'username='
-  cat "$JOBS/clone/username"
-  printf '\npassword='
-  cat "$JOBS/clone/password"
-  echo
 }

@@ -90,11 +90,9 @@ if (lab) {
       'git init -q -b main ~/a && cd ~/a && git -c user.name=a -c user.email=b commit -q --allow-empty -m a',
       'dev',
     );
-    await guest.clone(id, {
-      url: 'dev@127.0.0.1:a',
-      credentials: { sshKey: await readFile(join(lab.dir, 'user'), 'utf8') },
-      token: 'a',
-    });
+    const sshKey = await readFile(join(lab.dir, 'user'), 'utf8');
+    await lab.configure({ git: { origin: '', username: '', password: '', sshKey } });
+    await guest.clone(id, { url: 'dev@127.0.0.1:a', token: 'a' });
     const { repository } = await lab.until(({ jobs }) => jobs.clone?.state === 'Succeeded');
     t.match(repository, { branch: 'main', dirty: false });
   });

@@ -1,15 +1,19 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import t from 'tap';
-import { CLONE_EXIT, type CloneRequest } from '../../../agent/guest/guest.ts';
+import { splitLogin } from '../../../agent/guest/git-login.ts';
+import { CLONE_EXIT, type CloneRequest, type GuestDesired } from '../../../agent/guest/guest.ts';
 import { createScriptGuest } from '../../../agent/guest/script-guest.ts';
 import { systemClock } from '../../../controller/kit/clock.ts';
 import { silentLogger } from '../../../controller/kit/log.ts';
-import { makeRepository, startGitServer } from '../../support/git-server.ts';
+import { makeRepository, publish, startGitServer } from '../../support/git-server.ts';
 import { openLab } from './lab.ts';
 
-t.setTimeout(60_000);
+const run = promisify(execFile);
+t.setTimeout(180_000);
 
 const lab = await openLab(t, { guest: { cloneTimeoutSeconds: 20 } });
 if (lab) {
@@ -25,7 +29,10 @@ if (lab) {
   const base = 'http://127.0.0.1:8080';
   const open = `${base}/shop.git`;
   const closed = `${base}/private/shop.git`;
-  const credentials = { username: 'ada', password: server.password };
+  const login = { origin: base, username: 'ada', password: server.password };
+  const setLogin = (git: GuestDesired['git']) => lab.configure({ git });
+  /** Where it is, and nowhere else: in memory. */
+  const IN_MEMORY = '/run/nexus/git-login';
   let token = 0;
   const clone = async (request: Omit<CloneRequest, 'token'>, fresh = true) => {
     if (fresh) await lab.sh('rm -rf /home/dev/workspace');
@@ -106,16 +113,71 @@ if (lab) {
 
   t.test('a private repository wants credentials', async t => {
     t.match(await clone({ url: closed }), { state: 'Failed', exitCode: CLONE_EXIT.authentication });
-    const wrong = { username: 'ada', password: 'wrong' };
-    t.match(await clone({ url: closed, credentials: wrong }), {
-      state: 'Failed',
-      exitCode: CLONE_EXIT.authentication,
-    });
-    t.match(await clone({ url: closed, credentials }), {
+    await setLogin({ ...login, password: 'wrong' });
+    t.match(await clone({ url: closed }), { state: 'Failed', exitCode: CLONE_EXIT.authentication });
+    await setLogin(login);
+    t.match(await clone({ url: closed }), {
       state: 'Succeeded',
       repository: { url: closed, commit: made.main },
     });
-    t.equal((await everywhere(server.password)).stdout, '', 'they are nowhere when it has ended');
+    t.equal((await everywhere(server.password)).stdout.trim(), IN_MEMORY);
+  });
+
+  t.test('who works in it pushes with the login as it is now, and to that host alone', async t => {
+    const commit = 'git -c user.name=a -c user.email=b commit -q --allow-empty -m more';
+    const push = async () =>
+      lab.ssh([
+        'ssh',
+        '-p',
+        String(lab.port),
+        'dev@127.0.0.1',
+        `cd workspace && ${commit} && GIT_TERMINAL_PROMPT=0 git push -q origin HEAD:pushed`,
+      ]);
+    const pid = (await lab.sh('cat /run/nexus/sshd.pid')).stdout;
+    t.match(await push(), { code: 0 }, 'pushes');
+    t.equal((await git('rev-parse HEAD origin/pushed')).split('\n').length, 2);
+    await setLogin({ ...login, password: 'taken back' });
+    t.match(await push(), { code: 128, stderr: /could not read|Authentication failed/ });
+    await setLogin({ ...login, origin: 'http://127.0.0.1:8081' });
+    t.match(await push(), { code: 128, stderr: /could not read/ });
+    await setLogin(login);
+    t.match(await push(), { code: 0 }, 'pushes again');
+    t.equal((await lab.sh('cat /run/nexus/sshd.pid')).stdout, pid, 'nothing was restarted');
+    t.equal((await everywhere(server.password)).stdout.trim(), IN_MEMORY);
+    await setLogin(undefined);
+    t.equal((await everywhere(server.password)).stdout, '');
+    t.match(await push(), { code: 128 });
+  });
+
+  t.test('submodules are cloned; one that cannot be had, and Git LFS without git-lfs, are told', async t => {
+    await publish(dir, 'parts', {
+      '.gitattributes': '*.bin filter=lfs diff=lfs merge=lfs -text\n',
+      'a.bin': 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n',
+    });
+    const add = async (name: string, url: string) => {
+      const work = join(dir, `with-${name}`);
+      const inWork = (...args: string[]) =>
+        run('git', ['-C', work, '-c', 'user.name=a', '-c', 'user.email=b', ...args]);
+      await run('git', ['clone', '-q', join(dir, 'parts.git'), work]);
+      await writeFile(join(work, '.gitmodules'), `[submodule "lib"]\n\tpath = lib\n\turl = ${url}\n`);
+      await inWork('update-index', '--add', '--cacheinfo', `160000,${made.main},lib`);
+      await inWork('add', '.gitmodules');
+      await inWork('commit', '-qm', 'lib');
+      await inWork('push', '-q', 'origin', `HEAD:${name}`);
+    };
+    await add('good', '../shop.git');
+    await add('bad', '../private/shop.git');
+    const good = await clone({ url: `${base}/parts.git`, ref: 'good' });
+    t.match(good, { state: 'Succeeded', repository: { dirty: false, lacks: ['git-lfs'] } });
+    t.match(await git('submodule status'), `${made.main} lib`);
+    t.match(await git('show HEAD:a.bin'), 'size 1');
+    const bad = await clone({ url: `${base}/parts.git`, ref: 'bad' });
+    t.match(bad, { state: 'Succeeded', repository: { lacks: ['git-lfs', 'submodules'] } });
+    t.match((await lab.sh('cat /var/log/nexus/clone.log')).stdout, /nexus: submodules are missing/);
+    await setLogin(login);
+    const healed = await clone({ url: `${base}/parts.git`, ref: 'bad' });
+    t.strictSame(healed.repository?.lacks, ['git-lfs'], 'the login is for submodules of that host too');
+    await setLogin(undefined);
   });
 
   t.test(
@@ -129,7 +191,8 @@ if (lab) {
       });
       server.requests.length = 0;
       await lab.sh('rm -rf /home/dev/workspace');
-      await guest.clone(id, { url: closed, credentials, token: 'held' });
+      await setLogin(login);
+      await guest.clone(id, { url: closed, token: 'held' });
       while (server.requests.length < 2) await lab.sh('sleep 0.05');
       const processes = await lab.sh(
         `for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline; cat $p/environ; done 2>/dev/null`,
@@ -138,21 +201,24 @@ if (lab) {
       t.match(processes.stdout, 'git-remote-http');
       t.notMatch(processes.stdout, 'needle');
       const files = (await everywhere(server.password)).stdout.trim();
-      t.equal(files, '/run/nexus/jobs/clone/password');
+      t.equal(files, IN_MEMORY);
       go();
       server.hold = undefined;
       await lab.until(({ jobs: { clone } }) => clone?.state === 'Succeeded');
-      t.equal((await everywhere(server.password)).stdout, '');
+      t.equal((await everywhere(server.password)).stdout.trim(), IN_MEMORY);
       await lab.sh('rm -f ~/.gitconfig ~/.git-credentials', 'dev');
     },
   );
 
-  t.test('credentials in a URL are used and taken out of it', async t => {
+  t.test('a login in a URL is taken out of it', async t => {
+    await setLogin(undefined);
     const url = closed.replace('//', `//ada:${encodeURIComponent(server.password)}@`);
+    await setLogin(splitLogin(url).login);
     const { state, repository } = await clone({ url });
     t.equal(state, 'Succeeded');
     t.equal(repository?.url, closed);
-    t.equal((await everywhere(server.password)).stdout, '');
+    t.equal((await everywhere(server.password)).stdout.trim(), IN_MEMORY);
+    await setLogin(undefined);
   });
 
   t.test('a repository over ssh wants the key', async t => {
@@ -160,11 +226,12 @@ if (lab) {
     const url = 'dev@127.0.0.1:bare.git';
     t.match(await clone({ url }), { state: 'Failed', exitCode: CLONE_EXIT.authentication });
     const sshKey = (await key('other')).trimEnd();
-    t.match(await clone({ url, credentials: { sshKey } }), {
-      state: 'Succeeded',
-      repository: { url, commit: made.main },
-    });
-    t.equal((await everywhere(sshKey.split('\n')[2] ?? '?')).stdout, '');
+    await setLogin({ origin: '', username: '', password: '', sshKey: `${sshKey}\n` });
+    t.match(await clone({ url }), { state: 'Succeeded', repository: { url, commit: made.main } });
+    t.equal((await everywhere(sshKey.split('\n')[2] ?? '?')).stdout.trim(), '/run/nexus/git-key');
+    t.match(await git('push -q origin HEAD:by-key; echo $?'), /^0$/m);
+    await setLogin(undefined);
+    t.match(await git('push -q origin HEAD:by-none 2>&1; echo $?'), /^128$/m);
   });
 
   t.test('a working tree that is there is success and left alone', async t => {
@@ -190,13 +257,10 @@ if (lab) {
       go = resolve;
     });
     await lab.sh('mkdir /home/dev/.nexus-clone && echo half >/home/dev/.nexus-clone/file');
-    await guest.clone(id, { url: closed, credentials, token: 'killed' });
+    await guest.clone(id, { url: open, token: 'killed' });
     await lab.until(({ jobs: { clone } }) => clone?.token === 'killed' && clone.state === 'Running');
     await lab.sh('kill -9 $(cut -d" " -f1 /run/nexus/jobs/clone/pid)');
     await lab.until(({ jobs: { clone } }) => clone?.state === 'Failed');
-    for (let i = 0; i < 30 && (await everywhere(server.password)).stdout !== ''; i++)
-      await lab.sh('sleep 0.1');
-    t.equal((await everywhere(server.password)).stdout, '');
     go();
     server.hold = undefined;
     t.match(await clone({ url: open }), {

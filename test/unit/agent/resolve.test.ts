@@ -113,14 +113,27 @@ t.test('a clone is another one when its url, ref or credentials are', async t =>
   ];
   t.equal(new Set(all).size, all.length);
   t.equal(token({}), all[0]);
-  t.same(
-    desiredOf(
-      { repo: { url: 'u', credentials: true } },
-      { values: { 'git-username': 'u', 'git-password': 'p', 'git-ssh-privatekey': 'k' } },
-    ).inside?.credentials,
-    { username: 'u', password: 'p', sshKey: 'k' },
-  );
 });
+
+t.test(
+  "a repository's login is among the secret files, and nothing of it where it asks for none",
+  async t => {
+    const values = { 'git-username': 'u', 'git-password': 'p', 'git-ssh-privatekey': 'k' };
+    const files = (repo: object) =>
+      desiredOf(
+        { repo: { url: 'https://example.com/a', ...repo } },
+        { values },
+      ).inside?.config.runtime.filter(({ path }) => path.startsWith('/run/nexus/git-'));
+    t.match(files({ credentials: true }), [
+      {
+        content: "nexus_origin='https://example.com'\nnexus_username='u'\nnexus_password='p'\n",
+        mode: 0o400,
+      },
+      { content: 'k\n', mode: 0o400 },
+    ]);
+    t.match(files({}), [{ content: '' }, { content: '' }]);
+  },
+);
 
 t.test('preStop belongs to one stop; preStart and postStart to a command', async t => {
   const hooks = (generation: number, deleting = false) =>

@@ -54,6 +54,16 @@ t.test('a whole snapshot is read', async t => {
   );
 });
 
+t.test('what a repository lacks is told with it', async t => {
+  const repository = `repository ${'a'.repeat(40)} no main https://example.com/a`;
+  t.strictSame(parseGuestState(snapshot(repository, 'lacks git-lfs submodules')).repository?.lacks, [
+    'git-lfs',
+    'submodules',
+  ]);
+  for (const lines of [['lacks git-lfs'], [repository, 'lacks'], [repository, 'lacks sense']])
+    t.throws(() => parseGuestState(snapshot(...lines)), { name: 'GuestStateError' }, lines.join());
+});
+
 t.test('one that says nothing of a fence has none', async t => {
   t.equal(parseGuestState(snapshot()).fenced, false);
   t.equal(parseGuestState(snapshot('fenced yes')).fenced, true);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
+import { splitLogin } from '../../../agent/guest/git-login.ts';
 import type { GuestDesired } from '../../../agent/guest/guest.ts';
 import { clonePayload, putPayload } from '../../../agent/guest/payload.ts';
 import {
@@ -127,30 +128,40 @@ t.test('files that a shell cannot carry are refused', async t => {
   t.equal(putPayload([{ path: '/a', content: 'x', mode: 0o40, uid: 1, gid: 2 }]), `put 0040 1:2 '/a' 'x'\n`);
 });
 
-t.test('credentials are taken out of the URL, and go with their host alone', async t => {
-  const fields = (url: string, credentials?: Parameters<typeof clonePayload>[0]['credentials']) => {
-    const payload = clonePayload({ url, credentials, token: 't' });
-    const script = `put() { printf '%s=%s\\n' "\${3##*/}" "$4"; }\n${payload}`;
-    return execFileSync('sh', { input: script, encoding: 'utf8' });
-  };
-  t.match(
-    fields('https://h.example:8443/a.git', { password: 'secret\n' }),
-    `nexus_scope='https://h.example:8443'`,
+t.test('a login is taken out of the URL, and is for its host alone', async t => {
+  t.strictSame(splitLogin('https://h.example:8443/a.git', { password: 'secret\n' }), {
+    url: 'https://h.example:8443/a.git',
+    login: { origin: 'https://h.example:8443', username: 'git', password: 'secret' },
+  });
+  const origin = 'https://h.example';
+  t.strictSame(splitLogin('https://ada:p%40ss@h.example/a.git'), {
+    url: 'https://h.example/a.git',
+    login: { origin, username: 'ada', password: 'p@ss' },
+  });
+  t.match(splitLogin('https://token@h.example/a').login, { username: 'token', password: 'token' });
+  t.match(splitLogin('https://ada:old@h.example/a', { username: 'bob', password: 'new' }).login, {
+    username: 'bob',
+    password: 'new',
+  });
+  t.match(splitLogin('https://a:%E0@h.example/a').login, { password: '%E0' });
+  t.strictSame(splitLogin('ssh://git:pw@h.example/a.git'), { url: 'ssh://git@h.example/a.git' });
+  t.match(splitLogin('git@h.example:a.git', { sshKey: 'KEY' }), {
+    url: 'git@h.example:a.git',
+    login: { origin: '', sshKey: 'KEY\n' },
+  });
+  t.strictSame(splitLogin('https://h.example/a.git'), { url: 'https://h.example/a.git' });
+  t.notMatch(clonePayload({ url: 'https://ada:needle@h.example/a.git', token: 't' }), 'needle');
+});
+
+t.test('a login is rendered for the shell, and an absent one as nothing', async t => {
+  const of = (git: GuestDesired['git']) =>
+    Object.fromEntries(
+      renderGuest({ ...desired, ...(git && { git }) }).runtime.map(f => [f.path, f.content]),
+    );
+  const login = { origin: 'https://h', username: 'a', password: "p'w" };
+  t.equal(
+    of(login)['/run/nexus/git-login'],
+    `nexus_origin='https://h'\nnexus_username='a'\nnexus_password='p'\\''w'\n`,
   );
-  t.match(fields('https://h.example/a.git', { password: 'secret\n' }), /username=git\npassword=secret\n$/);
-  const taken = fields('https://ada:p%40ss@h.example/a.git');
-  t.match(taken, `nexus_url='https://h.example/a.git'`);
-  t.match(taken, /username=ada\npassword=p@ss\n$/);
-  t.match(fields('https://token@h.example/a.git'), /username=token\npassword=token\n$/);
-  t.match(
-    fields('https://ada:old@h.example/a.git', { username: 'bob', password: 'new' }),
-    /username=bob\npassword=new\n$/,
-  );
-  t.match(fields('ssh://git:pw@h.example/a.git'), `nexus_url='ssh://git@h.example/a.git'`);
-  t.match(
-    fields('git@h.example:a.git', { sshKey: 'KEY' }),
-    /nexus_url='git@h\.example:a\.git'(.|\n)*key=KEY\n/,
-  );
-  t.notMatch(fields('https://h.example/a.git'), 'password');
-  t.match(fields('https://a:%E0@h.example/a'), 'password=%E0');
+  t.match(of(undefined), { '/run/nexus/git-login': '', '/run/nexus/git-key': '' });
 });
