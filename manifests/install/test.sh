@@ -3,6 +3,9 @@
 set -eu
 . "$(dirname "$0")/bootstrap.sh"
 cd "$root"
+# What one process has compiled, the next takes: a third of the start of a test, and of a server that it starts.
+NODE_COMPILE_CACHE=$root/node_modules/.cache/compile
+export NODE_COMPILE_CACHE
 # tap is built for the plugins in .taprc once; what it builds is in node_modules and goes with them.
 built=node_modules/@tapjs/.built
 if ! cmp -s .taprc "$built"; then

@@ -34,7 +34,8 @@ export async function joinedAgent(
     await engine.clear(name);
     rmSync(home, { recursive: true, force: true });
   });
-  const env = { PATH: process.env.PATH, HOME: home, NEXUS_HOME: home };
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
+  const env = { PATH, NODE_COMPILE_CACHE, HOME: home, NEXUS_HOME: home };
   const { stdout } = await up.cli(['node', 'token', 'create', '--node', name]);
   const joined = await up.cli([...stdout.trim().split(' ').slice(1), ...engine.args, ...args], {
     env,

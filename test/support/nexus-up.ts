@@ -67,9 +67,9 @@ export async function nexusUp(options: NexusUpOptions = {}): Promise<NexusUp> {
   const engine = options.engine ?? dockerByHand({ docker: new Docker(DOCKER), ...DOCKER });
   const env = {
     PATH: process.env.PATH,
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
     HOME: home,
     NEXUS_HOME: home,
-    NODE_V8_COVERAGE: process.env.NODE_V8_COVERAGE,
   };
   let child: ChildProcess | undefined;
   let exited: Promise<number | null> = Promise.resolve(null);
