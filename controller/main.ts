@@ -26,6 +26,7 @@ import { ensureNode } from './reconcilers/node/ensure-node.ts';
 import { startRest } from './rest/start-rest.ts';
 import { createEventRecorder } from './runtime/event-recorder.ts';
 import { createManager } from './runtime/manager.ts';
+import { createSessions } from './sessions.ts';
 import { localAgentKey, startGateway } from './start-gateway.ts';
 import { openSqliteStore } from './store/sqlite.ts';
 
@@ -113,6 +114,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       clock,
       log,
       version: VERSION,
+      sessions: createSessions(server.tokens, { authority: tls.ca, ttlMs: options.loginTtl, clock }),
       signal,
       listenHost: address.host,
     });

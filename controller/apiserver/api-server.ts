@@ -15,6 +15,7 @@ import { userAdmission } from './admission/user.ts';
 import { workspaceAdmission } from './admission/workspace.ts';
 import type { Authorizer } from './auth/authorizer.ts';
 import type { Authenticator } from './auth/identity.ts';
+import { loginHolds } from './auth/login-holds.ts';
 import { Aggregator } from './auth/rbac/aggregation.ts';
 import { Policy } from './auth/rbac/policy.ts';
 import { PolicyFeed } from './auth/rbac/policy-feed.ts';
@@ -137,7 +138,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   await aggregator.wake();
 
   const closing = new AbortController();
-  const tokens = new Tokens(store, clock, () => watches.changed());
+  const tokens = new Tokens(store, clock, {
+    onRevoked: () => watches.changed(),
+    holds: loginHolds(store),
+  });
   const app = createApp(context, tls);
   await app.register(scope =>
     registerRoutes(scope, {

@@ -1,5 +1,6 @@
-import { createHash, createPublicKey, verify } from 'node:crypto';
+import { createPublicKey } from 'node:crypto';
 import ssh2, { type PublicKeyAuthContext } from 'ssh2';
+import { isSignedBySecurityKey } from '../kit/security-key.ts';
 import type { Identities, Peer } from './identities.ts';
 
 export type Verdict =
@@ -41,53 +42,4 @@ function isSigned(context: PublicKeyAuthContext): boolean {
   if (key.algo.startsWith('sk-')) return isSignedBySecurityKey(key.data, blob, signature);
   const parsed = ssh2.utils.parseKey(key.data);
   return !(parsed instanceof Error) && parsed.verify(blob, signature, hashAlgo) === true;
-}
-
-const PRESENT = 1;
-/** DER before the 32 bytes of an ed25519 public key. */
-const ED25519_SPKI = Buffer.from('302a300506032b6570032100', 'hex');
-/** DER before the 65 bytes of a point on P-256. */
-const P256_SPKI = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex');
-
-/** OpenSSH's PROTOCOL.u2f: the token signs a digest of what was asked together with its own flags and counter. */
-function isSignedBySecurityKey(key: Buffer, blob: Buffer, signature: Buffer): boolean {
-  try {
-    const parts = readStrings(key);
-    const isEd25519 = parts[0]?.toString() === 'sk-ssh-ed25519@openssh.com';
-    const point = isEd25519 ? parts[1] : parts[2];
-    const application = isEd25519 ? parts[2] : parts[3];
-    if (!point || !application) return false;
-    const tail = signature.subarray(signature.length - 5);
-    const raw = signature.subarray(0, signature.length - 5);
-    // Somebody touched it: what OpenSSH asks for unless told otherwise.
-    if (((tail[0] ?? 0) & PRESENT) === 0) return false;
-    const digest = (data: Buffer) => createHash('sha256').update(data).digest();
-    const signed = Buffer.concat([digest(application), tail, digest(blob)]);
-    const prefix = isEd25519 ? ED25519_SPKI : P256_SPKI;
-    const publicKey = createPublicKey({ key: Buffer.concat([prefix, point]), format: 'der', type: 'spki' });
-    if (isEd25519) return verify(null, signed, publicKey, raw);
-    const [r, s] = readStrings(raw);
-    if (!r || !s) return false;
-    const fixed = Buffer.concat([to32(r), to32(s)]);
-    return verify('sha256', signed, { key: publicKey, dsaEncoding: 'ieee-p1363' }, fixed);
-  } catch {
-    return false;
-  }
-}
-
-function readStrings(data: Buffer): Buffer[] {
-  const out: Buffer[] = [];
-  for (let at = 0; at + 4 <= data.length; ) {
-    const length = data.readUInt32BE(at);
-    if (at + 4 + length > data.length) break;
-    out.push(data.subarray(at + 4, at + 4 + length));
-    at += 4 + length;
-  }
-  return out;
-}
-
-/** An SSH number as 32 bytes. */
-function to32(number: Buffer): Buffer {
-  const bytes = number.subarray(Math.max(0, number.length - 32));
-  return Buffer.concat([Buffer.alloc(32 - bytes.length), bytes]);
 }

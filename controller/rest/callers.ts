@@ -108,12 +108,11 @@ export async function findGitHubUser(client: Client, { id, login }: GitHubUser):
   );
 }
 
-function required(authUrl: string): RestError {
-  return new RestError(
-    'auth_required',
-    'Send "Authorization: Bearer" with a Nexus token or a GitHub token that is valid.',
-    { auth_url: authUrl },
-  );
+export function required(
+  authUrl: string,
+  message = 'Send "Authorization: Bearer" with a Nexus token or a GitHub token that is valid.',
+): RestError {
+  return new RestError('auth_required', message, { auth_url: authUrl });
 }
 
 /** Throws RestError forbidden for somebody who is not registered. */

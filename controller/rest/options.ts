@@ -19,6 +19,13 @@ export const REST_OPTIONS = {
     env: 'NEXUS_REGISTRATION',
     help: 'Whether anybody with a GitHub account may register by the REST API; open on loopback alone when nobody says',
   },
+  loginTtl: {
+    type: 'duration',
+    default: '1h',
+    min: 60_000,
+    env: 'NEXUS_LOGIN_TTL',
+    help: 'How long the token of a login is taken; `nexus` renews it by itself',
+  },
   restRate: {
     type: 'number',
     default: 100,

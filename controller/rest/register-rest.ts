@@ -10,19 +10,27 @@ import { AnswerOnce } from './answer-once.ts';
 import { type Caller, createCallers } from './callers.ts';
 import { docsPage } from './docs-page.ts';
 import { registerEvents } from './events.ts';
+import { Challenges } from './login/challenges.ts';
 import type { RestContext, RestOptions } from './rest-context.ts';
 import { RestError } from './rest-error.ts';
 import type { Call, Route } from './route.ts';
+import { LOGIN_ROUTES } from './routes/login.ts';
 import { NODE_ROUTES } from './routes/nodes.ts';
 import { SERVER_ROUTES } from './routes/server.ts';
 import { USER_ROUTES } from './routes/users.ts';
 import { WORKSPACE_ROUTES } from './routes/workspaces.ts';
 import { ERROR } from './schemas.ts';
 import { toRestError } from './to-rest-error.ts';
-import { tooMany } from './wrong-tokens.ts';
+import { tooMany, WrongTokens } from './wrong-tokens.ts';
 
 export const REST_PREFIX = '/api/v1';
-const ROUTES: readonly Route[] = [...SERVER_ROUTES, ...USER_ROUTES, ...WORKSPACE_ROUTES, ...NODE_ROUTES];
+const ROUTES: readonly Route[] = [
+  ...SERVER_ROUTES,
+  ...LOGIN_ROUTES,
+  ...USER_ROUTES,
+  ...WORKSPACE_ROUTES,
+  ...NODE_ROUTES,
+];
 /** More than the largest description of a workspace that the schemas take. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 /** Of one that is too large: enough for what anybody sends by mistake. */
@@ -52,6 +60,8 @@ export async function registerRest(app: FastifyInstance, options: RestOptions): 
   const context: RestContext = {
     ...options,
     callers: createCallers(options),
+    challenges: new Challenges(clock),
+    wrongLogins: new WrongTokens(clock),
     once: new AnswerOnce(options.client, clock),
     startedAt: clock.now(),
   };

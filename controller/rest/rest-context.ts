@@ -5,6 +5,9 @@ import type { Logger } from '../kit/log.ts';
 import type { AnswerOnce } from './answer-once.ts';
 import type { Callers } from './callers.ts';
 import type { GitHub } from './github.ts';
+import type { Challenges } from './login/challenges.ts';
+import type { Sessions } from './login/sessions.ts';
+import type { WrongTokens } from './wrong-tokens.ts';
 
 export interface RestOptions {
   /** The facade's own access: everything of Nexus. */
@@ -15,6 +18,8 @@ export interface RestOptions {
   log: Logger;
   version: string;
   github: GitHub;
+  /** Absent: this server makes no tokens. */
+  sessions?: Sessions;
   /** Requests a minute a caller. Defaults to 100. */
   requestsPerMinute?: number;
   /** Who may register: anybody with a GitHub account, or nobody. */
@@ -30,6 +35,9 @@ export interface RestOptions {
 /** What the routes work with. */
 export interface RestContext extends RestOptions {
   callers: Callers;
+  challenges: Challenges;
+  /** Slows down who guesses. */
+  wrongLogins: WrongTokens;
   once: AnswerOnce;
   startedAt: Milliseconds;
 }

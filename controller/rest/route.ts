@@ -10,7 +10,7 @@ export interface Route {
   /** Below /api/v1, parameters as `:id`. */
   url: string;
   summary: string;
-  tag: 'users' | 'workspaces' | 'nodes' | 'server';
+  tag: 'login' | 'users' | 'workspaces' | 'nodes' | 'server';
   params?: object;
   query?: object;
   body?: object;

@@ -46,6 +46,22 @@ export const ERROR = object({
   request_id: text,
 });
 
+export const LOGIN = object({
+  token: { ...text, description: 'For this API and the Kubernetes API.' },
+  expires_at: time,
+  user: text,
+  namespace: { ...text, description: "Of the user's workspaces." },
+});
+export const LOGIN_INFO = object({
+  authority: { ...text, description: 'Certificate, PEM. Compare its fingerprint before you rely on it.' },
+  authority_fingerprint: {
+    ...text,
+    description: 'SHA-256, as `openssl x509 -fingerprint -sha256` prints it.',
+  },
+  github_host: text,
+  registration: { type: 'string', enum: ['open', 'closed'] },
+});
+
 export const SSH_KEY = object({ name: text, fingerprint: text, type: text });
 export const USER = object({
   user_id: text,

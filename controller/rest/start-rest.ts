@@ -6,7 +6,10 @@ import { registerRest } from './register-rest.ts';
 import type { RestOptions } from './rest-context.ts';
 
 export interface RestParts
-  extends Pick<RestOptions, 'client' | 'transportWith' | 'clock' | 'log' | 'version' | 'signal'> {
+  extends Pick<
+    RestOptions,
+    'client' | 'transportWith' | 'clock' | 'log' | 'version' | 'signal' | 'sessions'
+  > {
   /** Host that the API listens on. */
   listenHost: string;
 }

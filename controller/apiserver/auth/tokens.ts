@@ -56,14 +56,26 @@ export class Tokens implements Authenticator {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #onRevoked: () => void;
+  readonly #holds: (identity: Identity) => boolean;
   /** Tokens found to be right, with the entry they were checked against. */
   readonly #verified = new BoundedMap<string, { entry: Entry; identity: Identity }>(MAX_VERIFIED);
 
-  /** `onRevoked` is called after a token was revoked. */
-  constructor(store: Store, clock: Clock, onRevoked: () => void = () => {}) {
+  /**
+   * `onRevoked` is called after a token was revoked; `holds` is asked at each use whether whoever it stands for still is
+   * who they were.
+   */
+  constructor(
+    store: Store,
+    clock: Clock,
+    {
+      onRevoked = () => {},
+      holds = () => true,
+    }: { onRevoked?: () => void; holds?: (identity: Identity) => boolean } = {},
+  ) {
     this.#store = store;
     this.#clock = clock;
     this.#onRevoked = onRevoked;
+    this.#holds = holds;
   }
 
   /** The token is returned here and never again. */
@@ -92,6 +104,11 @@ export class Tokens implements Authenticator {
 
   /** Who the token stands for; undefined when it is unknown, wrong, revoked or expired. Same time for all of these. */
   verify(token: string): Identity | undefined {
+    const identity = this.#identify(token);
+    return identity && this.#holds(identity) ? identity : undefined;
+  }
+
+  #identify(token: string): Identity | undefined {
     const match = TOKEN.exec(token);
     if (!match) return undefined;
     const entry = this.#store.get(PREFIX + match[1]);
@@ -123,6 +140,19 @@ export class Tokens implements Authenticator {
           throw error;
       }
     }
+  }
+
+  /** The same of a token that is shown. */
+  async revokeToken(token: string): Promise<boolean> {
+    const [, id = ''] = TOKEN.exec(token) ?? [];
+    return this.#identify(token) !== undefined && this.revoke(id);
+  }
+
+  /** Removes those that have expired. */
+  async sweep(): Promise<void> {
+    const now = this.#clock.now();
+    for (const { id, expires } of this.list())
+      if (expires !== undefined && Date.parse(expires) <= now) await this.revoke(id);
   }
 
   list(): TokenInfo[] {

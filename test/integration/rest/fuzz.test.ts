@@ -37,5 +37,5 @@ t.test('a fuzzer that reads the OpenAPI document finds nothing', { skip, timeout
     });
   const [code] = await once(child, 'close');
   t.equal(code, 0, output.replaceAll(/.{300,}/g, line => line.slice(0, 300)).slice(-6000));
-  t.match(output, /Tested: 1\d/, 'every call was tried');
+  t.match(output, /Tested: 2\d/, 'every call was tried');
 });
