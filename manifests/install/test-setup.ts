@@ -2,6 +2,7 @@
 import Docker from 'dockerode';
 import { DEFAULT_IMAGE } from '../../controller/options.ts';
 import { ensureWorkspaceImage } from '../image/build.ts';
+import { ensureClientToolchains } from './client-toolchains.ts';
 import { ensureEngine } from './engine.ts';
 import { ensurePackages, type Packages } from './packages.ts';
 import { ensureSchemathesis } from './schemathesis.ts';
@@ -39,7 +40,7 @@ const TOOLS: Packages = {
 const say = (line: string) => console.error(line);
 
 /** A missing tool is said, not fatal: the tests that need it say that they were skipped, and why. */
-for (const ensure of [() => ensurePackages(TOOLS), ensureSchemathesis])
+for (const ensure of [() => ensurePackages(TOOLS), ensureSchemathesis, ensureClientToolchains])
   try {
     await ensure();
   } catch (error) {

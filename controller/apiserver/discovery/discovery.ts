@@ -1,8 +1,9 @@
 import { sha256 } from '../../kit/hash.ts';
 import { REVIEWS } from '../auth/reviews.ts';
 import type { Registry, ServedGroup } from '../registry/registry.ts';
-import { compareVersions } from '../registry/registry.ts';
 import type { ServedResource } from '../registry/served-resource.ts';
+import { compareVersions } from '../registry/version-order.ts';
+import { SCALE_KIND } from '../verbs/scale.ts';
 
 /** One line of discovery: a resource or a subresource. */
 export interface DiscoveredResource {
@@ -18,6 +19,9 @@ export interface DiscoveredResource {
   readonly subresources: readonly {
     readonly name: string;
     readonly kind: string;
+    /** Of the kind, where they are not the resource's. */
+    readonly group?: string;
+    readonly version?: string;
     readonly verbs: readonly string[];
   }[];
 }
@@ -115,6 +119,7 @@ function discovered(served: ServedResource): DiscoveredResource {
     ...(resource.kind === 'Namespace' && resource.group === ''
       ? [{ name: 'finalize', kind: resource.kind, verbs: ['update'] }]
       : []),
+    ...(served.scale ? [{ name: 'scale', ...SCALE_KIND, verbs: STATUS_VERBS }] : []),
     ...(hasStatus ? [{ name: 'status', kind: resource.kind, verbs: STATUS_VERBS }] : []),
   ];
   const { singular, shortNames, categories, verbs } = served;
@@ -141,18 +146,25 @@ function plainResources(resource: DiscoveredResource): object[] {
       ...(shortNames.length > 0 && { shortNames }),
       ...(categories.length > 0 && { categories }),
       ...(verbs.includes('list') && {
-        storageVersionHash: sha256(`${resource.group}/${resource.version}/${kind}`).slice(0, 11),
+        storageVersionHash: storageHash(resource),
       }),
     },
     ...resource.subresources.map(sub => ({
       name: `${name}/${sub.name}`,
       singularName: '',
       namespaced,
+      ...(sub.group && { group: sub.group, version: sub.version }),
       kind: sub.kind,
       verbs: sub.verbs,
     })),
   ];
 }
+
+/** The same for every version of a kind: they are stored in one. */
+const storageHash = ({ group, kind }: DiscoveredResource) =>
+  Buffer.from(sha256(`${group}/${kind}`), 'hex')
+    .subarray(0, 8)
+    .toString('base64');
 
 function aggregatedList(groups: readonly DiscoveredGroup[]): object {
   return {
@@ -172,10 +184,9 @@ function aggregatedList(groups: readonly DiscoveredGroup[]): object {
 
 function aggregatedResource(resource: DiscoveredResource): object {
   const { group, version, kind, shortNames, categories, subresources } = resource;
-  const responseKind = (of: string) => ({ group, version, kind: of });
   return {
     resource: resource.plural,
-    responseKind: responseKind(kind),
+    responseKind: { group, version, kind },
     scope: resource.namespaced ? 'Namespaced' : 'Cluster',
     singularResource: resource.singular,
     verbs: resource.verbs,
@@ -184,7 +195,7 @@ function aggregatedResource(resource: DiscoveredResource): object {
     ...(subresources.length > 0 && {
       subresources: subresources.map(sub => ({
         subresource: sub.name,
-        responseKind: responseKind(sub.kind),
+        responseKind: { group: sub.group ?? group, version: sub.version ?? version, kind: sub.kind },
         verbs: sub.verbs,
       })),
     }),

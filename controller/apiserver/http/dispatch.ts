@@ -10,6 +10,7 @@ import { finalizeNamespace } from '../verbs/finalize.ts';
 import { listObjects, parseIncludeObject } from '../verbs/list.ts';
 import { patchObject } from '../verbs/patch.ts';
 import { replaceObject } from '../verbs/replace.ts';
+import { scaleObject } from '../verbs/scale.ts';
 import { answerOf, viewOf } from '../verbs/view.ts';
 import { watchObjects } from '../verbs/watch.ts';
 import type { SharedEvents } from '../verbs/watch-encoder.ts';
@@ -108,6 +109,7 @@ function resolve(
 function isServed({ subresource }: ResourceTarget, served: ApiRequest['served']): boolean {
   if (subresource === '') return true;
   if (subresource === 'status') return served.hasStatus;
+  if (subresource === 'scale') return served.scale !== undefined;
   return subresource === 'finalize' && served.resource.kind === 'Namespace' && !served.custom;
 }
 
@@ -122,6 +124,7 @@ async function handle(
     if (verb !== 'update') throw methodNotAllowed();
     return finalizeNamespace(context, request);
   }
+  if (subresource === 'scale') return scaleObject(context, request, verb);
   switch (verb) {
     case 'get':
       return getObject(context, request);

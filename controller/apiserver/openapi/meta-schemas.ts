@@ -15,6 +15,7 @@ export const META_NAMES = {
   status: `${META}.Status`,
   deleteOptions: `${META}.DeleteOptions`,
   patch: `${META}.Patch`,
+  scale: 'io.k8s.api.autoscaling.v1.Scale',
 } as const;
 
 export const TYPE_META: Record<'apiVersion' | 'kind', JsonSchema> = {
@@ -91,10 +92,37 @@ const DELETE_OPTIONS: JsonSchema = {
 };
 
 /** The schemas that every document holds, by name. */
+const SCALE: ApiSchema = {
+  type: 'object',
+  description: 'Scale is how many replicas of something there should be and are.',
+  properties: {
+    ...TYPE_META,
+    metadata: OBJECT_META_SCHEMA,
+    spec: {
+      type: 'object',
+      description: 'What is wanted.',
+      properties: {
+        replicas: { type: 'integer', format: 'int32', description: 'How many there should be.' },
+      },
+    },
+    status: {
+      type: 'object',
+      description: 'What is.',
+      required: ['replicas'],
+      properties: {
+        replicas: { type: 'integer', format: 'int32', description: 'How many there are.' },
+        selector: text('Label selector of the replicas, as text.'),
+      },
+    },
+  },
+  'x-kubernetes-group-version-kind': [{ group: 'autoscaling', kind: 'Scale', version: 'v1' }],
+};
+
 export const META_SCHEMAS: Readonly<Record<string, ApiSchema>> = {
   [META_NAMES.objectMeta]: OBJECT_META_SCHEMA as ApiSchema,
   [META_NAMES.listMeta]: LIST_META as ApiSchema,
   [META_NAMES.status]: STATUS as ApiSchema,
   [META_NAMES.deleteOptions]: DELETE_OPTIONS as ApiSchema,
+  [META_NAMES.scale]: SCALE,
   [META_NAMES.patch]: { type: 'object', description: 'A patch, in the form that its media type names.' },
 };

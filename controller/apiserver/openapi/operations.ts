@@ -1,5 +1,6 @@
 import type { ServedResource } from '../registry/served-resource.ts';
 import { APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH } from '../verbs/patch.ts';
+import { SCALE_KIND } from '../verbs/scale.ts';
 import { listSchemaName, type RefPrefix, schemaName } from './kind-schemas.ts';
 import { META_NAMES } from './meta-schemas.ts';
 
@@ -91,6 +92,13 @@ export function pathsOf(served: ServedResource, dialect: Dialect): Record<string
         patch: make.patch('Status'),
       }),
     }),
+    ...(served.scale && {
+      [`${collection}/{name}/scale`]: at(named, {
+        get: make.read('Scale'),
+        put: make.replace('Scale'),
+        patch: make.patch('Scale'),
+      }),
+    }),
   };
 }
 
@@ -99,6 +107,7 @@ function operations(served: ServedResource, dialect: Dialect) {
   const tag = `${group.split('.')[0] || 'core'}_${version}`;
   const scope = namespaced ? 'Namespaced' : '';
   const own = schemaName(served);
+  const bodyOf = (sub: string) => (sub === 'Scale' ? META_NAMES.scale : own);
   const gvk = { group, kind, version };
   const operation = (
     action: string,
@@ -126,7 +135,7 @@ function operations(served: ServedResource, dialect: Dialect) {
         ['401', { description: 'Unauthorized' }],
       ]),
       'x-kubernetes-action': action,
-      'x-kubernetes-group-version-kind': gvk,
+      'x-kubernetes-group-version-kind': parts.answer === META_NAMES.scale ? SCALE_KIND : gvk,
     };
   };
   const write = [DRY_RUN, FIELD_MANAGER, FIELD_VALIDATION];
@@ -158,20 +167,22 @@ function operations(served: ServedResource, dialect: Dialect) {
         answer: META_NAMES.status,
         body: [META_NAMES.deleteOptions, JSON_TYPES],
       }),
-    read: (sub: string) => operation('get', 'read', { name: scope + kind + sub }),
+    read: (sub: string) => operation('get', 'read', { name: scope + kind + sub, answer: bodyOf(sub) }),
     replace: (sub: string) =>
       operation('put', 'replace', {
         name: scope + kind + sub,
         parameters: write,
         codes: [ok, created],
-        body: [own, JSON_TYPES],
+        answer: bodyOf(sub),
+        body: [bodyOf(sub), JSON_TYPES],
       }),
     patch: (sub: string) =>
       operation('patch', 'patch', {
         name: scope + kind + sub,
         parameters: [...write, FORCE],
         codes: [ok, created],
-        body: [META_NAMES.patch, patchTypes],
+        answer: bodyOf(sub),
+        body: [META_NAMES.patch, sub === 'Scale' ? [JSON_PATCH, MERGE_PATCH] : patchTypes],
       }),
     remove: () =>
       operation('delete', 'delete', {

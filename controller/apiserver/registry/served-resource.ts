@@ -8,6 +8,7 @@ import { type FieldLabels, METADATA_FIELDS } from '../selectors/field-selector.t
 import type { Strategy } from '../strategies/strategy.ts';
 import { type Column, printerColumns } from '../tables/column.ts';
 import { type CrdVersion, type CustomResourceDefinition, completeNames } from './crd.ts';
+import { compareVersions } from './version-order.ts';
 
 /** Everything about a resource that handling a request needs; made once, when its definition changes. */
 export interface ServedResource {
@@ -25,6 +26,8 @@ export interface ServedResource {
   readonly custom: boolean;
   /** Whether status has a path of its own. */
   readonly hasStatus: boolean;
+  /** Where `/scale` finds what it shows; absent when there is none. */
+  readonly scale?: ScalePaths;
   readonly schema: JsonSchema;
   /** Compiled on first use. */
   readonly compiled: CompiledSchema;
@@ -35,6 +38,13 @@ export interface ServedResource {
   readonly terminating?: boolean;
   /** Sent as a Warning header with every request. */
   readonly deprecation?: string;
+}
+
+/** Keys on the way to each of them. */
+export interface ScalePaths {
+  readonly spec: readonly string[];
+  readonly status: readonly string[];
+  readonly selector?: readonly string[];
 }
 
 /** Verbs of everything that is stored. */
@@ -101,16 +111,40 @@ export function resourcesOfCrd(crd: CustomResourceDefinition, strategy: Strategy
         categories: names.categories ?? [],
         custom: true,
         hasStatus: version.subresources?.status !== undefined,
+        ...(version.subresources?.scale && { scale: scalePathsOf(version.subresources.scale) }),
         schema: version.schema?.openAPIV3Schema ?? ANYTHING,
         columns: printerColumns(version.additionalPrinterColumns),
         fieldLabels: fieldLabelsOf(version),
         strategy,
         terminating: crd.metadata.deletionTimestamp !== undefined,
         ...(version.deprecated && {
-          deprecation: version.deprecationWarning ?? `${group}/${version.name} ${names.kind} is deprecated`,
+          deprecation: version.deprecationWarning ?? deprecationOf(crd, version.name),
         }),
       }),
     );
+}
+
+function scalePathsOf(scale: NonNullable<NonNullable<CrdVersion['subresources']>['scale']>): ScalePaths {
+  const keys = (path: string) => path.replace(/^\./, '').split('.');
+  return {
+    spec: keys(scale.specReplicasPath),
+    status: keys(scale.statusReplicasPath),
+    ...(scale.labelSelectorPath && { selector: keys(scale.labelSelectorPath) }),
+  };
+}
+
+/** Names the newest version that is served and not deprecated, if there is one that is better. */
+function deprecationOf(
+  { spec: { group, names, versions } }: CustomResourceDefinition,
+  version: string,
+): string {
+  const better = versions
+    .filter(({ served, deprecated }) => served && !deprecated)
+    .map(({ name }) => name)
+    .sort(compareVersions)
+    .find(name => compareVersions(name, version) < 0);
+  const instead = better === undefined ? '' : `; use ${group}/${better} ${names.kind}`;
+  return `${group}/${version} ${names.kind} is deprecated${instead}`;
 }
 
 const ANYTHING: JsonSchema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };

@@ -1,3 +1,4 @@
+import type { Condition } from '../../../crds/object.ts';
 import type { Cause } from '../../kit/errors.ts';
 import { jsonEqual } from '../../kit/json.ts';
 import { compileJsonPath } from '../../kit/jsonpath.ts';
@@ -17,10 +18,28 @@ export const crdStrategy: Strategy = {
   prepareForCreate(object) {
     const crd = object as CustomResourceDefinition;
     fillIn(crd);
-    const finalizers = crd.metadata.finalizers ?? [];
-    if (!finalizers.includes(CRD_FINALIZER)) crd.metadata.finalizers = [...finalizers, CRD_FINALIZER];
+    const storage = crd.spec?.versions?.find?.(({ storage }) => storage)?.name;
+    crd.status = {
+      conditions: [],
+      acceptedNames: { plural: '', kind: '' },
+      storedVersions: storage === undefined ? [] : [storage],
+    };
   },
   prepareForUpdate: object => fillIn(object as CustomResourceDefinition),
+  // Not before, so that a definition that is replaced as a whole cannot lose it.
+  markDeleted(object) {
+    const { metadata, status } = object as CustomResourceDefinition;
+    metadata.finalizers = [...new Set([...(metadata.finalizers ?? []), CRD_FINALIZER])];
+    const terminating: Condition = {
+      type: 'Terminating',
+      status: 'True',
+      reason: 'InstanceDeletionPending',
+      message: 'the objects of this kind are deleted first',
+      lastTransitionTime: metadata.deletionTimestamp!,
+    };
+    const others = (status?.conditions ?? []).filter(({ type }) => type !== 'Terminating');
+    (object as CustomResourceDefinition).status = { ...status, conditions: [...others, terminating] };
+  },
   validate: (object, old) => validateCrd(object as CustomResourceDefinition, old as CustomResourceDefinition),
 };
 

@@ -2,7 +2,7 @@ import { type Entry, StoreError } from '../../store/store.ts';
 import type { ApiContext, ApiRequest } from '../context.ts';
 import { badRequest, expired, invalidOptions } from '../refusals.ts';
 import { keyOf, prefixOf } from '../registry/served-resource.ts';
-import { forbidden, invalid, notSupported } from '../schema/causes.ts';
+import { forbidden, notSupported } from '../schema/causes.ts';
 import { type FieldSelector, parseFieldSelector } from '../selectors/field-selector.ts';
 import { type LabelMatcher, parseLabelSelector } from '../selectors/label-selector.ts';
 import { viewOf } from './view.ts';
@@ -33,12 +33,12 @@ export function parseListQuery(request: ApiRequest): ListQuery {
   const fieldText = withName(query.get('fieldSelector'), target.name);
   const limitText = query.get('limit') || '0';
   const limit = Number(limitText);
-  if (!Number.isInteger(limit) || limit < 0) throw badRequest(`invalid limit: ${JSON.stringify(limitText)}`);
+  if (!Number.isInteger(limit)) throw badRequest(`invalid limit: ${JSON.stringify(limitText)}`);
   return {
     labels: parseLabelSelector(labelText),
     fields: parseFieldSelector(fieldText, served.fieldLabels),
     all: !labelText && !fieldText,
-    limit,
+    limit: Math.max(limit, 0),
     ...parseVersion(query, limit),
   };
 }
@@ -93,9 +93,9 @@ export function parseResourceVersion(text: string | null): number | undefined {
   if (text === null || text === '') return undefined;
   const version = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(version))
-    throw invalidOptions('ListOptions', [
-      invalid('resourceVersion', text, 'must be a number that this server gave'),
-    ]);
+    throw badRequest(
+      `invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: must be a number that this server gave`,
+    );
   return version;
 }
 
@@ -113,7 +113,9 @@ function decodeContinue(token: string): { revision: number; after: string } {
   } catch {
     // Told below.
   }
-  throw badRequest('continue key is not valid: it must be a token that this server gave');
+  throw badRequest(
+    'invalid continue token: continue key is not valid: it must be a token that this server gave',
+  );
 }
 
 export interface Matches {

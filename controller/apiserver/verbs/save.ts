@@ -91,7 +91,7 @@ export async function saveChange(
   if (
     !same &&
     strategy.hasGeneration &&
-    target.subresource === '' &&
+    target.subresource !== 'status' &&
     !jsonEqual(desired(next, served), desired(old, served))
   )
     next.metadata.generation = (old.metadata.generation ?? 0) + 1;

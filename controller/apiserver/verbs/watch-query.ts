@@ -3,7 +3,7 @@ import type { Milliseconds } from '../../kit/clock.ts';
 import type { ApiRequest } from '../context.ts';
 import { parseBoolean } from '../http/write-options.ts';
 import { badRequest, invalidOptions } from '../refusals.ts';
-import { forbidden, required } from '../schema/causes.ts';
+import { forbidden } from '../schema/causes.ts';
 import { type ListQuery, parseListQuery, parseResourceVersion } from './list-query.ts';
 
 /** Watches that name no time end after this long, or up to twice that, so that they do not all come back at once. */
@@ -49,13 +49,6 @@ function checkMatch(sendInitial: string | null, match: string | null): void {
       forbidden(
         'resourceVersionMatch',
         'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
-      ),
-    ]);
-  if (sendInitial !== null && !match)
-    throw invalidOptions('ListOptions', [
-      required(
-        'resourceVersionMatch',
-        'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
       ),
     ]);
   if (sendInitial !== null && match !== 'NotOlderThan')

@@ -74,7 +74,7 @@ t.test('sendInitialEvents ends what there is with a bookmark', async t => {
   );
   refused(t, await call('GET', `${CM}?watch=true&resourceVersionMatch=NotOlderThan`), 422, 'Invalid');
   refused(t, await call('GET', `${CM}?watch=true&timeoutSeconds=soon`), 400, 'BadRequest');
-  refused(t, await call('GET', `${CM}?watch=true&resourceVersion=x`), 422, 'Invalid');
+  refused(t, await call('GET', `${CM}?watch=true&resourceVersion=x`), 400, 'BadRequest');
   refused(t, await call('GET', `${CM}?watch=true&fieldSelector=spec.x=1`), 400, 'BadRequest');
 });
 

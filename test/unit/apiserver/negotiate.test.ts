@@ -1,7 +1,7 @@
 import t from 'tap';
 import { META_OFFERS, negotiate } from '../../../controller/apiserver/http/negotiate.ts';
 import { parseRequest } from '../../../controller/apiserver/http/request-info.ts';
-import { compareVersions } from '../../../controller/apiserver/registry/registry.ts';
+import { compareVersions } from '../../../controller/apiserver/registry/version-order.ts';
 
 t.test('the best form that both sides know is taken', async t => {
   const table = { as: 'Table', group: 'meta.k8s.io', version: 'v1' };
