@@ -1025,7 +1025,7 @@ value?: string
  */
 effect: ("NoSchedule" | "PreferNoSchedule" | "NoExecute")
 /**
- * From when tolerationSeconds count, with effect NoExecute. Absent: from when the controller sees it.
+ * From when tolerationSeconds count, with effect NoExecute. Absent: from when the controller first saw it, which status.taintedSince tells.
  */
 timeAdded?: string
 }[]
@@ -1067,7 +1067,7 @@ to: number
 }
 
 /**
- * What was observed. Written by the agent, save allocated and the conditions Ready and Drained, which are the controller's.
+ * What was observed. Written by the agent, save allocated, taintedSince and the conditions Ready and Drained, which are the controller's.
  */
 export interface NodeStatus {
 /**
@@ -1150,6 +1150,23 @@ disk?: string
  */
 workspaces?: number
 }
+/**
+ * When the controller first saw taints with effect NoExecute that have no timeAdded. Written by the controller.
+ */
+taintedSince?: {
+/**
+ * Key of the taint.
+ */
+key: string
+/**
+ * Value of the taint.
+ */
+value?: string
+/**
+ * When it was first seen.
+ */
+since: string
+}[]
 /**
  * The controller's: Ready and, while it is drained, Drained. The agent's: DriversReady, WorkspacesIsolated.
  */

@@ -50,7 +50,7 @@ export interface NodeReconcilerOptions {
 
 /**
  * Node.status: the condition Ready, from the agent's Lease (of the node's name, in the node's namespace), and what is
- * set aside; how far its drain is, and who is to leave it. Sees to the node's namespace, there while the node or a
+ * set aside; how far its drain is, who is to leave it, and since when taints are there. Sees to the node's namespace, there while the node or a
  * placement on it is, and to what the node's agent may do.
  */
 export function createNodeReconciler(options: NodeReconcilerOptions): Reconciler {
@@ -95,7 +95,7 @@ export function createNodeReconciler(options: NodeReconcilerOptions): Reconciler
   async function write(
     node: Node,
     found: NewCondition[],
-    allocated: NodeStatus['allocated'],
+    { allocated, taintedSince = [] }: Pick<NodeStatus, 'allocated' | 'taintedSince'>,
     signal: AbortSignal,
   ) {
     const before = (type: string) => getCondition(node.status?.conditions as Condition[] | undefined, type);
@@ -110,13 +110,16 @@ export function createNodeReconciler(options: NodeReconcilerOptions): Reconciler
         conditions.find(c => c.type === type),
       ),
     );
-    if (areSame && jsonEqual(node.status?.allocated, allocated)) return;
+    const isTold =
+      jsonEqual(node.status?.allocated, allocated) &&
+      jsonEqual(node.status?.taintedSince ?? [], taintedSince);
+    if (areSame && isTold) return;
     const { name } = node.metadata;
     const applied: Node = {
       apiVersion: node.apiVersion,
       kind: node.kind,
       metadata: { name },
-      status: { conditions, allocated },
+      status: { conditions, allocated, ...(taintedSince.length > 0 && { taintedSince }) },
     };
     await client.apply(NODE, applied, {
       fieldManager: FIELD_MANAGER,
@@ -152,9 +155,10 @@ export function createNodeReconciler(options: NodeReconcilerOptions): Reconciler
       if (!isEarly) countedAt.set(name, now.uptimeMs);
       const evicted = await options.evict(node, signal);
       const conditions = evicted.drained ? [ready, evicted.drained] : [ready];
+      const allocated = isEarly ? node.status?.allocated : counted;
       const [held] = await Promise.all([
         ensureRights(node, signal),
-        write(node, conditions, isEarly ? node.status?.allocated : counted, signal),
+        write(node, conditions, { allocated, taintedSince: evicted.taintedSince }, signal),
       ]);
       const waits = [againMs, isEarly ? dueMs : undefined, evicted.againMs].filter(ms => ms !== undefined);
       return waits.length > 0 ? { kind: 'requeueAfter', ms: Math.min(...waits) } : (held ?? done);

@@ -202,3 +202,21 @@ t.test(
     t.same(fleet.violations, []);
   },
 );
+
+t.test(
+  'a taint without a time counts on from when it was first seen, though the controller starts anew',
+  async t => {
+    const { fleet } = await withWorkspaces(t, { brief: tolerating(60) });
+    await fleet.patchNode('n1', noExecute);
+    await fleet.advance(40_000);
+    const told = () => fleet.client.get(NODE, { name: 'n1' }).then(({ status }) => status?.taintedSince);
+    t.match(await told(), [{ key: 'gone', since: /^20/ }]);
+    await fleet.crash();
+    await fleet.recover();
+    await fleet.advance(35_000);
+    t.equal((await fleet.workspace('brief')).status?.phase, 'Stopped', 'after 75 s');
+    await fleet.patchNode('n1', { spec: { taints: null } });
+    await fleet.phase('brief', 'Running');
+    await fleet.until('the time to be forgotten', async () => (await told()) === undefined);
+  },
+);
