@@ -4,24 +4,14 @@ import { nodeNamespace } from '../../crds/names.ts';
 import type { EngineByHand } from '../support/engine-by-hand.ts';
 import { type NexusUp, nexusUp } from '../support/nexus-up.ts';
 import { onEachEngine } from '../support/on-each-engine.ts';
+import { randomFrom, testSeed } from '../support/random.ts';
 import { until } from '../support/until.ts';
 
 /** Of each lane; lanes run side by side, each with a server, an agent and a node of its own. LXD takes longer. */
 const ROUNDS: Partial<Record<EngineByHand['driver'], number[]>> = { docker: [26, 24], lxc: [9] };
 const WINDOW_MS = 1500;
 /** Any run can be repeated: the moments are drawn from this. */
-const SEED = Number(process.env.NEXUS_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
-
-/** mulberry32. */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let x = Math.imul(state ^ (state >>> 15), state | 1);
-    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
-    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+const SEED = testSeed();
 
 const manifest = (name: string, image: string, greeting: string) => `
 apiVersion: nexus.dev/v1alpha1

@@ -123,7 +123,7 @@ export async function startLxd(
 }
 
 /** Copies on write are a tenth of the time of a test; without them the driver makes a pool of directories. */
-async function makePool(lxd: LxdClient): Promise<void> {
+export async function makePool(lxd: LxdClient): Promise<void> {
   await lxd
     .change('POST', '/1.0/storage-pools', {
       body: { name: TEST_POOL, driver: 'btrfs', config: { size: POOL_SIZE } },
@@ -131,7 +131,7 @@ async function makePool(lxd: LxdClient): Promise<void> {
     .catch(error => console.error(`no btrfs for tests, which takes longer: ${(error as Error).message}`));
 }
 
-async function giveImage(lxd: LxdClient, name: TestImage): Promise<string> {
+export async function giveImage(lxd: LxdClient, name: TestImage): Promise<string> {
   const alias = `nexus-test/${name}`;
   const target = await importLxdImage(lxd, { alias, image: createReadStream(await testLxdImage(name)) });
   // It is known to be complete, and looking into it would take some seconds.

@@ -2,7 +2,13 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Test } from 'tap';
 
-const NEEDED = { unshare: 'util-linux', setpriv: 'util-linux', ip: 'iproute2', dockerd: 'docker.io' };
+const NEEDED = {
+  unshare: 'util-linux',
+  nsenter: 'util-linux',
+  setpriv: 'util-linux',
+  ip: 'iproute2',
+  dockerd: 'docker.io',
+};
 
 /** Why tests that break an engine of their own are skipped; false when they can be run. */
 export function noOwnNetwork(): string | false {

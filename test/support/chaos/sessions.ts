@@ -1,0 +1,95 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Client } from '../../../controller/client/client.ts';
+import { WORKSPACE } from '../../../crds/kinds.ts';
+import type { Workspace } from '../../../crds/types.generated.ts';
+import { USER_KEY } from '../agent-data.ts';
+import { isReady } from '../up-lab.ts';
+import type { Fault } from './faults.ts';
+import { Session, type Way } from './session.ts';
+
+/** After the last fault of what it passes, so that what that fault breaks late does not hit it. */
+const CALM_MS = 8_000;
+const WAYS: Way[] = ['direct', 'gateway'];
+
+export interface SessionsOptions {
+  client: Client;
+  dir: string;
+  gatewayKeys: string[];
+}
+
+/** People's sessions in workspaces: one each way in each, opened anew when what passes it has been calm for a while. */
+export class Sessions {
+  readonly all: Session[] = [];
+  readonly options: SessionsOptions & { key: string };
+  /** What is harmed or was, until when. */
+  readonly #harms = new Map<Fault, number>();
+  /** Names of workspaces that people changed, and when. */
+  readonly #changes = new Map<string, number>();
+  readonly #movable = new Set<string>();
+  #lines = 0;
+
+  constructor(options: SessionsOptions) {
+    const key = join(options.dir, 'key');
+    writeFileSync(key, USER_KEY.privateKey, { mode: 0o600 });
+    this.options = { ...options, key };
+  }
+
+  harmed(fault: Fault): void {
+    this.#harms.set(fault, Number.POSITIVE_INFINITY);
+    for (const session of this.#open())
+      if (fault.breaks(session, this.#movable.has(session.name))) session.excuse ??= fault.name;
+  }
+
+  mended(fault: Fault): void {
+    this.#harms.set(fault, Date.now() + CALM_MS);
+  }
+
+  changed(name: string): void {
+    this.#changes.set(name, Date.now() + CALM_MS);
+    for (const session of this.#open()) if (session.name === name) session.excuse ??= 'it was changed';
+  }
+
+  /** Opens those that are missing and may be expected to stay; each writes a line. */
+  async openMissing(): Promise<void> {
+    const { items } = await this.options.client.list(WORKSPACE, { namespace: 'default' });
+    const opened = items
+      .filter(workspace => workspace.spec.driver !== 'memory' && isReady(workspace))
+      .flatMap(workspace => WAYS.map(way => this.#openOne(workspace, way)));
+    await Promise.all(opened);
+  }
+
+  /** Asks those that are open; what closed without an excuse, or does not answer, for people. */
+  async broken(): Promise<string[]> {
+    const lost = await Promise.all(
+      this.all.map(async session => {
+        if (session.excuse) return undefined;
+        return (await session.tell(`asked ${this.#lines++}`)) ? undefined : String(session);
+      }),
+    );
+    return lost.filter(one => one !== undefined);
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.all.map(session => session.end()));
+  }
+
+  #open(): Session[] {
+    return this.all.filter(({ closedAt }) => closedAt === undefined);
+  }
+
+  async #openOne(workspace: Workspace, way: Way): Promise<void> {
+    const { name } = workspace.metadata;
+    if (workspace.spec.onNodeLoss === 'Reschedule') this.#movable.add(name);
+    const isThere = (one: Session) => one.name === name && one.way === way && !one.excuse;
+    if (this.#open().some(isThere)) return;
+    const probe = { name, way, node: workspace.status?.nodeName ?? '' } as Session;
+    const now = Date.now();
+    if ((this.#changes.get(name) ?? 0) > now) return;
+    for (const [fault, until] of this.#harms)
+      if (until > now && fault.breaks(probe, this.#movable.has(name))) return;
+    const session = new Session({ ...this.options, workspace, way });
+    this.all.push(session);
+    await session.tell(`line ${this.#lines++} of ${way}`);
+  }
+}
