@@ -23,6 +23,7 @@ export const COMMANDS: Record<string, LoadCommand> = {
   'port-forward': async () => (await import('./commands/port-forward.ts')).portForward,
   'ssh-config': async () => (await import('./commands/ssh-config.ts')).sshConfig,
   auth: async () => (await import('./commands/auth.ts')).auth,
+  editor: async () => (await import('./commands/editor.ts')).editor,
   node: async () => (await import('./commands/node.ts')).node,
   backup: async () => (await import('./commands/backup.ts')).backup,
   restore: async () => (await import('./commands/backup.ts')).restore,

@@ -5,6 +5,7 @@ export const WORKSPACE_VERBS: Record<string, LoadCommand> = {
   create: async () => (await import('./create.ts')).create,
   list: async () => (await import('./list.ts')).list,
   status: async () => (await import('./status.ts')).status,
+  connect: async () => (await import('./connect.ts')).connect,
   services: async () => (await import('./services.ts')).services,
   open: async () => (await import('./open.ts')).open,
   start: async () => (await import('../commands/power.ts')).start,
