@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type ApiServer, createApiServer } from './apiserver/api-server.ts';
 import { type Authenticator, bearerToken, GROUP_MASTERS, type Identity } from './apiserver/auth/identity.ts';
 import type { Tokens } from './apiserver/auth/tokens.ts';
+import { CONTROLLER_USER } from './apiserver/flow-control/flow-control.ts';
 import { registerMaintenance } from './apiserver/maintenance.ts';
 import { openTls } from './apiserver/tls.ts';
 import { watchAuthorizedKeys } from './authorized-keys.ts';
@@ -39,8 +40,7 @@ export interface ControllerOptions extends OptionValues<typeof SERVER_OPTIONS> {
   log?: Logger;
 }
 
-/** The reconcilers, as the API server sees them. */
-const CONTROLLER: Identity = { name: 'nexus:controller', groups: [GROUP_MASTERS] };
+const CONTROLLER: Identity = { name: CONTROLLER_USER, groups: [GROUP_MASTERS] };
 
 /**
  * Runs the server until `signal` is aborted: store, API and reconcilers, closed in the reverse order. Rejects when it
@@ -82,6 +82,13 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       metrics,
       tls,
       version: VERSION,
+      limits: {
+        requestsInFlight: options.apiMaxRequests,
+        requestsPerUser: options.apiMaxRequestsPerUser,
+        systemRequestsInFlight: options.apiMaxSystemRequests,
+        watches: options.apiMaxWatches,
+        watchesPerUser: options.apiMaxWatchesPerUser,
+      },
     });
     closers.unshift(() => server.close());
     const announced: { url: string; socket?: string } = { url: '' };

@@ -1,3 +1,4 @@
+import { DEFAULT_LIMITS } from './apiserver/context.ts';
 import { DEFAULT_GATEWAY_LIMITS } from './gateway/limits.ts';
 import { LOG_OPTIONS } from './kit/log-options.ts';
 import type { OptionTable } from './kit/options.ts';
@@ -68,6 +69,41 @@ export const SERVER_OPTIONS = {
     max: 64,
     env: 'NEXUS_WORKERS',
     help: 'Objects of a kind that are reconciled side by side',
+  },
+  apiMaxRequests: {
+    type: 'number',
+    default: DEFAULT_LIMITS.requestsInFlight,
+    min: 1,
+    env: 'NEXUS_API_MAX_REQUESTS',
+    help: 'Requests of users that the API handles at once; a list of many objects counts up to ten times',
+  },
+  apiMaxRequestsPerUser: {
+    type: 'number',
+    default: DEFAULT_LIMITS.requestsPerUser,
+    min: 1,
+    env: 'NEXUS_API_MAX_REQUESTS_PER_USER',
+    help: 'Of them, of one user; some more wait, the rest is answered with 429',
+  },
+  apiMaxSystemRequests: {
+    type: 'number',
+    default: DEFAULT_LIMITS.systemRequestsInFlight,
+    min: 2,
+    env: 'NEXUS_API_MAX_SYSTEM_REQUESTS',
+    help: 'Requests of agents and reconcilers at once, which no user takes anything from',
+  },
+  apiMaxWatches: {
+    type: 'number',
+    default: DEFAULT_LIMITS.watches,
+    min: 1,
+    env: 'NEXUS_API_MAX_WATCHES',
+    help: 'Watches of users at once, and as many of agents and reconcilers',
+  },
+  apiMaxWatchesPerUser: {
+    type: 'number',
+    default: DEFAULT_LIMITS.watchesPerUser,
+    min: 1,
+    env: 'NEXUS_API_MAX_WATCHES_PER_USER',
+    help: 'Of them, of one user',
   },
   gatewayListen: {
     type: 'string',

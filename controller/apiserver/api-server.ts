@@ -24,6 +24,7 @@ import { Tokens } from './auth/tokens.ts';
 import { applyAggregated, bootstrap } from './bootstrap.ts';
 import { type ApiContext, DEFAULT_LIMITS, type Limits } from './context.ts';
 import { Discovery } from './discovery/discovery.ts';
+import { FlowControl } from './flow-control/flow-control.ts';
 import { toApiError } from './http/failure.ts';
 import { OpenWatches } from './http/open-watches.ts';
 import { registerRoutes, sendStatus } from './http/routes.ts';
@@ -150,6 +151,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       shared: new SharedEvents(),
       closing: closing.signal,
       watches,
+      flows: new FlowControl({ ...context, metrics }),
       paths: {
         discovery: new Discovery(registry),
         openApi: new OpenApi(registry, version),

@@ -18,10 +18,22 @@ export interface Limits {
   readonly depth: number;
   /** Aliases a YAML body may expand to. Defaults to 100. */
   readonly yamlAliases: number;
-  /** Requests handled at once, watches not counted. Defaults to 400. */
+  /** Requests of users handled at once, watches not counted; a list of many objects counts up to ten times. Defaults to 400. */
   readonly requestsInFlight: number;
-  /** Watches open at once. Defaults to 5,000. */
+  /** Of them, of one user. Defaults to 100. */
+  readonly requestsPerUser: number;
+  /** The same of agents and reconcilers together; half of them of one. Defaults to 200. */
+  readonly systemRequestsInFlight: number;
+  /** Requests beyond these that wait, of one user; more are answered with 429. Defaults to 200. */
+  readonly queuedPerUser: number;
+  /** How long they wait before they are answered with 429. Defaults to 15 s. */
+  readonly queueWaitMs: Milliseconds;
+  /** For a whole answer, watches apart: after that the connection is cut. Defaults to 60 s. */
+  readonly answerMs: Milliseconds;
+  /** Watches open at once: of users, and as many of agents and reconcilers. Defaults to 5,000. */
   readonly watches: number;
+  /** Of them, of one user. Defaults to 2,000. */
+  readonly watchesPerUser: number;
   /** What may wait in one watch's socket before the watch is held up. Defaults to 1 MiB. */
   readonly watchBufferBytes: number;
   /** How long a held-up watch may stay so before it is cut off. Defaults to 10 s. */
@@ -35,7 +47,13 @@ export const DEFAULT_LIMITS: Limits = {
   depth: 128,
   yamlAliases: 100,
   requestsInFlight: 400,
+  requestsPerUser: 100,
+  systemRequestsInFlight: 200,
+  queuedPerUser: 200,
+  queueWaitMs: 15_000,
+  answerMs: 60_000,
   watches: 5000,
+  watchesPerUser: 2000,
   watchBufferBytes: 1024 * 1024,
   watchStallMs: 10_000,
   gzipAboveBytes: 128 * 1024,

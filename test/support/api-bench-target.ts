@@ -1,13 +1,10 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { Agent, type RequestOptions, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { KubeConfig } from '@kubernetes/client-node';
+import { startApiProcess } from './api-process.ts';
 
 /** An API server to measure, and how to reach it. */
 export interface Target {
@@ -32,19 +29,14 @@ function cpuMsOf(pid: number): number {
 /** Our own server over the durable store, in a process and a folder of its own. */
 export async function ownTarget(args: string[] = []): Promise<Target> {
   const folder = mkdtempSync(join(tmpdir(), 'nexus-bench-api-'));
-  const script = fileURLToPath(new URL('./api-bench-server.ts', import.meta.url));
-  const child = spawn(process.execPath, [...args, script, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const exited = once(child, 'exit');
-  const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
-  const { server, ca, token } = JSON.parse(line) as { server: string; ca: string; token: string };
+  const server = await startApiProcess({ folder, nodeOptions: args });
   return {
-    server,
-    tls: { ca },
-    headers: { authorization: `Bearer ${token}` },
-    cpuMs: () => cpuMsOf(child.pid ?? 0),
+    server: server.url,
+    tls: { ca: server.ca },
+    headers: { authorization: `Bearer ${server.token}` },
+    cpuMs: () => cpuMsOf(server.pid),
     async close() {
-      child.kill('SIGTERM');
-      await exited;
+      await server.end();
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -1,8 +1,9 @@
-import { parseDocument } from 'yaml';
+import { type Document, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import { ApiError } from '../../kit/errors.ts';
 import { decodeProtobuf, PROTOBUF } from '../protobuf/decode.ts';
 import { badRequest } from '../refusals.ts';
 import { scanJson } from './scan-json.ts';
+import { scanYaml } from './scan-yaml.ts';
 
 export interface DecodedBody {
   readonly value: unknown;
@@ -19,7 +20,7 @@ export interface BodyLimits {
 
 /**
  * Reads a JSON, YAML or protobuf body. `mediaType` is lower-case without parameters. Throws BadRequest when it does not parse,
- * UnsupportedMediaType for anything that is not in `accepted`.
+ * UnsupportedMediaType for anything that is not in `accepted`, RequestEntityTooLarge for YAML that would take too long.
  */
 export function decodeBody(
   body: Buffer,
@@ -73,27 +74,48 @@ function decodeYaml(text: string, limits: BodyLimits): DecodedBody {
       if (!(error as Error).message.includes('json parse error')) throw error;
     }
   }
+  scanYaml(text, limits.maxDepth);
   try {
+    const lines = new LineCounter();
     const document = parseDocument(text, {
       merge: false,
       stringKeys: true,
       version: '1.2',
       logLevel: 'silent',
+      // Its own check compares every key with every other.
+      uniqueKeys: false,
+      lineCounter: lines,
     });
-    const faults = document.errors.filter(error => error.code !== 'DUPLICATE_KEY');
-    if (faults[0]) throw badRequest(`yaml: ${faults[0].message.split('\n')[0]}`);
+    if (document.errors[0]) throw badRequest(`yaml: ${document.errors[0].message.split('\n')[0]}`);
     const maxAliasCount = text.length > ALIASES_BELOW_BYTES ? 0 : limits.maxYamlAliases;
     const value: unknown = document.toJS({ maxAliasCount });
     // Aliases become shared references; a round trip makes each its own, and drops what JSON cannot say.
     const json = JSON.stringify(value) ?? 'null';
     scanJson(json, limits.maxDepth);
-    return {
-      value: JSON.parse(json),
-      duplicates: document.errors.map(error => `yaml: ${error.message.split('\n')[0]}`),
-    };
+    return { value: JSON.parse(json), duplicates: duplicateKeys(document, lines) };
   } catch (error) {
     if (error instanceof ApiError) throw error;
     const why = error instanceof RangeError ? 'it nests too deep' : (error as Error).message;
     throw badRequest(`the YAML body was refused: ${why}`);
   }
+}
+
+const MAX_DUPLICATES = 100;
+
+function duplicateKeys(document: Document, lines: LineCounter): string[] {
+  const found: string[] = [];
+  visit(document, {
+    Map(_key, { items }) {
+      const seen = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        if (seen.has(key.value) && found.length < MAX_DUPLICATES) {
+          const { line } = lines.linePos(key.range?.[0] ?? 0);
+          found.push(`yaml: line ${line}: key ${JSON.stringify(key.value)} already set in map`);
+        }
+        seen.add(key.value);
+      }
+    },
+  });
+  return found;
 }

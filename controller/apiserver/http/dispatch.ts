@@ -18,6 +18,7 @@ import { BUILTIN_TYPES, decodeBody, mediaTypeOf } from './decode-body.ts';
 import { META_OFFERS, negotiate } from './negotiate.ts';
 import type { RequestInfo, ResourceTarget } from './request-info.ts';
 import { renderObject, sendJson } from './respond.ts';
+import { warnings } from './warnings.ts';
 
 export interface DispatchParts {
   readonly context: ApiContext;
@@ -98,11 +99,7 @@ function resolve(
   if (target.name && namespaced && !target.namespace) throw noSuchResource();
   if (!isServed(target, served)) throw noSuchResource();
   const { headers } = http;
-  const warnings: string[] = [];
-  const warn = (text: string) => {
-    warnings.push(`299 - ${JSON.stringify(text.replace(/[^\x20-\x7e]/g, '?'))}`);
-    reply.header('warning', warnings);
-  };
+  const warn = warnings(values => reply.header('warning', values));
   return { user, target, served, query, headers, body, warn };
 }
 

@@ -3,7 +3,8 @@ import { discardBody } from '../../kit/discard-body.ts';
 import { ApiError } from '../../kit/errors.ts';
 import type { Authenticator, Identity } from '../auth/identity.ts';
 import type { ApiContext } from '../context.ts';
-import { methodNotAllowed, tooManyRequests } from '../refusals.ts';
+import type { FlowControl } from '../flow-control/flow-control.ts';
+import { methodNotAllowed } from '../refusals.ts';
 import type { SharedEvents } from '../verbs/watch-encoder.ts';
 import { authorizeRequest, identify } from './access.ts';
 import { dispatch, type ResourceCall } from './dispatch.ts';
@@ -18,6 +19,7 @@ export interface RouteParts {
   readonly shared: SharedEvents;
   readonly paths: NonResourceParts;
   readonly watches: OpenWatches;
+  readonly flows: FlowControl;
   /** Aborted when the server stops. */
   readonly closing: AbortSignal;
 }
@@ -39,7 +41,6 @@ export async function registerRoutes(app: FastifyInstance, parts: RouteParts): P
   const { limits, log, authorizer } = context;
   const access = { authenticator, authorizer };
   const calls = new WeakMap<FastifyRequest, Call>();
-  const open = { requests: 0, watches: 0 };
   const guardOf = (request: FastifyRequest, info: RequestInfo) => (end: () => void) =>
     parts.watches.add({
       end,
@@ -65,10 +66,11 @@ export async function registerRoutes(app: FastifyInstance, parts: RouteParts): P
       reply.header('connection', 'close');
       throw new ApiError('ServiceUnavailable', 'the server is stopping; try again', { retryAfterSeconds: 1 });
     }
-    admitLoad(open, info, reply, limits);
+    boundAnswer(context, info, reply);
     reply.raw.once('close', () => finished(parts, call, reply.raw.statusCode));
     call.user = await identify(access, request);
     authorizeRequest(access, call.user, info);
+    await parts.flows.admit(call.user, info, reply.raw);
   });
 
   app.setErrorHandler(async (error, request, reply) => {
@@ -94,23 +96,13 @@ export async function registerRoutes(app: FastifyInstance, parts: RouteParts): P
   });
 }
 
-/** Counts what is under way, and refuses more than is allowed. */
-function admitLoad(
-  open: { requests: number; watches: number },
-  info: RequestInfo,
-  reply: FastifyReply,
-  limits: ApiContext['limits'],
-): void {
-  const kind = info.verb === 'watch' ? 'watches' : 'requests';
-  const limit = kind === 'watches' ? limits.watches : limits.requestsInFlight;
-  if (open[kind] >= limit) {
-    reply.header('retry-after', '1');
-    throw tooManyRequests();
-  }
-  open[kind]++;
-  reply.raw.once('close', () => {
-    open[kind]--;
-  });
+/** Cuts an answer that takes too long: a client that does not read would hold what it asked for. */
+function boundAnswer({ clock, limits }: ApiContext, info: RequestInfo, reply: FastifyReply): void {
+  if (info.verb === 'watch') return;
+  reply.raw.once(
+    'close',
+    clock.after(limits.answerMs, () => reply.raw.destroy()),
+  );
 }
 
 const QUIET = new Set(['leases', 'events']);

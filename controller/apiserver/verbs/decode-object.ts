@@ -70,6 +70,9 @@ function checkNamespace(object: KubeObject, { target, served }: ApiRequest): voi
   else metadata.namespace = target.namespace;
 }
 
+/** Of a body with more, the first are told. */
+const MAX_FAULTS = 100;
+
 /** Drops what the schema does not know, and refuses, warns or keeps still about it as the client asks. */
 export function pruneObject(
   object: KubeObject,
@@ -79,7 +82,7 @@ export function pruneObject(
 ): void {
   const dropped = request.served.compiled.prune(object);
   if (validation === 'Ignore' || dropped.length + faults.length === 0) return;
-  const all = [...faults, ...dropped.map(path => `unknown field "${path}"`)];
+  const all = [...faults, ...dropped.map(path => `unknown field "${path}"`)].slice(0, MAX_FAULTS);
   if (validation === 'Strict') {
     const { resource, apiVersion } = request.served;
     throw badRequest(

@@ -146,7 +146,7 @@ t.test('paths that lead nowhere, and methods that nobody serves', async t => {
 });
 
 t.test('more requests than are handled at once are turned away', async t => {
-  const { call } = await startLab(t, { limits: { requestsInFlight: 2 } });
+  const { call } = await startLab(t, { limits: { requestsInFlight: 2, queuedPerUser: 0 } });
   const answers = await Promise.all(
     Array.from({ length: 6 }, (_, i) => call('POST', CM, configMap(`c${i}`))),
   );
