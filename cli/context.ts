@@ -31,6 +31,7 @@ export function createContext({
       context: flags.context ?? io.env.NEXUS_CONTEXT,
       userAgent: `nexus/${VERSION}`,
       clock,
+      loginToken: async to => (await import('./login/token.ts')).loginToken(to, result),
     }).catch(error => {
       throw foreseen(error);
     });
@@ -38,7 +39,7 @@ export function createContext({
   };
   const print = (line: string) => void io.stdout.write(`${line}\n`);
   const note = (line: string) => void io.stderr.write(`${line}\n`);
-  return {
+  const result: CommandContext & { close(): Promise<void> } = {
     io,
     clock,
     signal,
@@ -57,6 +58,7 @@ export function createContext({
       await open?.client.close();
     },
   };
+  return result;
 }
 
 function foreseen(error: unknown): unknown {

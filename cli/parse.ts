@@ -82,10 +82,15 @@ function fullName(name: string | undefined): string | undefined {
 }
 
 /** The verb that is asked for, or all of them for the help. */
-async function verbsOf({ verbs = {} }: Command, wanted: string | undefined): Promise<Command[]> {
-  const names = wanted !== undefined && Object.hasOwn(verbs, wanted) ? [wanted] : Object.keys(verbs);
+async function verbsOf({ verbs = {}, usage }: Command, wanted: string | undefined): Promise<Command[]> {
+  const isOther = wanted !== undefined && takesWords(usage);
+  const all = isOther ? [] : Object.keys(verbs);
+  const names = wanted !== undefined && Object.hasOwn(verbs, wanted) ? [wanted] : all;
   return Promise.all(names.map(name => (verbs[name] as LoadCommand)()));
 }
+
+/** Whether it does something without one of its verbs: `ssh <name>` beside `ssh setup`. */
+const takesWords = (usage: string) => usage.includes('<');
 
 /** yargs says `Did you mean get?` alone, and puts several findings on lines of their own. */
 function sentence(message: string): string {
@@ -131,9 +136,11 @@ function register(
     describe,
     builder: inner => {
       for (const [line, what] of examples) inner.example(line, what);
-      const built = command.build(inner);
+      // Of a verb that has its own words, ours are none: `ssh setup` has no name of a workspace.
+      const isVerb = takesWords(usage) && verbs.length === 1;
+      const built = isVerb ? inner : command.build(inner);
       for (const verb of verbs) register(built, verb, { argv, verbs: [] }, run);
-      if (table) built.demandCommand(1, `which of ${Object.keys(table).join(', ')}?`);
+      if (table && !takesWords(usage)) built.demandCommand(1, `which of ${Object.keys(table).join(', ')}?`);
       refuseOddBooleans(built, argv);
       return built;
     },

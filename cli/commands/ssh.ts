@@ -12,7 +12,9 @@ export const ssh: Command = {
     ['nexus ssh shop -- -L 8080:localhost:3000', 'options of ssh itself after --'],
     ['nexus ssh shop --print', 'the plain ssh command'],
     ['nexus ssh shop -v', 'tell which way is taken'],
+    ['nexus ssh setup', 'a key, on GitHub and at the server, and one line in ~/.ssh/config'],
   ],
+  verbs: { setup: async () => (await import('../ssh/setup.ts')).setup },
   build: yargs =>
     viaOption(yargs)
       .positional('name', { type: 'string', demandOption: true, describe: 'Workspace' })

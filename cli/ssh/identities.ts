@@ -7,14 +7,21 @@ import { ownKeyFile } from './places.ts';
 /** Those that ssh looks for by itself, in its order. */
 const DEFAULTS = ['id_rsa', 'id_ecdsa', 'id_ecdsa_sk', 'id_ed25519', 'id_ed25519_sk'];
 
+/** `NEXUS_SSH_KEY_PATH`, else the preferred one (`ssh.keyPath`). */
+export function preferredKey(home: string, env: Record<string, string | undefined>): string | undefined {
+  const path = env.NEXUS_SSH_KEY_PATH || readPreferences(home).ssh?.keyPath;
+  return path?.replace(/^~(?=\/)/, env.HOME || homedir());
+}
+
 /**
- * Keys to name to ssh: the preferred one (`ssh.keyPath`), then the installation's own. Named ones take the place of those
+ * Keys to name to ssh: the preferred one, then the installation's own. Named ones take the place of those
  * that ssh finds by itself, so those are named as well. Empty: ssh's own choice stands.
  */
 export function identityFiles(home: string, env: Record<string, string | undefined>): string[] {
   const person = env.HOME || homedir();
-  const preferred = readPreferences(home).ssh?.keyPath?.replace(/^~(?=\/)/, person);
-  const ours = [preferred, ownKeyFile(home)].filter(file => file !== undefined && existsSync(file));
+  const ours = [preferredKey(home, env), ownKeyFile(home)].filter(
+    file => file !== undefined && existsSync(file),
+  );
   if (ours.length === 0) return [];
   const usual = DEFAULTS.map(name => join(person, '.ssh', name)).filter(existsSync);
   return [...new Set([...(ours as string[]), ...usual])];

@@ -13,6 +13,8 @@ export interface ConnectOptions {
   userAgent?: string;
   metrics?: Metrics;
   clock?: Clock;
+  /** The present token of a login of ours, in place of running ourselves for it. Asked before each request. */
+  loginToken?: (connection: Connection & { login: string }) => Promise<string>;
   /** For the connection; see HttpsTransportOptions. */
   transport?: Pick<HttpsTransportOptions, 'connectTimeoutMs' | 'idleTimeoutMs' | 'maxSockets'>;
 }
@@ -53,6 +55,9 @@ async function authentication(
 ): Promise<Pick<HttpsTransportOptions, 'token' | 'clientCert'>> {
   if (connection.token) return { token: connection.token };
   if (connection.tokenFile) return { token: tokenFromFile(connection.tokenFile, clock) };
+  const { login } = connection;
+  const { loginToken } = options;
+  if (login !== undefined && loginToken) return { token: () => loginToken({ ...connection, login }) };
   if (!connection.exec) return {};
   // Costs a third of a second to import, so only those who need it pay.
   const { execCredentials } = await import('./exec-credentials.ts');

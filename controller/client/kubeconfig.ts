@@ -38,6 +38,7 @@ export interface KubeconfigUser {
   'client-certificate-data'?: string;
   'client-key'?: string;
   'client-key-data'?: string;
+  /** As client.authentication.k8s.io/v1 has it. */
   exec?: unknown;
   'auth-provider'?: unknown;
 }
@@ -84,6 +85,17 @@ export interface Connection {
   clientCert?: { cert: string; key: string };
   /** The user's credentials come from a program: see exec-credentials.ts. */
   exec: boolean;
+  /** That program is this one: the name of the login, as `nexus login` wrote it. */
+  login?: string;
+}
+
+/** The hidden command that prints the token of a login; its name comes last. */
+export const LOGIN_TOKEN_COMMAND = 'login-token';
+
+function loginOf({ exec }: KubeconfigUser): { login?: string } {
+  const { args } = (exec ?? {}) as { args?: unknown };
+  const [command, login] = Array.isArray(args) ? args.slice(-2) : [];
+  return command === LOGIN_TOKEN_COMMAND && typeof login === 'string' ? { login } : {};
 }
 
 /** Which file to read: `--kubeconfig`, else NEXUS_KUBECONFIG, else `<home>/kubeconfig`. Never a plain KUBECONFIG. */
@@ -196,6 +208,7 @@ async function credentials(cluster: KubeconfigCluster, user: KubeconfigUser, fil
   return {
     insecure: cluster['insecure-skip-tls-verify'] ?? false,
     exec: Boolean(user.exec ?? user['auth-provider']),
+    ...loginOf(user),
     ...(ca && { ca }),
     ...(cluster['tls-server-name'] && { serverName: cluster['tls-server-name'] }),
     // As in client-go, a token that is written out comes before the file.

@@ -49,6 +49,7 @@ export const ERROR = object({
 export const LOGIN = object({
   token: { ...text, description: 'For this API and the Kubernetes API.' },
   expires_at: time,
+  expires_in: { ...integer, description: 'Seconds, for clients whose clock is another.' },
   user: text,
   namespace: { ...text, description: "Of the user's workspaces." },
 });

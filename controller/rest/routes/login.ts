@@ -28,7 +28,14 @@ async function answer(call: Call, user: User, proof: LoginProof) {
   const { token, expires } = await sessionsOf(context).create({ name, uid }, proof);
   context.log.info({ user: name, proof }, 'logged in');
   reply.code(201).header('cache-control', 'no-store');
-  return { token, expires_at: timestamp(expires), user: name, namespace: user.status?.namespace ?? name };
+  const expires_in = Math.round((expires - context.clock.now()) / 1000);
+  return {
+    token,
+    expires_at: timestamp(expires),
+    expires_in,
+    user: name,
+    namespace: user.status?.namespace ?? name,
+  };
 }
 
 /** Whose key it is, where it is one user's alone. */

@@ -1,5 +1,6 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { type CliOptions, type CliResult, cli } from '../run-cli.ts';
@@ -40,7 +41,10 @@ const PROGRAMS = [
 
 /** Somebody with a home of their own, for whom the fake GitHub is github.com. */
 export async function person(t: Test, github: FakeGitHub, options: PersonOptions = {}): Promise<Person> {
-  const home = t.testdir({ bin: {}, gh: {} });
+  // Of its own, as there may be several in a test.
+  const home = mkdtempSync(join(tmpdir(), 'nexus-person-'));
+  t.teardown(() => rmSync(home, { recursive: true, force: true }));
+  for (const folder of ['bin', 'gh', 'work']) mkdirSync(join(home, folder));
   const env: Record<string, string | undefined> = {
     HOME: home,
     NEXUS_HOME: join(home, '.nexus'),
@@ -49,7 +53,6 @@ export async function person(t: Test, github: FakeGitHub, options: PersonOptions
     ...github.env,
     ...options.env,
   };
-  mkdirSync(join(home, 'work'));
   const one: Person = {
     home,
     env,
