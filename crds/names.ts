@@ -26,6 +26,9 @@ export const ANNOTATION_RESTARTED_AT = 'nexus.dev/restarted-at';
 /** On a Workspace that is being deleted: `true` forgets what its node does not answer for. On a User: what is in the namespace goes too. */
 export const ANNOTATION_FORCE_DELETE = 'nexus.dev/force-delete';
 
+/** On a Secret that `nexus workspace create` made: the server that its user name and password are for, `https://github.com`. */
+export const ANNOTATION_GIT_ORIGIN = 'nexus.dev/git-origin';
+
 /** On a Node: `true` where the controller makes it, of the machine that it runs on itself, and makes it again. */
 export const ANNOTATION_LOCAL_NODE = 'nexus.dev/local-node';
 /** On a Node: the ssh destination, and port, by which `nexus node add` reached its machine. */

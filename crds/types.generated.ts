@@ -22,6 +22,10 @@ url: string
  */
 ref?: string
 /**
+ * URL of the repository that this one was forked from, which becomes the remote upstream.
+ */
+upstream?: string
+/**
  * Secret in the workspace's namespace with username and password (or token) for HTTPS, or ssh-privatekey for SSH.
  */
 credentialsSecretRef?: {
@@ -627,6 +631,10 @@ url: string
  * Branch, tag or commit. Absent means the default branch.
  */
 ref?: string
+/**
+ * URL of the remote upstream.
+ */
+upstream?: string
 /**
  * Whether the placement's Secret has credentials for it.
  */

@@ -123,6 +123,8 @@ export type GuestJob = 'clone' | 'preStart' | 'postStart' | 'preStop';
 export interface CloneRequest {
   url: string;
   ref?: string;
+  /** Becomes the remote upstream. */
+  upstream?: string;
   token: string;
 }
 

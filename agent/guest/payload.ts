@@ -19,6 +19,9 @@ export function putPayload(files: GuestFile[]): string {
 /** The request of a clone, without the login that its URL may hold. */
 export function clonePayload(request: CloneRequest): string {
   const { url } = splitLogin(request.url);
-  const content = `nexus_url=${shellQuote(url)}\nnexus_ref=${shellQuote(request.ref ?? '')}\n`;
+  const values = { nexus_url: url, nexus_ref: request.ref, nexus_upstream: request.upstream };
+  const content = Object.entries(values)
+    .map(([name, value]) => `${name}=${shellQuote(value ?? '')}\n`)
+    .join('');
   return putPayload([{ path: `${GUEST_RUN_DIR}/jobs/clone/request`, content, mode: 0o400, uid: 1000 }]);
 }

@@ -62,6 +62,7 @@ export interface Inside {
 export interface DesiredRepo {
   url: string;
   ref?: string;
+  upstream?: string;
   /** Digest of all that a clone depends on; attempts are told apart by a suffix. */
   token: string;
 }

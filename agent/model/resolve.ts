@@ -76,6 +76,7 @@ export function resolve(placement: Placement, secret: Secret | undefined, facts:
       repo: {
         url: spec.repo.url,
         ...(spec.repo.ref !== undefined && { ref: spec.repo.ref }),
+        ...(spec.repo.upstream !== undefined && { upstream: spec.repo.upstream }),
         token: digest([spec.repo, spec.repo.credentials ? givenCredentials(values.read) : null], 16),
       },
     }),

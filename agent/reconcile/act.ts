@@ -142,6 +142,7 @@ async function performInside(
       await guest.clone(id, {
         url: desired.repo.url,
         ...(desired.repo.ref !== undefined && { ref: desired.repo.ref }),
+        ...(desired.repo.upstream !== undefined && { upstream: desired.repo.upstream }),
         token: action.token,
       });
       return undefined;

@@ -81,12 +81,22 @@ function command(verb: Verb): Command {
       const found: Workspace[] = [];
       for (const key of keys) found.push(await client.get(WORKSPACE, key, context.signal));
       const changes = found.map(workspace => verb.change(workspace, context));
+      if (verb.name === 'start') for (const workspace of found) await renewLogin(client, workspace, context);
       const changed: Changed[] = [];
       for (const [i, workspace] of found.entries())
         changed.push(await changeOne(verb, { client, workspace, change: changes[i] }, context));
       return flags.wait ? waitForAll(client, changed, timeoutMs, context) : EXIT.done;
     },
   };
+}
+
+/** Tokens change while a workspace is stopped. */
+async function renewLogin(client: Client, workspace: Workspace, context: CommandContext): Promise<void> {
+  if (!workspace.spec.repo?.credentialsSecretRef) return;
+  // Loaded for those alone that have one.
+  const { refreshGitSecret } = await import('../workspace/git-secret.ts');
+  const problem = await refreshGitSecret(client, workspace, context);
+  if (problem) context.note(`note: ${problem}`);
 }
 
 interface Changed {

@@ -19,7 +19,7 @@ const SAID: [GitFailure, RegExp][] = [
   ],
   [
     'Unreachable',
-    /could(n't| not) (resolve|connect)|not resolve hostname|connection (refused|reset|closed|timed out)|timed out|unreachable|no route to host|unable to (connect|look up)|failed to connect|early EOF|hung up|too slow|returned error: 5|empty reply/i,
+    /could(n't| not) (resolve|connect)|not resolve hostname|connection (refused|reset|closed|timed out)|timed out|unreachable|no route to host|unable to (connect|look up)|failed to connect|early EOF|hung up|recv error|RPC failed|unexpected eof|too slow|returned error: 5|empty reply/i,
   ],
 ];
 

@@ -25,19 +25,18 @@ export interface ReadOptions {
   url: string;
   /** Branch, tag or commit; absent: the default branch. */
   ref?: string;
-  /** How git logs in. */
-  config?: GitOptions['config'];
+  login?: GitOptions['login'];
 }
 
 const BRANCHES_TOLD = 5;
 
 /** Asks the server for the ref, without fetching anything. Throws CliError. */
 export async function findRef(
-  { url, ref, config }: ReadOptions,
+  { url, ref, login }: ReadOptions,
   context: CommandContext,
 ): Promise<RemoteRepository> {
   const listed = await told(url, () =>
-    runGit(['ls-remote', '--symref', '--', url], context, { ...(config && { config }) }),
+    runGit(['ls-remote', '--symref', '--', url], context, { ...(login && { login }) }),
   );
   const refs = new Map<string, string>();
   let defaultBranch: string | undefined;
@@ -85,7 +84,7 @@ export interface RemoteTree {
  * removed when `use` is done. Throws CliError.
  */
 export async function withRemoteTree<T>(
-  { url, config }: ReadOptions,
+  { url, login }: ReadOptions,
   ref: RemoteRef,
   context: CommandContext,
   use: (tree: RemoteTree) => Promise<T>,
@@ -95,7 +94,7 @@ export async function withRemoteTree<T>(
     told(url, () =>
       runGit(args, context, {
         cwd: folder,
-        ...(config && { config }),
+        ...(login && { login }),
         ...(stdin !== undefined && { stdin }),
       }),
     );

@@ -7,8 +7,8 @@ import { GitError } from './git-error.ts';
 export interface GitOptions {
   /** Folder that git is run in. */
   cwd?: string;
-  /** Settings of this run alone, as `-c` takes them. */
-  config?: readonly string[];
+  /** In place of the person's own helpers; `none`: without any. */
+  login?: { origin: string; username: string; password: string } | 'none';
   /** Given to its standard input. */
   stdin?: string;
   /** Defaults to two minutes. */
@@ -16,6 +16,8 @@ export interface GitOptions {
 }
 
 const TIMEOUT_MS = 120_000;
+const ANSWER =
+  '!f() { [ "$1" != get ] || printf "username=%s\\npassword=%s\\n" "$NEXUS_GIT_USERNAME" "$NEXUS_GIT_PASSWORD"; }; f';
 /** Variables that would point git at another repository, as in a hook. */
 const NOT_OURS = ['GIT_DIR', 'GIT_WORK_TREE', 'GIT_INDEX_FILE', 'GIT_PREFIX', 'GIT_OBJECT_DIRECTORY'];
 
@@ -24,7 +26,7 @@ const NOT_OURS = ['GIT_DIR', 'GIT_WORK_TREE', 'GIT_INDEX_FILE', 'GIT_PREFIX', 'G
  * missing is a failure. Throws GitError when it fails, CliError when it is not installed or takes too long.
  */
 export function runGit(args: string[], context: CommandContext, options: GitOptions = {}): Promise<Buffer> {
-  const { config = [], cwd, stdin, timeoutMs = TIMEOUT_MS } = options;
+  const { login, cwd, stdin, timeoutMs = TIMEOUT_MS } = options;
   const { env, clock, signal } = { ...context, env: { ...context.io.env } };
   for (const name of NOT_OURS) delete env[name];
   env.LC_ALL = 'C';
@@ -32,10 +34,18 @@ export function runGit(args: string[], context: CommandContext, options: GitOpti
   env.GIT_ASKPASS = '';
   env.SSH_ASKPASS = '';
   env.GIT_SSH_COMMAND ??= 'ssh -o BatchMode=yes -o ConnectTimeout=20';
-  const settings = ['http.lowSpeedLimit=1000', 'http.lowSpeedTime=30', ...config].flatMap(one => ['-c', one]);
+  const settings = ['http.lowSpeedLimit=1000', 'http.lowSpeedTime=30'];
+  if (login) settings.push('credential.helper=');
+  if (login && login !== 'none') {
+    // By the environment of git and its children, which nobody else reads: command lines are everybody's.
+    env.NEXUS_GIT_USERNAME = login.username;
+    env.NEXUS_GIT_PASSWORD = login.password;
+    const helper = `credential.${login.origin}.helper`;
+    settings.push(`${helper}=`, `${helper}=${ANSWER}`);
+  }
   context.verbose(`git ${args.join(' ')}`);
   return new Promise((resolve, reject) => {
-    const child = spawn('git', [...settings, ...args], {
+    const child = spawn('git', [...settings.flatMap(one => ['-c', one]), ...args], {
       cwd: cwd ?? context.io.cwd,
       env: env as NodeJS.ProcessEnv,
       stdio: 'pipe',

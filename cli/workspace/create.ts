@@ -7,14 +7,12 @@ import { type Format, formatObject, nameOf, parseFormat } from '../output/format
 import { step } from '../output/steps.ts';
 import { waitUntilReady } from '../wait/ready.ts';
 import { applyOnce } from './create/apply-once.ts';
-import { buildSpec, chooseName, readAsked } from './create/build.ts';
+import { cloneHere } from './create/clone-here.ts';
 import { CREATE_OPTIONS, type CreateFlags } from './create/flags.ts';
-import { locate, whatIsNotPushed } from './create/locate.ts';
-import { parseConfig } from './create/read-config.ts';
-import { readRepository } from './create/read-repository.ts';
+import { makeFork } from './create/make-fork.ts';
+import { type Plan, planWorkspace } from './create/plan.ts';
 import { tellReady } from './create/tell-ready.ts';
-
-const GITHUB = 'github.com';
+import { checkGitSecret, putGitSecret } from './git-secret.ts';
 
 export const create: Command = {
   usage: 'create <repo>',
@@ -37,15 +35,26 @@ export const create: Command = {
       throw usageError(`--timeout must be a duration such as 90s or 5m, not "${flags.timeout}"`);
     const format = output === undefined ? undefined : parseFormat(output);
     if (format?.kind === 'table') throw usageError('create -o takes json, yaml, name or jsonpath={…}');
-    const workspace = await declare(flags, context);
-    if (dryRun) return rehearse(workspace, format, context);
+    const plan = await planWorkspace(flags, context);
+    if (dryRun) return rehearse(plan, format, context);
     const client = await context.client();
+    const { login } = plan.resolved;
+    const hasOwnSecret = login !== undefined && flags.credentialsSecret === undefined;
+    // Name, rights and every field are checked before anything is made, here or elsewhere.
+    await applyOnce(client, plan.workspace, context, true);
+    if (hasOwnSecret) await checkGitSecret(client, plan.workspace.metadata, context);
+    const workspace = await prepare(plan, context);
     const { object, isNew } = await step(
       context,
       `declaring ${workspace.metadata.name}`,
       ({ isNew }) => `${workspace.metadata.name} ${isNew ? 'declared' : 'was declared before, just so'}`,
-      () => applyOnce(client, workspace, context),
+      async () => {
+        const applied = await applyOnce(client, workspace, context);
+        if (hasOwnSecret) await putGitSecret(client, applied.object, login);
+        return applied;
+      },
     );
+    if (hasOwnSecret) context.note(`note: it clones and pushes with ${login.from}`);
     if (!format) context.print(`${nameOf(object)} ${isNew ? 'created' : 'unchanged'}`);
     const exitCode = flags.wait ? await waitUntilReady(client, [object], timeoutMs, context) : EXIT.done;
     const now = await client.get(WORKSPACE, object.metadata, context.signal);
@@ -55,42 +64,18 @@ export const create: Command = {
   },
 };
 
-/** What is to be applied: everything is read and checked, and nothing made. Throws CliError. */
-async function declare(flags: CreateFlags, context: CommandContext): Promise<Workspace> {
-  const asked = readAsked(flags, context.io.env);
-  const located = await locate(flags.repo, GITHUB, context);
-  const { url, folder } = located;
-  const ref = flags.branch ?? located.ref;
-  const found = await step(
-    context,
-    `reading ${url}`,
-    ({ at, config }) => `${url}${at ? ` at ${at}` : ''}: ${config.from}`,
-    () => readRepository({ url, ref, from: flags.from }, context),
-  );
-  for (const note of found.config.notes) context.note(note);
-  const missing = folder && found.commit && (await whatIsNotPushed(folder, found.commit, context));
-  if (missing) context.note(`note: ${missing} here are not pushed, and will not be in the workspace`);
-  const config = parseConfig(found.config, context);
-  const name = chooseName(asked, config, located.name);
-  const repo = {
-    url,
-    ...(found.ref !== undefined && { ref: found.ref }),
-    ...(flags.credentialsSecret !== undefined && { credentialsSecretRef: { name: flags.credentialsSecret } }),
-  };
-  const namespace = flags.dryRun
-    ? await context.namespace().catch(() => flags.namespace)
-    : await context.namespace();
-  return {
-    apiVersion: 'nexus.dev/v1alpha1',
-    kind: 'Workspace',
-    metadata: { name, ...(namespace !== undefined && { namespace }) },
-    spec: buildSpec(config, asked, repo, flags.set),
-  };
+/** Forks and clones as planned, and gives the workspace as it is to be applied. Throws CliError. */
+async function prepare(plan: Plan, context: CommandContext): Promise<Workspace> {
+  const { workspace, resolved, ref, cloneTo } = plan;
+  const url = resolved.toFork ? await makeFork(resolved.toFork, context) : resolved.url;
+  if (cloneTo !== undefined) await cloneHere(cloneTo, { ...resolved, url }, ref, context);
+  const { spec } = workspace;
+  return { ...workspace, spec: { ...spec, ...(spec.repo && { repo: { ...spec.repo, url } }) } };
 }
 
 /** Says what would be done; a server that is known checks it too. */
 async function rehearse(
-  workspace: Workspace,
+  { workspace, resolved }: Plan,
   format: Format | undefined,
   context: CommandContext,
 ): Promise<number> {
@@ -98,6 +83,11 @@ async function rehearse(
     () => true,
     () => false,
   );
+  if (resolved.toFork) context.note(`note: ${resolved.toFork.repository.fullName} would be forked`);
+  if (resolved.login)
+    context.note(
+      `note: ${workspace.spec.repo?.credentialsSecretRef?.name} would hold ${resolved.login.from}`,
+    );
   let isNew = true;
   if (isServerKnown) ({ isNew } = await applyOnce(await context.client(), workspace, context, true));
   else context.note('note: no server is known, so none has checked this');

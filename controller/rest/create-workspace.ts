@@ -50,7 +50,7 @@ export async function createWorkspace(context: RestContext, caller: Caller, body
     apiVersion: 'nexus.dev/v1alpha1',
     kind: 'Workspace',
     metadata: { name: body.workspace_name, namespace },
-    spec: specOf(body, repository.url),
+    spec: specOf(body, repository),
   };
   const created = await client.create(WORKSPACE, workspace).catch(error => {
     if (!(error instanceof ApiError)) throw error;
@@ -77,7 +77,7 @@ export async function createWorkspace(context: RestContext, caller: Caller, body
   };
 }
 
-function specOf(body: CreateBody, url: string): Workspace['spec'] {
+function specOf(body: CreateBody, { url, fork }: { url: string; fork?: string }): Workspace['spec'] {
   const services = (body.services ?? []).map(({ name, ...service }) => [name, service]);
   const names = new Set(services.map(([name]) => name));
   if (names.size < services.length)
@@ -90,7 +90,11 @@ function specOf(body: CreateBody, url: string): Workspace['spec'] {
     });
   const { branch } = body.repo;
   return toWorkspaceSpec(config, {
-    repo: { url, ...(branch !== undefined && { ref: branch }) },
+    repo: {
+      url,
+      ...(branch !== undefined && { ref: branch }),
+      ...(fork !== undefined && { upstream: body.repo.url }),
+    },
     ...(body.provider !== undefined && { provider: body.provider as Provider }),
     ...(body.image !== undefined && { image: body.image }),
   });

@@ -1,5 +1,5 @@
 # shellcheck shell=dash
-# The clone, as the user. Request: nexus_url without a login, nexus_ref. Into a folder beside the target and renamed, so that a half one is never taken for a whole one.
+# The clone, as the user. Request: nexus_url without a login, nexus_ref, nexus_upstream. Into a folder beside the target and renamed, so that a half one is never taken for a whole one.
 
 clone_user() {
   local target=$1/workspace new=$1/.nexus-clone ssh
@@ -21,6 +21,7 @@ clone_user() {
   cd "$new" || exit 1
   clone_checkout
   clone_submodules
+  [ -z "$nexus_upstream" ] || git remote add upstream "$nexus_upstream"
   git update-ref refs/nexus/cloned HEAD 2>/dev/null
   cd "$1" || exit 1
   if [ -d "$target" ]; then rmdir "$target" || exit 13; fi
@@ -110,7 +111,7 @@ clone_exit() {
       *'unreachable'* | *'No route to host'* | *'unable to connect'* | *'Failed to connect'* | \
       *'Could not connect'* | *"Couldn't connect"* | *'unable to look up'* | *'onnection reset'* | \
       *'onnection closed'* | *'too slow'* | *'early EOF'* | *'hung up'* | *'returned error: 5'* | \
-      *'Empty reply'*) exit 12 ;;
+      *'Empty reply'* | *'recv error'* | *'RPC failed'*) exit 12 ;;
   esac
   exit 1
 }

@@ -29,6 +29,12 @@ export const CREATE_OPTIONS = {
     default: [],
     describe: 'PATH=VALUE of any field: services.web.port=4000, resources.disk=20Gi',
   },
+  clone: { type: 'string', describe: 'Clone it to this folder here, too' },
+  fork: {
+    type: 'boolean',
+    default: true,
+    describe: 'Fork what you may not write on GitHub (--no-fork: clone it as it is)',
+  },
   'credentials-secret': {
     type: 'string',
     describe: 'Secret with the login of a private repository (username and password, or ssh-privatekey)',
@@ -50,6 +56,8 @@ export interface CreateFlags extends Flags {
   memory?: string;
   env: string[];
   set: string[];
+  clone?: string;
+  fork: boolean;
   credentialsSecret?: string;
   dryRun: boolean;
   output?: string;

@@ -9,8 +9,7 @@ export interface ReadRequest {
   ref?: string | undefined;
   /** A file of this machine in place of the repository's configuration. */
   from?: string | undefined;
-  /** How git logs in. */
-  git?: GitOptions['config'];
+  login?: GitOptions['login'] | undefined;
 }
 
 export interface ReadRepository {
@@ -25,11 +24,11 @@ export interface ReadRepository {
 
 /** Reads a repository's configuration at a ref, without a clone. Throws CliError. */
 export async function readRepository(
-  { url, ref, from, git }: ReadRequest,
+  { url, ref, from, login }: ReadRequest,
   context: CommandContext,
 ): Promise<ReadRepository> {
   const given = from === undefined ? undefined : await configOfFile(from, context);
-  const source = { url, ...(ref !== undefined && { ref }), ...(git && { config: git }) };
+  const source = { url, ...(ref !== undefined && { ref }), ...(login && { login }) };
   const { ref: found, defaultBranch } = await findRef(source, context);
   const at = ref ?? defaultBranch;
   const facts = {

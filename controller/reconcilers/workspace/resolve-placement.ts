@@ -52,6 +52,7 @@ export function resolvePlacement(
       repo: {
         url: spec.repo.url,
         ...(spec.repo.ref !== undefined && { ref: spec.repo.ref }),
+        ...(spec.repo.upstream !== undefined && { upstream: spec.repo.upstream }),
         ...(secrets.credentials && { credentials: true }),
       },
     }),

@@ -60,6 +60,9 @@ if (lab) {
       'dev\ndev\n',
     );
     t.equal(await git('status --porcelain --branch'), '## main...origin/main');
+    t.equal(await git('remote'), 'origin');
+    await clone({ url: open, upstream: closed });
+    t.equal(await git('remote get-url upstream'), closed);
   });
 
   t.test('a branch, a tag, a commit and any other ref are checked out', async t => {
