@@ -29,6 +29,7 @@ export const COMMANDS: Record<string, LoadCommand> = {
   whoami: async () => (await import('./commands/whoami.ts')).whoami,
   'login-token': async () => (await import('./commands/login.ts')).loginTokenCommand,
   node: async () => (await import('./commands/node.ts')).node,
+  gateway: async () => (await import('./commands/gateway.ts')).gateway,
   backup: async () => (await import('./commands/backup.ts')).backup,
   restore: async () => (await import('./commands/backup.ts')).restore,
   config: async () => (await import('./commands/config.ts')).config,

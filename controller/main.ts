@@ -166,7 +166,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     const manager = createManager({ clock, log });
     informers.push(...gateway.informers);
     manager.add(...informers);
-    manager.addLeading(...controllers);
+    manager.addLeading(...controllers, ...gateway.controllers);
 
     // Before anybody can ask, so that the agent of this machine finds its rights at its first look.
     if (localNode)

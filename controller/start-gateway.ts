@@ -2,14 +2,19 @@ import { chmodSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { CONFIG_MAP } from '../crds/kinds.ts';
+import { GATEWAY_CONFIG_MAP, SYSTEM_NAMESPACE } from '../crds/names.ts';
+import type { ConfigMap } from '../crds/object.ts';
 import type { Client } from './client/client.ts';
 import type { Transport } from './client/transport.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { findNode, grantKey } from './gateway/grant-key.ts';
 import { loadHostKeys } from './gateway/host-keys.ts';
 import { type Published, publishGateway, unpublishGateway } from './gateway/publish.ts';
+import { createHostKeyRotation } from './gateway/rotate-host-key.ts';
 import type { Clock } from './kit/clock.ts';
 import { gatewayFilePath, writeGatewayFile } from './kit/gateway-file.ts';
+import { jsonEqual } from './kit/json.ts';
 import type { Logger } from './kit/log.ts';
 import { machineLabels } from './kit/machine-labels.ts';
 import type { Metrics } from './kit/metrics.ts';
@@ -18,6 +23,8 @@ import { loadSshKey } from './kit/ssh-key-file.ts';
 import { parseListen } from './listen-address.ts';
 import { fitsSocketPath } from './local-socket.ts';
 import type { SERVER_OPTIONS } from './options.ts';
+import { createController, watch } from './runtime/controller.ts';
+import { createInformer } from './runtime/informer.ts';
 import type { Part } from './runtime/manager.ts';
 
 export interface GatewayDeps {
@@ -34,6 +41,8 @@ export interface GatewayDeps {
 export interface RunningGateway {
   /** The caller's to run. */
   readonly informers: Part[];
+  /** The same, later: they write. */
+  readonly controllers: Part[];
   /** Once the informers are ready: lets people and agents in, and tells where. */
   open(): Promise<void>;
   close(): Promise<void>;
@@ -55,6 +64,7 @@ export async function startGateway(
   if (options.gatewayListen === OFF)
     return {
       informers: [],
+      controllers: [],
       async open() {
         await unpublishGateway(client);
         if (options.localNode) await rm(gatewayFilePath(join(home, 'agent')), { force: true });
@@ -62,7 +72,7 @@ export async function startGateway(
       close: async () => {},
     };
   const dir = join(home, 'server', 'gateway');
-  const keys = await loadHostKeys(dir);
+  let keys = await loadHostKeys(dir);
   const socket = join(dir, 'gateway.sock');
   let published: Published = { address: '', hostKeys: keys.published };
   const gateway = createGateway({
@@ -90,8 +100,34 @@ export async function startGateway(
     });
   };
 
+  const common = { client, clock, log: log.child({ part: 'gateway' }), random: Math.random, metrics };
+  const own = createInformer<ConfigMap>({
+    ...common,
+    resource: CONFIG_MAP,
+    namespace: SYSTEM_NAMESPACE,
+    fieldSelector: `metadata.name=${GATEWAY_CONFIG_MAP}`,
+  });
+  let tell = async () => {};
+  const rotation = createController({
+    ...common,
+    reconciler: createHostKeyRotation({
+      ...common,
+      dir,
+      published: own,
+      async use(now) {
+        if (now.own.publicKey !== keys.own.publicKey) gateway.setHostKey(now.own);
+        const isNew = !jsonEqual(now.published, keys.published);
+        keys = now;
+        if (isNew) await tell();
+      },
+    }),
+    watches: [watch(own)],
+    workers: 1,
+  });
+
   return {
-    informers: gateway.informers,
+    informers: [...gateway.informers, { name: 'gateway published', run: own.run, ready: own.synced }],
+    controllers: [rotation],
     async open() {
       const at = options.gatewayListen
         ? parseListen(options.gatewayListen, '--gateway-listen')
@@ -109,10 +145,13 @@ export async function startGateway(
         chmodSync(socket, 0o600);
       }
       const address = options.gatewayAddress ?? `${hostFor(at.host, options.advertise)}:${port}`;
-      published = { address, hostKeys: keys.published };
-      await publishGateway(client, published);
       const loopback = `${bracketed(isEverywhere(at.host) ? '127.0.0.1' : at.host)}:${port}`;
-      if (options.localNode) await letLocalAgentIn(options.localNode, [loopback]);
+      tell = async () => {
+        published = { address, hostKeys: keys.published };
+        await publishGateway(client, published);
+        if (options.localNode) await letLocalAgentIn(options.localNode, [loopback]);
+      };
+      await tell();
       log.info({ address, port }, 'the gateway is open');
     },
     close: () => gateway.close(),

@@ -44,6 +44,8 @@ export function nodeNamespace(node: string): string {
 /** Where the installation's own objects are; the gateway publishes its address and host keys in the ConfigMap. */
 export const SYSTEM_NAMESPACE = 'nexus-system';
 export const GATEWAY_CONFIG_MAP = 'nexus-gateway';
+/** On it: from when, RFC 3339, the gateway is to answer with another host key, which it publishes before. */
+export const ANNOTATION_ROTATE_HOST_KEY = 'nexus.dev/rotate-host-key';
 
 /** The user, towards the API, that the agent of a node is. */
 export function nodeUser(node: string): string {

@@ -49,6 +49,8 @@ export interface Gateway {
   readonly informers: Part[];
   /** Port 0 lets the system choose. */
   listen(at: { host: string; port: number } | { path: string }): Promise<{ port: number }>;
+  /** With which it answers from now on; connections that are open go on. */
+  setHostKey(key: SshKey): void;
   /** Lets nobody in any more, ends users' connections, then agents', and frees the ports. */
   close(): Promise<void>;
 }
@@ -67,7 +69,7 @@ interface Session {
 }
 
 export function createGateway(options: GatewayOptions): Gateway {
-  const { client, clock, hostKey } = options;
+  const { client, clock } = options;
   const log = options.log.child({ part: 'gateway' });
   const random = options.random ?? Math.random;
   const common = { client, clock, log, random, metrics: options.metrics };
@@ -83,17 +85,20 @@ export function createGateway(options: GatewayOptions): Gateway {
   const sessions = new Set<Session>();
   const servers: Server[] = [];
 
-  const ssh = new ssh2.Server({
-    hostKeys: [hostKey.privateKey],
-    algorithms: SSH_ALGORITHMS,
-    ident: 'Nexus',
-    ...USER_KEEPALIVE,
-  });
-  ssh.on('connection', connection => {
-    hastenCiphers(connection);
-    const arrival = arrivals.of(socketOf(connection));
-    if (arrival) void serve(connection, arrival);
-  });
+  const answerWith = (key: SshKey) => {
+    const server = new ssh2.Server({
+      hostKeys: [key.privateKey],
+      algorithms: SSH_ALGORITHMS,
+      ident: 'Nexus',
+      ...USER_KEEPALIVE,
+    });
+    return server.on('connection', connection => {
+      hastenCiphers(connection);
+      const arrival = arrivals.of(socketOf(connection));
+      if (arrival) void serve(connection, arrival);
+    });
+  };
+  let ssh = answerWith(options.hostKey);
 
   async function serve(connection: Connection, arrival: Arrival): Promise<void> {
     const { address, socket } = arrival;
@@ -169,6 +174,9 @@ export function createGateway(options: GatewayOptions): Gateway {
       ...rights.informers,
       { name: 'join tokens', run: signal => sweepTokens(common, signal) },
     ],
+    setHostKey(key) {
+      ssh = answerWith(key);
+    },
     async listen(at) {
       // Only the listener knows: a TCP connection that was reset has no address either.
       const server = createServer(accept('path' in at));
