@@ -23,6 +23,8 @@ export interface GuestDesired {
   hostKey: string;
   /** For services, hooks and sessions; values may be secret. */
   env: Record<string, string>;
+  /** About the workspace itself, for the same; what `env` says of the same name wins. A change restarts nothing. */
+  about?: Record<string, string>;
   services: GuestService[];
   /** Absent: Git has no login. */
   git?: GitLogin;

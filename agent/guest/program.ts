@@ -8,6 +8,7 @@ export const GUEST_SSHD_CONFIG_PATH = '/opt/nexus/etc/sshd_config';
 export const GUEST_KEYS_PATH = '/opt/nexus/etc/authorized_keys';
 export const GUEST_USER_PATH = `${GUEST_RUN_DIR}/user`;
 export const GUEST_ENV_PATH = `${GUEST_RUN_DIR}/env`;
+export const GUEST_ABOUT_PATH = `${GUEST_RUN_DIR}/about`;
 export const GUEST_GIT_LOGIN_PATH = `${GUEST_RUN_DIR}/git-login`;
 export const GUEST_GIT_KEY_PATH = `${GUEST_RUN_DIR}/git-key`;
 export const GUEST_HOST_KEY_PATH = `${GUEST_RUN_DIR}/ssh_host_ed25519_key`;
@@ -20,6 +21,7 @@ export const MANAGED_PATHS: readonly string[] = [
   GUEST_KEYS_PATH,
   GUEST_USER_PATH,
   GUEST_ENV_PATH,
+  GUEST_ABOUT_PATH,
   GUEST_HOST_KEY_PATH,
   GUEST_GIT_LOGIN_PATH,
   GUEST_GIT_KEY_PATH,

@@ -9,6 +9,7 @@ import {
   type GuestService,
 } from './guest.ts';
 import {
+  GUEST_ABOUT_PATH,
   GUEST_ENV_PATH,
   GUEST_GIT_KEY_PATH,
   GUEST_GIT_LOGIN_PATH,
@@ -28,7 +29,7 @@ const USER_UID = 1000;
 /** Guest.render: pure, the same for every guest. */
 export function renderGuest(desired: GuestDesired): GuestConfig {
   const services: GuestConfig['services'] = {};
-  for (const service of desired.services) services[service.name] = renderService(service, desired.env);
+  for (const service of desired.services) services[service.name] = renderService(service, desired);
   return {
     boot: [
       { path: GUEST_PROGRAM_PATH, content: GUEST_PROGRAM, mode: 0o755 },
@@ -39,6 +40,7 @@ export function renderGuest(desired: GuestDesired): GuestConfig {
       { path: GUEST_USER_PATH, content: `${desired.user}\n`, mode: 0o644 },
       { path: GUEST_HOST_KEY_PATH, content: withNewline(desired.hostKey), mode: 0o600 },
       { path: GUEST_ENV_PATH, content: shellExports(desired.env), mode: 0o400, uid: USER_UID },
+      { path: GUEST_ABOUT_PATH, content: shellExports(desired.about ?? {}), mode: 0o644 },
       ...renderGitLogin(desired.git),
     ],
     keys: [{ path: GUEST_KEYS_PATH, content: renderAuthorizedKeys(desired), mode: 0o644 }],
@@ -60,10 +62,17 @@ function renderGitLogin(login: GuestDesired['git']): GuestFile[] {
   ];
 }
 
-/** The environment is part of the definition, so that a changed variable is a changed service. */
-function renderService(service: GuestService, env: Record<string, string>): GuestConfig['services'][string] {
+/**
+ * The environment is part of the definition, so that a changed variable is a changed service. Of what is about the
+ * workspace only what the definition names is: another service's port restarts who says that it depends on it.
+ */
+function renderService(
+  service: GuestService,
+  { env, about = {} }: GuestDesired,
+): GuestConfig['services'][string] {
+  const own = { ...env, ...service.env };
   const content = [
-    shellExports({ ...env, ...service.env }),
+    shellExports({ ...named(about, service), ...own }),
     `nexus_dir=${shellQuote(service.workingDir ?? '')}\n`,
     `nexus_command=${shellQuote(service.command)}\n`,
   ].join('');
@@ -74,6 +83,13 @@ function renderService(service: GuestService, env: Record<string, string>): Gues
     uid: USER_UID,
   };
   return { files: [file], digest: sha256(content) };
+}
+
+/** Variables that the service's command or its own environment names. */
+function named(about: Record<string, string>, service: GuestService): Record<string, string> {
+  const text = [service.command, service.workingDir ?? '', ...Object.values(service.env)].join('\n');
+  const words = new Set(text.match(/[A-Za-z_][A-Za-z0-9_]*/g));
+  return Object.fromEntries(Object.entries(about).filter(([name]) => words.has(name)));
 }
 
 /** The agent's key opens connections to the instance's loopback, and can neither run anything nor listen. */

@@ -19,6 +19,7 @@ import type { Placement, PlacementSpec } from '../../crds/types.generated.ts';
 import type { DriverName, ImageLogin, InstanceSpec } from '../driver.ts';
 import { type GivenCredentials, splitLogin } from '../guest/git-login.ts';
 import { GUEST_SSH_PORT, type Guest, type GuestDesired } from '../guest/guest.ts';
+import { aboutWorkspace } from './about-workspace.ts';
 import type { Desired, DesiredLogin, DesiredService, Immutable, Inside, ResolvedCheck } from './desired.ts';
 import { specHash } from './spec-hash.ts';
 
@@ -151,6 +152,7 @@ function guestDesired(spec: PlacementSpec, read: (key: string) => string, facts:
     ...(facts.agentKey !== undefined && { agentKey: facts.agentKey }),
     hostKey: read(SECRET_HOST_KEY),
     env: env(spec.env),
+    about: aboutWorkspace(spec),
     services: (spec.services ?? []).map(({ name, command, workingDir, env: own }) => ({
       name,
       command,

@@ -196,11 +196,13 @@ watch_home() {
   esac
 }
 
-# As the user: the image's environment, and the usual private folders first in PATH. Nothing here is local, as that would
+# As the user: the image's environment, what is told of the workspace, and the usual private folders first in PATH. Nothing here is local, as that would
 # keep what is set for a variable of the same name.
 load_environment() {
   # shellcheck disable=SC1091
   if [ -r "$RUN/base-env" ]; then . "$RUN/base-env"; fi
+  # shellcheck disable=SC1091
+  if [ -r "$RUN/about" ]; then . "$RUN/about"; fi
   if [ -d "$HOME/bin" ]; then PATH=$HOME/bin:$PATH; fi
   if [ -d "$HOME/.local/bin" ]; then PATH=$HOME/.local/bin:$PATH; fi
   export PATH "LANG=${LANG:-C.UTF-8}"

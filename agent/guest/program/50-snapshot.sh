@@ -1,7 +1,7 @@
 # shellcheck shell=dash
 # What the agent is told, line by line; agent/guest/parse-state.ts reads it. Made with built-ins from files in $RUN.
 
-MANAGED="$PROGRAM $WRAPPER $ETC/sshd_config $ETC/authorized_keys $RUN/user $RUN/env $RUN/ssh_host_ed25519_key $RUN/git-login $RUN/git-key"
+MANAGED="$PROGRAM $WRAPPER $ETC/sshd_config $ETC/authorized_keys $RUN/user $RUN/env $RUN/about $RUN/ssh_host_ed25519_key $RUN/git-login $RUN/git-key"
 
 # FILES: `file SHA256 path` of the managed files that are there.
 hash_files() {

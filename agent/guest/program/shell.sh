@@ -9,6 +9,7 @@ until [ -e /run/nexus/account ] || [ "$_nexus_waits" -ge 1500 ]; do
   sleep 0.02
 done
 if [ -r /run/nexus/base-env ]; then . /run/nexus/base-env; fi
+if [ -r /run/nexus/about ]; then . /run/nexus/about; fi
 if [ -r /run/nexus/env ]; then . /run/nexus/env; fi
 export LANG="${LANG:-C.UTF-8}"
 _nexus_shell=/bin/sh

@@ -54,6 +54,37 @@ t.test('variables that a shell cannot set are left out', async t => {
   );
 });
 
+t.test('what is about the workspace changes the definition of those services alone that name it', async t => {
+  const services: typeof desired.services = [
+    { name: 'web', command: 'serve --db "$NEXUS_SERVICE_DB_PORT"', env: {} },
+    { name: 'proxy', command: 'proxy', env: { TO: '$NEXUS_SERVICE_WEB_URL/x' } },
+    { name: 'db', command: 'echo NEXUS_SERVICE_DB_PORTS', env: {} },
+  ];
+  const digests = (about: Record<string, string> | undefined) => {
+    const { services: rendered } = renderGuest({ ...desired, services, ...(about && { about }) });
+    return Object.entries(rendered).map(([name, { digest }]) => `${name} ${digest}`);
+  };
+  const about = { NEXUS_WORKSPACE: 'shop', NEXUS_SERVICE_DB_PORT: '5432', NEXUS_SERVICE_WEB_URL: 'http://x' };
+  const before = digests(about);
+  const changed = (next: Record<string, string>) =>
+    digests({ ...about, ...next })
+      .filter(one => !before.includes(one))
+      .map(one => one.split(' ')[0]);
+  t.same(changed({}), []);
+  t.same(changed({ NEXUS_SERVICE_DB_PORT: '5433' }), ['web']);
+  t.same(changed({ NEXUS_SERVICE_WEB_URL: 'http://y' }), ['proxy']);
+  t.same(changed({ NEXUS_SERVICE_NEW_PORT: '1' }), [], 'another service disturbs none');
+  t.equal(digests(undefined)[2], before[2], 'one that names none is as it always was');
+  const { runtime } = renderGuest({ ...desired, about });
+  t.match(
+    runtime.find(({ path }) => path === '/run/nexus/about'),
+    {
+      mode: 0o644,
+      content: /^export NEXUS_WORKSPACE='shop'$/m,
+    },
+  );
+});
+
 t.test('files are for those who need them', async t => {
   const { boot, runtime, keys } = renderGuest(desired);
   const files = Object.fromEntries([...boot, ...runtime, ...keys].map(file => [file.path, file]));
