@@ -4,18 +4,19 @@ import { systemClock } from '../controller/kit/clock.ts';
 import { readGatewayFile } from '../controller/kit/gateway-file.ts';
 import { createLogger } from '../controller/kit/logger.ts';
 import { Metrics } from '../controller/kit/metrics.ts';
-import { createController } from '../controller/runtime/controller.ts';
+import { createController, watch } from '../controller/runtime/controller.ts';
 import { createEventRecorder } from '../controller/runtime/event-recorder.ts';
 import { createInformer } from '../controller/runtime/informer.ts';
-import { PLACEMENT, SECRET } from '../crds/kinds.ts';
+import { NODE_COMMAND, PLACEMENT, SECRET } from '../crds/kinds.ts';
 import type { Secret } from '../crds/object.ts';
-import type { Placement } from '../crds/types.generated.ts';
+import type { NodeCommand, Placement } from '../crds/types.generated.ts';
 import type { AgentContext, Backend } from './agent-context.ts';
 import { createAgentMetrics } from './agent-metrics.ts';
 import { type AgentOptions, agentSettings } from './agent-settings.ts';
 import { agentWatches } from './agent-watches.ts';
 import { type BackendDeps, createBackend, driverCandidates } from './backends.ts';
 import { openCheckpoint } from './checkpoint.ts';
+import { createCommandReconciler } from './commands/command-reconciler.ts';
 import { connectServer } from './connect-server.ts';
 import { detectDrivers } from './detect-drivers.ts';
 import type { DriverName } from './driver.ts';
@@ -51,6 +52,11 @@ const FLUSH_MS = 2_000;
  * await runAgent({ nodeName: 'node-1', kubeconfig, home, drivers: ['docker'] }, signal);
  */
 export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
+  while ((await runOnce(options, signal)) === 'restart' && !signal.aborted);
+}
+
+/** One life: until it is stopped, or asked to begin anew. */
+async function runOnce(options: AgentOptions, signal: AbortSignal): Promise<'stopped' | 'restart'> {
   const gateway = options.home === undefined ? undefined : await readGatewayFile(join(options.home, 'agent'));
   const settings = agentSettings({ ...options, nodeName: options.nodeName ?? gateway?.nodeName });
   const { nodeName, namespace, folder } = settings;
@@ -152,6 +158,24 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     workers: options.agentWorkers ?? 8,
     passTimeoutMs: 600_000,
   });
+  let isRestart = false;
+  const commands = createInformer<NodeCommand>({ ...common, resource: NODE_COMMAND });
+  const commander = createController({
+    ...common,
+    reconciler: createCommandReconciler({
+      client,
+      clock,
+      agent: context,
+      placements,
+      restart() {
+        isRestart = true;
+        own.abort();
+      },
+    }),
+    // Once it is at work: what is pruned is what no placement asks for.
+    watches: [{ ...watch(commands), synced: Promise.all([commands.synced, source.synced]).then(() => {}) }],
+    workers: 1,
+  });
   const resyncMs = options.resync ?? 300_000;
   const sweep = runSweepLoop({ context, units, placements, stop, resyncMs, wakeAll });
   placements.onChange(({ now }) => {
@@ -203,6 +227,8 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
         Promise.race([start(), aborted(stop)]),
         placements.run(stop),
         secrets.run(stop),
+        commands.run(stop),
+        commander.run(stop),
         ...[...backends.values()].map(({ view }) => view.run(stop)),
         reporter.run(stop),
         keepNodeLease({ ...common, ...settings, onRenewed }, stop),
@@ -229,4 +255,5 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     await Promise.all([linked, following]);
     log.info({ node: nodeName }, 'the agent has stopped; workspaces go on');
   }
+  return isRestart ? 'restart' : 'stopped';
 }

@@ -80,7 +80,7 @@ function reference(file: string): string {
 
 const header = '<!-- Generated from crds/ by crds/generate-docs.ts. Do not edit. -->\n\n';
 const pages: Record<string, string> = {
-  'reference.md': `${header}# Reference of the kinds\n\nGroup \`nexus.dev\`, version \`v1alpha1\`. \`nexus explain ws.spec\` shows the same.\n\n${['workspace.yaml', 'node.yaml', 'user.yaml', 'placement.yaml'].map(reference).join('\n')}`,
+  'reference.md': `${header}# Reference of the kinds\n\nGroup \`nexus.dev\`, version \`v1alpha1\`. \`nexus explain ws.spec\` shows the same.\n\n${['workspace.yaml', 'node.yaml', 'user.yaml', 'placement.yaml', 'nodecommand.yaml'].map(reference).join('\n')}`,
   'conditions.md': `${header}# Conditions and reasons\n\n## Conditions\n\n| condition | what holds |\n|---|---|\n${Object.entries(
     CONDITIONS,
   )

@@ -70,7 +70,9 @@ async function declare(file: string): Promise<string> {
   ].join('\n');
 }
 
-const parts = await Promise.all(['workspace.yaml', 'placement.yaml', 'node.yaml', 'user.yaml'].map(declare));
+const parts = await Promise.all(
+  ['workspace.yaml', 'placement.yaml', 'node.yaml', 'user.yaml', 'nodecommand.yaml'].map(declare),
+);
 const text = [
   '// Generated from crds/*.yaml by crds/generate.ts. Do not edit.',
   "import type { KubeObject } from './object.ts';",

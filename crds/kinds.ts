@@ -13,6 +13,7 @@ import type {
 } from './object.ts';
 import type {
   Node,
+  NodeCommand,
   Placement,
   PlacementSpec,
   PlacementStatus,
@@ -52,6 +53,12 @@ export const PLACEMENT: Resource<Placement> = {
   namespaced: true,
 };
 export const NODE: Resource<Node> = { ...nexus, kind: 'Node', plural: 'nodes', namespaced: false };
+export const NODE_COMMAND: Resource<NodeCommand> = {
+  ...nexus,
+  kind: 'NodeCommand',
+  plural: 'nodecommands',
+  namespaced: true,
+};
 export const USER: Resource<User> = { ...nexus, kind: 'User', plural: 'users', namespaced: false };
 export const NAMESPACE: Resource<Namespace> = {
   ...core,

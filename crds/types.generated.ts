@@ -1350,3 +1350,51 @@ export interface User extends KubeObject {
   spec: UserSpec;
   status?: UserStatus;
 }
+
+/**
+ * What is to be done. Never changed.
+ */
+export interface NodeCommandSpec {
+/**
+ * info: what the agent and its engines are. health: whether they answer. restart-agent: the agent begins anew; workspaces go on. prune: what no workspace asks for any more is removed now.
+ */
+command: ("info" | "health" | "restart-agent" | "prune")
+}
+
+/**
+ * What came of it. Written by the node's agent alone.
+ */
+export interface NodeCommandStatus {
+/**
+ * Where it is. Absent: not begun.
+ */
+phase?: ("Running" | "Succeeded" | "Failed")
+/**
+ * What it told; cut to 16 KiB.
+ */
+output?: string
+/**
+ * Why it failed.
+ */
+error?: string
+/**
+ * When it was begun.
+ */
+startedAt?: string
+/**
+ * When it ended.
+ */
+finishedAt?: string
+/**
+ * How long it took, in milliseconds.
+ */
+durationMs?: number
+}
+
+/** NodeCommand is something that a node's agent is to do once, by name. It lives in the node's namespace, is done within 10 minutes or not at all, and is forgotten an hour after it was asked for. */
+export interface NodeCommand extends KubeObject {
+  apiVersion: 'nexus.dev/v1alpha1';
+  kind: 'NodeCommand';
+  spec: NodeCommandSpec;
+  status?: NodeCommandStatus;
+}

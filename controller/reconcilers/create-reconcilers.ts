@@ -5,6 +5,7 @@ import {
   LEASE,
   NAMESPACE,
   NODE,
+  NODE_COMMAND,
   PLACEMENT,
   type Resource,
   ROLE_BINDING,
@@ -27,6 +28,7 @@ import {
 } from './deps.ts';
 import { createEventRelay, isAboutPlacement } from './events/event-relay.ts';
 import { createCollectors } from './gc/create-collectors.ts';
+import { createCommandExpiry } from './node/command-expiry.ts';
 import { createEvict } from './node/evict.ts';
 import { Heartbeats } from './node/heartbeats.ts';
 import { createNodeReconciler } from './node/node-reconciler.ts';
@@ -77,6 +79,7 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
   const namespaces = inform(NAMESPACE);
   const events = inform(EVENT);
   const users = inform(USER);
+  const commands = inform(NODE_COMMAND);
   const policy = {
     clusterRoles: inform(CLUSTER_ROLE),
     roleBindings: inform(ROLE_BINDING),
@@ -155,6 +158,11 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
       ],
     }),
     control({
+      reconciler: createCommandExpiry({ client, clock, commands }),
+      watches: [watch(commands, undefined, ({ old, now }) => !old || !now)],
+      workers: 1,
+    }),
+    control({
       reconciler: createUserReconciler({ client, clock, recorder, users, namespaces, policy }),
       watches: userWatches({ users, namespaces, workspaces, policy }),
     }),
@@ -179,7 +187,18 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
       ...createCollectors({
         ...deps,
         eventTtlMs,
-        shared: { workspaces, placements, nodes, secrets, leases, namespaces, events, users, ...policy },
+        shared: {
+          workspaces,
+          placements,
+          nodes,
+          secrets,
+          leases,
+          namespaces,
+          events,
+          users,
+          commands,
+          ...policy,
+        },
       }),
     );
   if (metrics) {

@@ -1,8 +1,8 @@
 import { PassThrough } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { NODE, type Resource, WORKSPACE } from '../../crds/kinds.ts';
+import { NODE, NODE_COMMAND, type Resource, WORKSPACE } from '../../crds/kinds.ts';
 import type { KubeObject } from '../../crds/object.ts';
-import type { Node, Workspace } from '../../crds/types.generated.ts';
+import type { Node, NodeCommand, Workspace } from '../../crds/types.generated.ts';
 import type { WatchEvent } from '../client/client.ts';
 import { slept } from '../kit/abort.ts';
 import { isApiError } from '../kit/errors.ts';
@@ -10,11 +10,12 @@ import { type Caller, clientOf } from './callers.ts';
 import type { RestContext } from './rest-context.ts';
 import { RestError } from './rest-error.ts';
 import { heartbeatOf, surroundingsOf } from './surroundings.ts';
+import { commandView, isFinished } from './views/command-view.ts';
 import { nodeView } from './views/node-view.ts';
 import { listView } from './views/workspace-view.ts';
 
-/** Beside `workspaces` and `nodes`, what a stream has seen of each: its Last-Event-ID. */
-type Position = Record<'workspaces' | 'nodes', string | undefined>;
+/** Of each kind, what a stream has seen of each: its Last-Event-ID. */
+type Position = Record<'workspaces' | 'nodes' | 'commands', string | undefined>;
 type Change<T extends KubeObject> = Exclude<WatchEvent<T>['type'], 'BOOKMARK'>;
 
 const URL = '/api/v1/events';
@@ -25,7 +26,8 @@ const MAX_STREAMS = 500;
 const MAX_OWN_STREAMS = 20;
 /** Whoever reads slower than this is cut off; they come back where they were. */
 const MAX_BUFFERED_BYTES = 1024 * 1024;
-const ID = /^(\d*)-(\d*)$/;
+/** The last is absent from those who began with an earlier version. */
+const ID = /^(\d*)-(\d*)(?:-(\d*))?$/;
 
 /**
  * `GET /api/v1/events` for clients of server-sent events; without their Accept header the path is the Kubernetes API's.
@@ -59,7 +61,7 @@ export function registerEvents(
     constraints: { eventStream: 'yes' },
     schema: {
       summary:
-        'Server-sent events: node_registered, node_updated, node_unregistered, workspace_updated; resumable by Last-Event-ID',
+        'Server-sent events: node_registered, node_updated, node_unregistered, workspace_updated, command_result; resumable by Last-Event-ID',
       tags: ['server'],
       security: [{ bearer: [] }],
       produces: ['text/event-stream'],
@@ -104,14 +106,20 @@ async function stream(
   lastId: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const [, workspaces, nodes] = ID.exec(lastId) ?? [];
-  const at: Position = { workspaces: workspaces || undefined, nodes: nodes || undefined };
+  const [, workspaces, nodes, commands] = ID.exec(lastId) ?? [];
+  const at: Position = {
+    workspaces: workspaces || undefined,
+    nodes: nodes || undefined,
+    commands: commands || undefined,
+  };
   const write = (text: string) => {
     if (out.writableLength > MAX_BUFFERED_BYTES) out.destroy();
     else if (!out.destroyed) out.write(text);
   };
   const tell = (event: string, data: object) =>
-    write(`id: ${at.workspaces ?? ''}-${at.nodes ?? ''}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    write(
+      `id: ${at.workspaces ?? ''}-${at.nodes ?? ''}-${at.commands ?? ''}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`,
+    );
   const { client } = context;
   const seesAll = await context.callers.may(caller, 'list', 'workspaces').catch(() => false);
   const keepalive = async () => {
@@ -139,6 +147,12 @@ async function stream(
       const view = nodeView(node, await heartbeatOf(client, node.metadata.name));
       tell(NODE_EVENTS[type], view);
     }),
+    follow<NodeCommand>(
+      { context, caller, resource: NODE_COMMAND, at, key: 'commands', signal },
+      async (type, command) => {
+        if (type !== 'DELETED' && isFinished(command)) tell('command_result', commandView(command));
+      },
+    ),
   ]);
 }
 

@@ -14,6 +14,7 @@ import { Challenges } from './login/challenges.ts';
 import type { RestContext, RestOptions } from './rest-context.ts';
 import { RestError } from './rest-error.ts';
 import type { Call, Route } from './route.ts';
+import { COMMAND_ROUTES } from './routes/commands.ts';
 import { LOGIN_ROUTES } from './routes/login.ts';
 import { NODE_ROUTES } from './routes/nodes.ts';
 import { SERVER_ROUTES } from './routes/server.ts';
@@ -30,6 +31,7 @@ const ROUTES: readonly Route[] = [
   ...USER_ROUTES,
   ...WORKSPACE_ROUTES,
   ...NODE_ROUTES,
+  ...COMMAND_ROUTES,
 ];
 /** More than the largest description of a workspace that the schemas take. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;

@@ -1,4 +1,5 @@
 import { PROVIDERS } from '../repo-config/repo-config.ts';
+import { COMMAND_NAMES, COMMAND_STATUSES } from './views/command-view.ts';
 import { NODE_STATUSES } from './views/node-view.ts';
 import { HEALTHS, SERVICE_STATUSES, WORKSPACE_STATUSES } from './views/workspace-view.ts';
 
@@ -137,6 +138,17 @@ export const NODE = object({
   last_seen: maybeTime,
   created_at: time,
   updated_at: time,
+});
+export const COMMAND = object({
+  id: text,
+  node_id: text,
+  command: { type: 'string', enum: [...COMMAND_NAMES] },
+  status: { type: 'string', enum: [...COMMAND_STATUSES] },
+  output: maybeText,
+  error: maybeText,
+  duration_ms: { type: ['integer', 'null'] },
+  created_at: time,
+  finished_at: maybeTime,
 });
 export const HEALTH = object({
   status: { type: 'string', enum: ['ok'] },

@@ -5,6 +5,7 @@ import {
   LEASE,
   NAMESPACE,
   NODE,
+  NODE_COMMAND,
   PLACEMENT,
   type Resource,
   ROLE_BINDING,
@@ -13,7 +14,7 @@ import {
   WORKSPACE,
 } from '../../../crds/kinds.ts';
 import type { Event, KubeObject, Lease, Namespace, Secret } from '../../../crds/object.ts';
-import type { Node, Placement, User, Workspace } from '../../../crds/types.generated.ts';
+import type { Node, NodeCommand, Placement, User, Workspace } from '../../../crds/types.generated.ts';
 import type { Milliseconds } from '../../kit/clock.ts';
 import { type Controller, createController } from '../../runtime/controller.ts';
 import type { Part } from '../../runtime/manager.ts';
@@ -35,6 +36,7 @@ export interface SharedInformers extends PolicyCaches {
   namespaces: Informer<Namespace>;
   events: Informer<Event>;
   users: Informer<User>;
+  commands: Informer<NodeCommand>;
 }
 
 /** What Kubernetes does by itself and the embedded server must be helped with: ownership, namespaces, old Events. */
@@ -51,6 +53,7 @@ export function createCollectors(
     [NAMESPACE, shared.namespaces],
     [EVENT, shared.events],
     [USER, shared.users],
+    [NODE_COMMAND, shared.commands],
     [CLUSTER_ROLE, shared.clusterRoles],
     [ROLE_BINDING, shared.roleBindings],
     [CLUSTER_ROLE_BINDING, shared.clusterRoleBindings],

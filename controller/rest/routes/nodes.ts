@@ -24,7 +24,8 @@ const LABELS = {
   },
 } as const;
 
-async function nodeOf({ caller, params }: Call): Promise<Node> {
+/** Throws RestError. */
+export async function nodeOf({ caller, params }: Call): Promise<Node> {
   const name = params.id ?? '';
   return about('node', () => clientOf(caller).get(NODE, { name })).catch(error => {
     if (error instanceof RestError && isApiError(error.cause, 'NotFound'))

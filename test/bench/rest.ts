@@ -1,0 +1,122 @@
+import { parseArgs } from 'node:util';
+import { readKubeconfig } from '../../controller/client/kubeconfig.ts';
+import { USER } from '../../crds/kinds.ts';
+import { BenchClient, type Target } from '../support/api-bench-target.ts';
+import { fakeGitHub } from '../support/github/fake-github.ts';
+import { nexusUp } from '../support/nexus-up.ts';
+import { until } from '../support/until.ts';
+import { type Figures, percentile, report } from './report.ts';
+
+const USERS = 10;
+const WORKSPACES = 5;
+
+interface Person {
+  name: string;
+  client: BenchClient;
+  workspaces: string[];
+}
+
+/**
+ * `rest [--rounds N]`: ten users at once, each with five workspaces and a connection, ask the REST API for one thing after
+ * the other without a pause. `nexus up` runs beside it, with the in-memory driver.
+ */
+export async function run(args: string[]): Promise<void> {
+  const { values } = parseArgs({ args, options: { rounds: { type: 'string', default: '40' } } });
+  const github = await fakeGitHub();
+  const up = await nexusUp({
+    args: [`--github-api=${github.url}`, '--rest-rate=1000000'],
+    engine: { args: ['--drivers=memory'], clear: async () => {} },
+  });
+  const { clusters } = await readKubeconfig(up.kubeconfig);
+  const { server = '', 'certificate-authority-data': ca = '' } = clusters?.[0]?.cluster ?? {};
+  const targetOf = (token: string): Target => ({
+    server: `${server}/api/v1`,
+    tls: { ca: Buffer.from(ca, 'base64').toString() },
+    headers: { authorization: `Bearer ${token}` },
+    close: async () => {},
+  });
+  const people: Person[] = Array.from({ length: USERS }, (_, i) => {
+    const name = `user-${i}`;
+    return { name, client: new BenchClient(targetOf(github.token(name))), workspaces: [] };
+  });
+  const times = new Map<string, number[]>();
+  const timed = async (what: string, ask: Promise<string>) => {
+    const began = performance.now();
+    const answer = await ask;
+    const list = times.get(what) ?? [];
+    times.set(what, list);
+    list.push(performance.now() - began);
+    return answer;
+  };
+  try {
+    for (const { name } of people)
+      await up.client.create(USER, {
+        apiVersion: 'nexus.dev/v1alpha1',
+        kind: 'User',
+        metadata: { name },
+        spec: { github: { login: name, id: github.idOf(name) } },
+      });
+    await Promise.all(people.map(person => prepare(person, timed)));
+    for (let round = 0; round < Number(values.rounds); round++)
+      await Promise.all(people.map(person => ask(person, round, timed)));
+    const figures: Figures[] = [...times].map(([name, list]) => ({ name, values: list }));
+    const all = [...times.values()].flat();
+    report(
+      'rest',
+      [...figures, { name: 'all', values: all }],
+      [
+        { what: 'p95 of all answers', value: percentile(all, 0.95), bound: '<=', target: 200 },
+        {
+          what: 'p95 of the slowest kind of call',
+          value: Math.max(...figures.map(one => percentile(one.values, 0.95))),
+          bound: '<=',
+          target: 200,
+        },
+      ],
+    );
+  } finally {
+    for (const { client } of people) client.close();
+    await up.destroy();
+    await github.close();
+  }
+}
+
+type Timed = (what: string, ask: Promise<string>) => Promise<string>;
+
+async function prepare({ name, client, workspaces }: Person, timed: Timed): Promise<void> {
+  await until(async () => (await client.call('GET', '/workspaces').catch(() => '')) !== '', {
+    timeoutMs: 30_000,
+    what: () => `${name} to be let in`,
+  });
+  for (let i = 0; i < WORKSPACES; i++) {
+    const body = {
+      github_username: name,
+      workspace_name: `w-${i}`,
+      repo: { owner: 'acme', name: 'shop', url: 'https://github.com/acme/shop.git', is_fork: true },
+      services: [{ name: 'web', command: 'npm start', port: 3000 }],
+    };
+    const answer = await timed('create', client.call('POST', '/workspaces/create', body));
+    workspaces.push((JSON.parse(answer) as { workspace_id: string }).workspace_id);
+  }
+  const isUp = async (id: string) =>
+    (await client.call('GET', `/workspaces/${id}/ssh`).catch(() => '')) !== '';
+  await until(async () => (await Promise.all(workspaces.map(isUp))).every(Boolean), {
+    timeoutMs: 60_000,
+    what: () => `the workspaces of ${name} to run`,
+    everyMs: 500,
+  });
+}
+
+/** What an editor or a page asks for, and a stop or a start now and then. */
+async function ask({ client, workspaces }: Person, round: number, timed: Timed): Promise<void> {
+  const [first, ...others] = workspaces;
+  const id = others[round % others.length];
+  await timed('list', client.call('GET', '/workspaces?limit=50'));
+  await timed('status', client.call('GET', `/workspaces/${id}/status`));
+  await timed('services', client.call('GET', `/workspaces/${id}/services`));
+  await timed('ssh', client.call('GET', `/workspaces/${id}/ssh`));
+  await timed('nodes', client.call('GET', '/nodes'));
+  if (round % 4 === 0)
+    await timed('stop', client.call('POST', `/workspaces/${first}/stop`, { force: false }));
+  if (round % 4 === 0) await timed('start', client.call('POST', `/workspaces/${first}/start`, {}));
+}
