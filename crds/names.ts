@@ -13,6 +13,9 @@ export const LABEL_SPEC_HASH = 'nexus.dev/spec-hash';
 /** On a Namespace: the User whose workspaces are there. Rights are given in no other. */
 export const LABEL_USER = 'nexus.dev/user';
 
+/** On a Role and its binding: the Workspace, in the same namespace, that they share with others. */
+export const LABEL_SHARES = 'nexus.dev/shares';
+
 /** On a Workspace: held until its placement is gone. */
 export const FINALIZER_WORKSPACE = 'nexus.dev/workspace';
 /** On a Placement: held until the node's agent has removed what it made. */

@@ -284,6 +284,10 @@ user?: string
  * OpenSSH public keys that may log in, a line each. A change is live at the next login.
  */
 authorizedKeys?: string[]
+/**
+ * Names of Users who share the workspace: their keys log in, by way of the gateway too, and they may read it. A change is live within seconds.
+ */
+authorizedUsers?: string[]
 }
 /**
  * Shell commands run as the workspace's user in the repository.

@@ -8,6 +8,7 @@ import {
   NODE_COMMAND,
   PLACEMENT,
   type Resource,
+  ROLE,
   ROLE_BINDING,
   SECRET,
   USER,
@@ -32,6 +33,7 @@ import { createCommandExpiry } from './node/command-expiry.ts';
 import { createEvict } from './node/evict.ts';
 import { Heartbeats } from './node/heartbeats.ts';
 import { createNodeReconciler } from './node/node-reconciler.ts';
+import { createSharingReconciler, sharingWatches } from './sharing/sharing-reconciler.ts';
 import { createOwnerKeys } from './user/owner-keys.ts';
 import { indexByKey } from './user/user-keys.ts';
 import { createUserReconciler } from './user/user-reconciler.ts';
@@ -81,6 +83,7 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
   const users = inform(USER);
   const commands = inform(NODE_COMMAND);
   const policy = {
+    roles: inform(ROLE),
     clusterRoles: inform(CLUSTER_ROLE),
     roleBindings: inform(ROLE_BINDING),
     clusterRoleBindings: inform(CLUSTER_ROLE_BINDING),
@@ -165,6 +168,10 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
     control({
       reconciler: createUserReconciler({ client, clock, recorder, users, namespaces, policy }),
       watches: userWatches({ users, namespaces, workspaces, policy }),
+    }),
+    control({
+      reconciler: createSharingReconciler({ client, workspaces, policy }),
+      watches: sharingWatches({ workspaces, policy }),
     }),
     control({
       reconciler: createWorkspaceReconciler(env),

@@ -1,9 +1,10 @@
-import { CLUSTER_ROLE, CLUSTER_ROLE_BINDING, type Resource, ROLE_BINDING } from '../../crds/kinds.ts';
+import { CLUSTER_ROLE, CLUSTER_ROLE_BINDING, type Resource, ROLE, ROLE_BINDING } from '../../crds/kinds.ts';
 import type {
   ClusterRole,
   ClusterRoleBinding,
   KubeObject,
   OwnerReference,
+  Role,
   RoleBinding,
 } from '../../crds/object.ts';
 import type { Client } from '../client/client.ts';
@@ -12,16 +13,18 @@ import { jsonEqual } from '../kit/json.ts';
 import type { Informer } from '../runtime/reconciler.ts';
 import { FIELD_MANAGER } from './deps.ts';
 
-export type PolicyObject = ClusterRole | RoleBinding | ClusterRoleBinding;
+export type PolicyObject = Role | ClusterRole | RoleBinding | ClusterRoleBinding;
 
 /** Roles and bindings as they are known. */
 export interface PolicyCaches {
+  roles: Informer<Role>;
   clusterRoles: Informer<ClusterRole>;
   roleBindings: Informer<RoleBinding>;
   clusterRoleBindings: Informer<ClusterRoleBinding>;
 }
 
 const RESOURCES = {
+  Role: ROLE,
   ClusterRole: CLUSTER_ROLE,
   RoleBinding: ROLE_BINDING,
   ClusterRoleBinding: CLUSTER_ROLE_BINDING,
@@ -32,6 +35,7 @@ export function cachedPolicy(
   { kind, metadata }: PolicyObject,
 ): PolicyObject | undefined {
   const { name, namespace } = metadata;
+  if (kind === 'Role') return caches.roles.get(name, namespace);
   if (kind === 'ClusterRole') return caches.clusterRoles.get(name);
   if (kind === 'ClusterRoleBinding') return caches.clusterRoleBindings.get(name);
   return caches.roleBindings.get(name, namespace);

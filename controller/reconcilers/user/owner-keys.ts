@@ -4,10 +4,10 @@ import type { User } from '../../../crds/types.generated.ts';
 import type { Informer } from '../../runtime/reconciler.ts';
 import { judgeKeys, mayLogIn, sharers } from './user-keys.ts';
 
-/** Public keys of the users, for the workspaces in their namespaces. */
+/** Public keys of the users, for the workspaces in their namespaces and those that are shared with them. */
 export interface OwnerKeys {
   readonly synced: Promise<unknown>;
-  /** Lines of authorized_keys; none for a namespace that is no user's. */
+  /** Lines of authorized_keys of the user who has the namespace, which is of the user's name; none where nobody has it. */
   of(namespace: string): string[];
   /** Called with a namespace whose keys have changed. Returns an unsubscribe. */
   onChange(handler: (namespace: string) => void): () => void;

@@ -22,6 +22,8 @@ const BY_UID = 'workspace-uid';
 export const BY_FORMER_NODE = 'former-node';
 /** Workspaces by `namespace/name` of the Secrets they refer to. */
 export const BY_SECRET = 'secret';
+/** Workspaces by the users that they are shared with. */
+export const BY_AUTHORIZED_USER = 'authorized-user';
 
 export interface WorkspaceCaches {
   workspaces: Informer<Workspace>;
@@ -36,7 +38,7 @@ export interface WorkspaceEnvironmentOptions extends WorkspaceCaches {
   recorder: EventRecorder;
   defaultImage: DefaultImage;
   authorizedKeys?: SharedKeys;
-  /** Of the users, for the workspaces in their namespaces. */
+  /** Of the users, for the workspaces in their namespaces and those shared with them. */
   ownerKeys?: OwnerKeys;
   nodeLossDeleteMs: Milliseconds;
   heartbeats: Heartbeats;
@@ -80,6 +82,7 @@ export function createWorkspaceEnvironment(options: WorkspaceEnvironmentOptions)
   placements.addIndex(BY_WORKSPACE, ({ spec }) => [formatKey(spec.workspace)]);
   placements.addIndex(BY_UID, ({ spec }) => [spec.workspace.uid]);
   workspaces.addIndex(BY_SECRET, secretKeys);
+  workspaces.addIndex(BY_AUTHORIZED_USER, ({ spec }) => spec.ssh?.authorizedUsers ?? []);
   workspaces.addIndex(BY_FORMER_NODE, ({ status }) => (status?.move ? [status.move.from] : []));
   placements.onChange(({ old, now }) => ledger.observe(old, now));
   nodes.onChange(({ old, now }) => ledger.setNode((now ?? old)?.metadata.name ?? '', now));

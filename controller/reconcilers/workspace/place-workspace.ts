@@ -53,7 +53,12 @@ export async function placeWorkspace(pass: Pass, env: WorkspaceEnvironment): Pro
     { ...secrets, secretData },
     {
       image: env.defaultImage(decision.driver),
-      authorizedKeys: [...(env.authorizedKeys?.current() ?? []), ...(env.ownerKeys?.of(namespace) ?? [])],
+      authorizedKeys: [
+        ...(env.authorizedKeys?.current() ?? []),
+        ...[namespace, ...(workspace.spec.ssh?.authorizedUsers ?? [])].flatMap(
+          user => env.ownerKeys?.of(user) ?? [],
+        ),
+      ],
       evictedBy: placement && evictionOf(workspace, placement, env),
       placed: placement?.spec,
     },

@@ -7,7 +7,7 @@ import { formatKey } from '../../kit/paths.ts';
 import { getCondition } from '../../runtime/conditions.ts';
 import { type ControllerWatch, watch } from '../../runtime/controller.ts';
 import { noExecuteTaints } from './no-execute.ts';
-import { BY_SECRET, type WorkspaceEnvironment, workspaceOfUid } from './pass.ts';
+import { BY_AUTHORIZED_USER, BY_SECRET, type WorkspaceEnvironment, workspaceOfUid } from './pass.ts';
 
 /** How long news of room are gathered before all that wait for it are looked at. */
 const GATHER_MS: Milliseconds = 500;
@@ -130,7 +130,7 @@ function watchSharedKeys({ authorizedKeys, workspaces }: WorkspaceEnvironment): 
   };
 }
 
-/** Keys of a user are in the placements of the user's workspaces. */
+/** Keys of a user are in the placements of the user's workspaces, and of those that are shared with the user. */
 function watchOwnerKeys({ ownerKeys, workspaces }: WorkspaceEnvironment): ControllerWatch {
   return {
     synced: Promise.all([workspaces.synced, ownerKeys?.synced]).then(() => {}),
@@ -138,6 +138,8 @@ function watchOwnerKeys({ ownerKeys, workspaces }: WorkspaceEnvironment): Contro
       ownerKeys?.onChange(namespace => {
         for (const { metadata } of workspaces.list({ namespace }))
           enqueue({ name: metadata.name, namespace });
+        for (const { metadata } of workspaces.byIndex(BY_AUTHORIZED_USER, namespace))
+          enqueue({ name: metadata.name, namespace: metadata.namespace });
       }) ?? (() => {}),
   };
 }

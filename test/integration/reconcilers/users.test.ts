@@ -5,7 +5,9 @@ import {
   CLUSTER_ROLE_BINDING,
   NAMESPACE,
   PLACEMENT,
+  ROLE,
   ROLE_BINDING,
+  SUBJECT_ACCESS_REVIEW,
   USER,
   WORKSPACE,
 } from '../../../crds/kinds.ts';
@@ -197,3 +199,63 @@ t.test('with the word of an admin the namespace goes with everything in it', asy
   await world.eventually(async () => (await world.find(NAMESPACE, { name: 'ada' })) === undefined);
   t.equal(await world.workspace('shop', 'ada'), undefined);
 });
+
+t.test(
+  'a workspace that is shared takes the keys of those users, who may read and enter it and nothing else',
+  async t => {
+    const { apply, until, world, authorized, client } = await users(t);
+    await world.addAgent('n1');
+    await apply('ada');
+    await apply('bob', { sshKeys: [key('laptop')] });
+    for (const name of ['ada', 'bob']) await until(name, 'Ready');
+    const share = (...authorizedUsers: string[]) =>
+      world.apply('shop', { running: true, ssh: { authorizedUsers } }, 'ada');
+    const may = async (verb: string, resource: string, name: string, subresource = '') => {
+      const resourceAttributes = { verb, group: 'nexus.dev', resource, subresource, name, namespace: 'ada' };
+      const review = await client.create(SUBJECT_ACCESS_REVIEW, {
+        apiVersion: 'authorization.k8s.io/v1',
+        kind: 'SubjectAccessReview',
+        metadata: { name: '' },
+        spec: { user: 'bob', groups: ['nexus:users'], resourceAttributes },
+      });
+      return review.status?.allowed === true;
+    };
+    const isIn = async () => (await authorized('shop', 'ada')).some(line => line.endsWith(' bob/laptop'));
+    await share('bob', 'nobody');
+    await world.eventually(async () => (await may('create', 'workspaces', 'shop', 'ssh')) && (await isIn()));
+    t.equal(await may('get', 'workspaces', 'shop'), true);
+    for (const [verb, name, subresource] of [
+      ['update', 'shop'],
+      ['delete', 'shop'],
+      ['get', 'other'],
+      ['create', 'other', 'ssh'],
+      ['list', ''],
+    ] as const)
+      t.equal(await may(verb, 'workspaces', name, subresource), false, `${verb} ${name}`);
+    await apply('bob', { sshKeys: [key('phone', keys[1])] });
+    await world.eventually(async () => {
+      const lines = await authorized('shop', 'ada');
+      return lines.length === 1 && lines[0]?.endsWith(' bob/phone');
+    });
+    await client.delete(ROLE_BINDING, { name: 'nexus:shared:shop', namespace: 'ada' });
+    await world.eventually(() => may('get', 'workspaces', 'shop'));
+    await world.settled();
+    world.writes = [];
+    await client.patch(WORKSPACE, { name: 'shop', namespace: 'ada' }, 'merge', {
+      metadata: { labels: { a: 'b' } },
+    });
+    await world.settled();
+    t.same(world.writes, [], 'a settled one is left alone');
+    await share();
+    await world.eventually(
+      async () => !(await may('get', 'workspaces', 'shop')) && (await authorized('shop', 'ada')).length === 0,
+    );
+    t.equal(await world.find(ROLE, { name: 'nexus:shared:shop', namespace: 'ada' }), undefined);
+    await share('bob');
+    await world.eventually(() => may('get', 'workspaces', 'shop'));
+    await client.delete(WORKSPACE, { name: 'shop', namespace: 'ada' });
+    await world.eventually(
+      async () => (await world.find(ROLE, { name: 'nexus:shared:shop', namespace: 'ada' })) === undefined,
+    );
+  },
+);
