@@ -1,13 +1,20 @@
-import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import { CONFIG_SCHEMA, CONFIG_VERSION } from './config-schema.ts';
 import type { Finding } from './repo-config.ts';
 import type { Path, Source } from './source.ts';
 
-const ajv = new Ajv2020({ allErrors: true, allowUnionTypes: true, strictSchema: true, verbose: true });
-const validate = ajv.compile(CONFIG_SCHEMA);
+let validate: ValidateFunction | undefined;
+
+/** Compiled with the first file that is read: most processes never read one. */
+function compiled(): ValidateFunction {
+  return new Ajv2020({ allErrors: true, allowUnionTypes: true, strictSchema: true, verbose: true }).compile(
+    CONFIG_SCHEMA,
+  );
+}
 
 /** Everything about the value that the JSON Schema refuses, by place. */
 export function checkShape({ value, at }: Source): Finding[] {
+  validate ??= compiled();
   if (validate(value)) return [];
   return (validate.errors ?? [])
     .filter(({ keyword }) => keyword !== 'propertyNames' && keyword !== 'if')
