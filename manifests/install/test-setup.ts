@@ -4,6 +4,7 @@ import { DEFAULT_IMAGE } from '../../controller/options.ts';
 import { ensureWorkspaceImage } from '../image/build.ts';
 import { ensureClientToolchains } from './client-toolchains.ts';
 import { ensureEngine } from './engine.ts';
+import { ensureOldKubectl } from './old-kubectl.ts';
 import { ensurePackages, type Packages } from './packages.ts';
 import { ensureSchemathesis } from './schemathesis.ts';
 
@@ -40,7 +41,12 @@ const TOOLS: Packages = {
 const say = (line: string) => console.error(line);
 
 /** A missing tool is said, not fatal: the tests that need it say that they were skipped, and why. */
-for (const ensure of [() => ensurePackages(TOOLS), ensureSchemathesis, ensureClientToolchains])
+for (const ensure of [
+  () => ensurePackages(TOOLS),
+  ensureSchemathesis,
+  ensureClientToolchains,
+  ensureOldKubectl,
+])
   try {
     await ensure();
   } catch (error) {

@@ -1,8 +1,9 @@
 import type { KubeObject } from '../../../crds/object.ts';
 import { stableJson } from '../../kit/json.ts';
-import { isObject } from '../schema/json-schema.ts';
+import { isObject, type JsonObject } from '../schema/json-schema.ts';
+import { compareFields } from './compare.ts';
 import { toFieldSet } from './field-paths.ts';
-import type { FieldSet } from './field-set.ts';
+import { difference, type FieldSet, union } from './field-set.ts';
 import type { MergeType } from './merge-type.ts';
 
 /** The manager of `kubectl apply --server-side`, which takes over from its client-side self. */
@@ -11,13 +12,18 @@ export const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 /** As in Kubernetes: all annotations together. */
 const MAX_ANNOTATION_BYTES = 256 * 1024;
 
-/** The fields of the configuration that `kubectl apply` has kept in the object; undefined without one. */
+/**
+ * The fields of the configuration that `kubectl apply` has kept in the object, as far as the object still has them so:
+ * what somebody else has changed since is theirs. Undefined without a configuration of this version.
+ */
 export function lastAppliedFields(object: KubeObject, type: MergeType): FieldSet | undefined {
   const text = object.metadata.annotations?.[LAST_APPLIED];
   if (!text) return undefined;
   try {
     const config: unknown = JSON.parse(text);
-    return isObject(config) ? toFieldSet(config, type) : undefined;
+    if (!isObject(config) || config.apiVersion !== object.apiVersion) return undefined;
+    const { added, modified, removed } = compareFields(config, object as unknown as JsonObject, type);
+    return difference(toFieldSet(config, type), union(added, union(modified, removed)));
   } catch {
     return undefined;
   }

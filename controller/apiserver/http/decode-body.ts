@@ -29,7 +29,7 @@ export function decodeBody(
   accepted: ReadonlySet<string> = OBJECT_TYPES,
 ): DecodedBody {
   const type = mediaType || 'application/json';
-  if (!accepted.has(type)) throw unsupportedMediaType(type, accepted);
+  if (!accepted.has(type)) throw unsupportedMediaType(accepted);
   if (type === PROTOBUF) return { value: decodeProtobuf(body), duplicates: [] };
   const text = body.toString('utf8');
   return type.endsWith('yaml') ? decodeYaml(text, limits) : decodeJson(text, limits);
@@ -42,10 +42,10 @@ export const OBJECT_TYPES: ReadonlySet<string> = new Set(['application/json', 'a
 /** Built-in kinds may come as protobuf too: kubectl sends it without trying anything else. */
 export const BUILTIN_TYPES: ReadonlySet<string> = new Set([...OBJECT_TYPES, PROTOBUF]);
 
-export function unsupportedMediaType(type: string, accepted: ReadonlySet<string>): ApiError {
+export function unsupportedMediaType(accepted: ReadonlySet<string>): ApiError {
   return new ApiError(
     'UnsupportedMediaType',
-    `the body of the request was in an unknown format (${type || 'none'}) - accepted media types include: ${[...accepted].join(', ')}`,
+    `the body of the request was in an unknown format - accepted media types include: ${[...accepted].join(', ')}`,
   );
 }
 

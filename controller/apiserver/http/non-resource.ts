@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Metrics } from '../../kit/metrics.ts';
 import type { Discovery, Document } from '../discovery/discovery.ts';
 import type { OpenApi } from '../openapi/openapi.ts';
+import { OPENAPI_V2_PROTOBUF, wantsProtobufV2 } from '../openapi/protobuf-v2.ts';
 import { methodNotAllowed, noSuchResource } from '../refusals.ts';
 import { negotiate, type Offer } from './negotiate.ts';
 import type { RequestInfo } from './request-info.ts';
@@ -46,6 +47,13 @@ export async function answerPath(
       .send(why ?? 'ok');
   }
   if (path === '/metrics') return reply.type(parts.metrics.contentType).send(await parts.metrics.text());
+  if (path === '/openapi/v2' && wantsProtobufV2(http.headers.accept)) {
+    const { bytes, hash } = parts.openApi.getV2Protobuf();
+    const etag = `"${hash}-protobuf"`;
+    reply.header('etag', etag).header('vary', 'accept');
+    if (http.headers['if-none-match'] === etag) return reply.code(304).send();
+    return reply.type(OPENAPI_V2_PROTOBUF).send(bytes);
+  }
   if (path.startsWith('/openapi/')) {
     const { format } = negotiate(http.headers.accept, []);
     return sendDocument(parts, http, reply, { document: parts.openApi.get(path), format });

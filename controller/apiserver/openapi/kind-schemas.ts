@@ -31,7 +31,9 @@ export function kindSchemas(served: ServedResource, refs: RefPrefix): Record<str
   const { properties, description = '', ...rest } = served.schema;
   const own = refs === '#/definitions/' ? forV2(served.schema) : { properties, ...rest };
   const metadata: ApiSchema = {
-    description: properties?.metadata?.description ?? "Standard object's metadata.",
+    description:
+      properties?.metadata?.description ??
+      "Standard object's metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata",
     allOf: [{ $ref: refs + META_NAMES.objectMeta } as ApiSchema],
   };
   return {

@@ -5,6 +5,7 @@ import type { ServedResource } from '../registry/served-resource.ts';
 import { kindSchemas } from './kind-schemas.ts';
 import { META_SCHEMAS } from './meta-schemas.ts';
 import { type Dialect, pathsOf } from './operations.ts';
+import { encodeOpenApiV2 } from './protobuf-v2.ts';
 
 const V3: Dialect = {
   refs: '#/components/schemas/',
@@ -55,6 +56,7 @@ export class OpenApi {
   readonly #version: string;
   #revision = -1;
   #documents = new Map<string, Document>();
+  #v2Bytes: Buffer | undefined;
 
   constructor(registry: Registry, version: string) {
     this.#registry = registry;
@@ -65,6 +67,7 @@ export class OpenApi {
   get(path: string): Document | undefined {
     if (this.#revision !== this.#registry.revision) {
       this.#documents.clear();
+      this.#v2Bytes = undefined;
       this.#revision = this.#registry.revision;
     }
     let document = this.#documents.get(path);
@@ -76,6 +79,13 @@ export class OpenApi {
       this.#documents.set(path, document);
     }
     return document;
+  }
+
+  /** The v2 document in protobuf. */
+  getV2Protobuf(): { bytes: Buffer; hash: string } {
+    const { json, hash } = this.get('/openapi/v2')!;
+    this.#v2Bytes ??= encodeOpenApiV2(JSON.parse(json));
+    return { bytes: this.#v2Bytes, hash };
   }
 
   #build(path: string): object | undefined {

@@ -69,6 +69,18 @@ export function keyOf(resource: Pick<Resource, 'group' | 'plural'>, namespace: s
   return `/${resource.group || 'core'}/${resource.plural}/${namespace}/${name}`;
 }
 
+/** The same as VERBS, as discovery lists them for custom kinds. */
+const CUSTOM_VERBS = [
+  'delete',
+  'deletecollection',
+  'get',
+  'list',
+  'patch',
+  'create',
+  'update',
+  'watch',
+] as const satisfies readonly (typeof VERBS)[number][];
+
 type Parts = Omit<ServedResource, 'compiled' | 'apiVersion' | 'storageApiVersion' | 'verbs'> & {
   storageApiVersion?: string;
 };
@@ -80,7 +92,7 @@ export function servedResource(parts: Parts): ServedResource {
     ...parts,
     apiVersion,
     storageApiVersion: parts.storageApiVersion ?? apiVersion,
-    verbs: VERBS,
+    verbs: parts.custom ? CUSTOM_VERBS : VERBS,
     get compiled() {
       compiled ??= compileSchema(parts.schema);
       return compiled;

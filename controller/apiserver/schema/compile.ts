@@ -26,6 +26,7 @@ export interface CompiledSchema {
 const METADATA = new Set(['metadata']);
 /** What makes it pointless to run rules: they would fail for the same cause. */
 const BLOCKING = new Set<string | undefined>([
+  FIELD_REASONS.notSupported,
   FIELD_REASONS.required,
   FIELD_REASONS.tooLong,
   FIELD_REASONS.tooMany,

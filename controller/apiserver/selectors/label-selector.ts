@@ -55,7 +55,8 @@ export function parseLabelSelector(text: string | null | undefined): LabelMatche
       }
     }
     if (i >= tokens.length) break;
-    if (tokens[i]!.text !== ',') fail(`found '${tokens[i]!.text}', expected: ',' or 'end of string'`);
+    if (tokens[i]!.text !== ',')
+      throw badRequest(`found '${tokens[i]!.text}', expected: ',' or 'end of string'`);
     i++;
     if (i >= tokens.length) fail("found '', expected: identifier after ','");
   }

@@ -3,7 +3,7 @@ import type { Cause } from '../../kit/errors.ts';
 import { jsonEqual } from '../../kit/json.ts';
 import { compileJsonPath } from '../../kit/jsonpath.ts';
 import { type CustomResourceDefinition, completeNames } from '../registry/crd.ts';
-import { forbidden, invalid, notSupported, required } from '../schema/causes.ts';
+import { forbidden, invalid, notSupported } from '../schema/causes.ts';
 import { checkStructural } from '../schema/compile.ts';
 import { PLAIN_STRATEGY, type Strategy } from './strategy.ts';
 
@@ -25,7 +25,15 @@ export const crdStrategy: Strategy = {
       storedVersions: storage === undefined ? [] : [storage],
     };
   },
-  prepareForUpdate: object => fillIn(object as CustomResourceDefinition),
+  prepareForUpdate(object) {
+    const crd = object as CustomResourceDefinition;
+    fillIn(crd);
+    // At once, so that no version in which something may be stored is forgotten, however fast it changes.
+    const stored = crd.status?.storedVersions ?? [];
+    const storage = crd.spec?.versions?.find?.(version => version.storage)?.name;
+    if (crd.status && storage !== undefined && !stored.includes(storage))
+      crd.status = { ...crd.status, storedVersions: [...stored, storage] };
+  },
   // Not before, so that a definition that is replaced as a whole cannot lose it.
   markDeleted(object) {
     const { metadata, status } = object as CustomResourceDefinition;
@@ -102,9 +110,15 @@ function checkVersions({ spec, status }: CustomResourceDefinition): Cause[] {
         'must have exactly one version marked as storage version',
       ),
     );
-  for (const stored of status?.storedVersions ?? [])
+  for (const [i, stored] of (status?.storedVersions ?? []).entries())
     if (!spec.versions.some(version => version.name === stored))
-      causes.push(invalid('status.storedVersions', stored, 'missing from spec.versions'));
+      causes.push(
+        invalid(
+          `status.storedVersions[${i}]`,
+          stored,
+          `missing from spec.versions; ${stored} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${stored} and removes ${stored} from status.storedVersions`,
+        ),
+      );
   const seen = new Set<string>();
   spec.versions.forEach((version, i) => {
     const field = `spec.versions[${i}]`;
@@ -112,8 +126,6 @@ function checkVersions({ spec, status }: CustomResourceDefinition): Cause[] {
     seen.add(version.name);
     if (!LABEL.test(version.name))
       causes.push(invalid(`${field}.name`, version.name, 'must be a DNS-1035 label'));
-    if (!version.schema?.openAPIV3Schema)
-      causes.push(required(`${field}.schema.openAPIV3Schema`, 'schemas are required'));
     const paths = [
       ...(version.additionalPrinterColumns ?? []).map((c, j) => [
         `additionalPrinterColumns[${j}]`,

@@ -146,7 +146,7 @@ function checkPreconditions(request: ApiRequest, live: Entry, options: DeleteOpt
     throw conflict(
       resource,
       name,
-      `Precondition failed: UID in precondition: ${options.uid}, UID in object meta: ${uid}`,
+      `the UID in the precondition (${options.uid}) does not match the UID in record (${uid}). The object might have been deleted and then recreated`,
     );
   if (options.resourceVersion !== undefined && options.resourceVersion !== resourceVersion)
     throw conflict(

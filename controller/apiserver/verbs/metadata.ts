@@ -83,13 +83,19 @@ function nameCauses({ name, generateName: prefix }: ObjectMeta, names: Strategy[
     : [];
 }
 
-const QUALIFIED =
-  "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+/** Why a key is no qualified name, in Kubernetes' words. */
+function qualifiedNameFault(key: string): string {
+  const rule =
+    "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+  return key.split('/').length > 2
+    ? `a qualified name ${rule} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`
+    : `name part ${rule}`;
+}
 
 function labelCauses({ labels }: ObjectMeta): Cause[] {
   const causes: Cause[] = [];
   for (const [key, value] of Object.entries(labels ?? {})) {
-    if (!isQualifiedName(key)) causes.push(invalid('metadata.labels', key, QUALIFIED));
+    if (!isQualifiedName(key)) causes.push(invalid('metadata.labels', key, qualifiedNameFault(key)));
     if (!isLabelValue(value))
       causes.push(
         invalid(
@@ -107,7 +113,8 @@ function annotationCauses({ annotations }: ObjectMeta): Cause[] {
   const causes: Cause[] = [];
   let size = 0;
   for (const [key, value] of Object.entries(annotations)) {
-    if (!isQualifiedName(key.toLowerCase())) causes.push(invalid('metadata.annotations', key, QUALIFIED));
+    if (!isQualifiedName(key.toLowerCase()))
+      causes.push(invalid('metadata.annotations', key, qualifiedNameFault(key)));
     size += key.length + Buffer.byteLength(value);
   }
   if (size > MAX_ANNOTATIONS_BYTES)
@@ -122,7 +129,7 @@ function annotationCauses({ annotations }: ObjectMeta): Cause[] {
 function finalizerCauses({ finalizers }: ObjectMeta): Cause[] {
   return (finalizers ?? [])
     .filter(finalizer => !isQualifiedName(finalizer))
-    .map(finalizer => invalid('metadata.finalizers', finalizer, QUALIFIED));
+    .map(finalizer => invalid('metadata.finalizers', finalizer, qualifiedNameFault(finalizer)));
 }
 
 function ownerCauses({ ownerReferences }: ObjectMeta): Cause[] {

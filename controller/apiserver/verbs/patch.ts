@@ -30,7 +30,7 @@ export async function patchObject(context: ApiContext, request: ApiRequest): Pro
   const { served, target } = request;
   const type = mediaTypeOf(request.headers['content-type'] as string | undefined);
   const accepted = served.custom ? CUSTOM_TYPES : BUILTIN_TYPES;
-  if (!accepted.has(type)) throw unsupportedMediaType(type, accepted);
+  if (!accepted.has(type)) throw unsupportedMediaType(accepted);
   const options = parseWriteOptions(request.query, 'PatchOptions', {
     userAgent: request.headers['user-agent'] as string | undefined,
     apply: type === APPLY_PATCH,

@@ -23,7 +23,7 @@ export async function replaceObject(context: ApiContext, request: ApiRequest): P
   const live = context.store.get(keyOf(resource, target.namespace, target.name));
   if (!live) throw notFound(resource, target.name);
   if (!object.metadata.resourceVersion && !served.strategy.allowsUnconditionalUpdate)
-    throw invalid(resource, target.name, [
+    throw invalid({ group: resource.group, kind: resource.plural }, target.name, [
       invalidValue('metadata.resourceVersion', 0, 'must be specified for an update'),
     ]);
   checkPreconditions(request, object, live);

@@ -52,7 +52,7 @@ interface Change {
 
 function readChange(context: ApiContext, request: ApiRequest, verb: 'update' | 'patch'): Change {
   const type = mediaTypeOf(request.headers['content-type'] as string | undefined);
-  if (verb === 'patch' && !PATCHES.has(type)) throw unsupportedMediaType(type, PATCHES);
+  if (verb === 'patch' && !PATCHES.has(type)) throw unsupportedMediaType(PATCHES);
   if (!request.body?.length) throw badRequest('the request needs a body');
   const { depth: maxDepth, yamlAliases: maxYamlAliases } = context.limits;
   const { value } = decodeBody(

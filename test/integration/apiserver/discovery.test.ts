@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type Any, refused, startLab } from './lab.ts';
+import { type Any, startLab } from './lab.ts';
 
 const AGGREGATED = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json';
 
@@ -34,7 +34,7 @@ t.test('plain discovery names every resource, with what can be done to it', asyn
       kind: 'Workspace',
       shortNames: ['ws'],
       categories: ['all', 'nexus'],
-      verbs: ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'],
+      verbs: ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'],
     },
   );
   t.match(
@@ -112,7 +112,7 @@ t.test('OpenAPI v3: an index by content, and a document a group version', async 
   );
 });
 
-t.test('OpenAPI v2 in one piece, without what v2 cannot say; not as protobuf', async t => {
+t.test('OpenAPI v2 in one piece, without what v2 cannot say; also as protobuf', async t => {
   const { call } = await startLab(t);
   const { body: document } = await call('GET', '/openapi/v2');
   t.equal(document.swagger, '2.0');
@@ -125,7 +125,11 @@ t.test('OpenAPI v2 in one piece, without what v2 cannot say; not as protobuf', a
     /x-kubernetes-validations|"not":/,
   );
   const accept = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
-  refused(t, await call('GET', '/openapi/v2', undefined, { headers: { accept } }), 406, 'NotAcceptable');
+  const encoded = await call('GET', '/openapi/v2', undefined, { headers: { accept } });
+  t.match(encoded, { code: 200, headers: { 'content-type': /spec\.v2\.v1\.0\+protobuf/ } });
+  t.match(encoded.text, /dev\.nexus\.v1alpha1\.Workspace/, 'an old kubectl reads it: see its journey');
+  const again = { accept, 'if-none-match': String(encoded.headers.etag) };
+  t.equal((await call('GET', '/openapi/v2', undefined, { headers: again })).code, 304);
 });
 
 t.test('version, health and the root', async t => {

@@ -13,10 +13,25 @@ export interface Result {
   err: string;
 }
 
+export type KubectlEnv = Record<'PATH' | 'HOME' | 'KUBECONFIG' | 'EDITOR', string>;
+
+/** Runs kubectl with its words split at spaces; `input` goes to stdin. */
+export function runKubectl(env: KubectlEnv, words: string, input = '', program = 'kubectl'): Promise<Result> {
+  return new Promise(resolve => {
+    const child = execFile(
+      program,
+      words.split(' '),
+      { env: { ...env }, timeout: 30_000 },
+      (error, out, err) => resolve({ code: error ? Number(error.code ?? 1) : 0, out, err }),
+    );
+    child.stdin?.end(input);
+  });
+}
+
 export interface KubectlLab extends Lab {
   /** For files of the test; removed after it. */
   home: string;
-  env: { PATH: string; HOME: string; KUBECONFIG: string; EDITOR: string };
+  env: KubectlEnv;
   /** Runs kubectl as an admin, with its words split at spaces; `input` goes to stdin. */
   kubectl(words: string, input?: string): Promise<Result>;
   /** The same with somebody else's token. */
@@ -54,16 +69,8 @@ export async function startKubectlLab(t: Test): Promise<KubectlLab> {
     EDITOR: 'sed -i s/3000/4000/',
   };
   let others = 0;
-  const run =
-    (kubeconfig: string) =>
-    (words: string, input = ''): Promise<Result> =>
-      new Promise(resolve => {
-        const options = { env: { ...env, KUBECONFIG: kubeconfig }, timeout: 30_000 };
-        const child = execFile('kubectl', words.split(' '), options, (error, out, err) =>
-          resolve({ code: error ? Number(error.code ?? 1) : 0, out, err }),
-        );
-        child.stdin?.end(input);
-      });
+  const run = (kubeconfig: string) => (words: string, input?: string) =>
+    runKubectl({ ...env, KUBECONFIG: kubeconfig }, words, input);
   return {
     ...lab,
     home,
