@@ -157,6 +157,13 @@ export const SERVER_OPTIONS = {
     env: 'NEXUS_GATEWAY_MAX_CHANNELS',
     help: "Channels of one user's connection at once",
   },
+  gatewayMaxStuck: {
+    type: 'number',
+    default: DEFAULT_GATEWAY_LIMITS.maxStuck,
+    min: 1,
+    env: 'NEXUS_GATEWAY_MAX_STUCK',
+    help: 'Channels of one user, over all connections, that nobody reads; of more, those that wait longest are closed',
+  },
   ...REST_OPTIONS,
   ...LOG_OPTIONS,
 } as const satisfies OptionTable;

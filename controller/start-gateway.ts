@@ -166,6 +166,7 @@ function limitsOf(options: OptionValues<typeof SERVER_OPTIONS>) {
     loginGraceMs: options.gatewayLoginGrace,
     maxFailures: options.gatewayMaxFailures,
     maxChannels: options.gatewayMaxChannels,
+    maxStuck: options.gatewayMaxStuck,
   };
 }
 

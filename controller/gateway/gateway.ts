@@ -25,6 +25,7 @@ import type { Published } from './publish.ts';
 import { watchRights } from './rights.ts';
 import { serveJoin } from './serve-join.ts';
 import { socketOf } from './ssh2-internals.ts';
+import { StuckBudget } from './stuck-budget.ts';
 import { createUplinkApi } from './uplink-api.ts';
 import { Uplinks } from './uplinks.ts';
 
@@ -80,6 +81,15 @@ export function createGateway(options: GatewayOptions): Gateway {
   const limiter = new Limiter(limits, clock);
   const metrics = gatewayMetrics(options.metrics ?? new Metrics(), () => limiter.pending);
   const arrivals = new Arrivals({ limiter, limits, clock, log, metrics });
+  const stuck = new StuckBudget({
+    max: limits.maxStuck,
+    stuckMs: limits.stuckMs,
+    clock,
+    onExceeded(user) {
+      metrics.refused('TooManyStuck');
+      log.warn({ user }, 'a channel is closed: too many of the user’s are not read');
+    },
+  });
   const api = createUplinkApi({ transport: options.transport, clock, log });
   const uplinks = new Uplinks(clock, api.serve);
   const sessions = new Set<Session>();
@@ -143,7 +153,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       serveUser(
         connection,
         { peer: who, arrival, bound, channels: session.channels },
-        { client, identities, uplinks, maxChannels: limits.maxChannels, clock, log, metrics },
+        { client, identities, uplinks, maxChannels: limits.maxChannels, stuck, clock, log, metrics },
       );
     else {
       serveJoin(connection, who, { client, identities, published: options.published, clock, log });
@@ -190,6 +200,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     async close() {
       rights.stop();
+      stuck.stop();
       const closed = servers.map(server => new Promise<void>(resolve => server.close(() => resolve())));
       const ended = async (isOf: (who: Peer | Joiner) => boolean) => {
         const some = [...sessions].filter(({ who }) => isOf(who));

@@ -14,6 +14,7 @@ import type { GatewayMetrics } from './gateway-metrics.ts';
 import type { Identities, Peer } from './identities.ts';
 import { refuseSessions } from './refuse-sessions.ts';
 import { OPEN_FAILURE, refuseChannel } from './ssh2-internals.ts';
+import type { StuckBudget } from './stuck-budget.ts';
 import type { Bound, Uplinks, WorkspaceStream } from './uplinks.ts';
 
 export interface JumpHostDeps {
@@ -21,6 +22,7 @@ export interface JumpHostDeps {
   identities: Identities;
   uplinks: Uplinks;
   maxChannels: number;
+  stuck: StuckBudget;
   clock: Clock;
   log: Logger;
   metrics: GatewayMetrics;
@@ -117,6 +119,7 @@ export function serveUser(
       isOver = true;
       count--;
       channels.delete(entry);
+      deps.stuck.flows(user, entry);
       connection.off('close', onLost);
       metrics.channelClosed('user');
       const seconds = Math.round((deps.clock.uptime() - begun) / 100) / 10;
@@ -137,12 +140,19 @@ export function serveUser(
       channel.end();
       end();
     });
+    let waiting = 0;
     splice(channel, stream, {
       backlogs: { a: backlog, ...(inside.backlog && { b: inside.backlog }) },
       onBytes(direction, length) {
         const way = direction === 'toB' ? 'in' : 'out';
         bytes[way] += length;
         metrics.bytes(way, length);
+      },
+      onWait(isWaiting) {
+        waiting += isWaiting ? 1 : -1;
+        if (isOver) return;
+        if (waiting > 0) deps.stuck.waits(user, entry);
+        else deps.stuck.flows(user, entry);
       },
     });
   }

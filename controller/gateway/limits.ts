@@ -17,6 +17,10 @@ export interface GatewayLimits {
   forgiveMs: Milliseconds;
   /** Channels of one user's connection at once. */
   maxChannels: number;
+  /** Channels of one user, over all connections, that wait for a reader; each may hold 2.5 MiB each way. */
+  maxStuck: number;
+  /** For how long it waits before it counts as such. */
+  stuckMs: Milliseconds;
 }
 
 export const DEFAULT_GATEWAY_LIMITS: GatewayLimits = {
@@ -27,6 +31,8 @@ export const DEFAULT_GATEWAY_LIMITS: GatewayLimits = {
   maxFailures: 10,
   forgiveMs: 15_000,
   maxChannels: 128,
+  maxStuck: 32,
+  stuckMs: 15_000,
 };
 
 export type Refusal = 'TooManyConnections' | 'TooManyFromAddress' | 'TooManyPending' | 'TooManyFailures';

@@ -8,13 +8,15 @@ export interface SpliceOptions {
   backlogs?: { a?: SocketBacklog; b?: SocketBacklog };
   /** Told of every chunk: `toB` for those from `a`. */
   onBytes?: (direction: 'toA' | 'toB', bytes: number) => void;
+  /** One of the two directions has to wait for its reader, or flows again. */
+  onWait?: (isWaiting: boolean) => void;
 }
 
 /**
  * Joins two streams both ways until both have ended, with back-pressure, and half-close passed on: the end of one
  * direction leaves the other open. A stream that breaks ends the other at once. Both must be made with allowHalfOpen.
  */
-export function splice(a: Duplex, b: Duplex, { backlogs, onBytes }: SpliceOptions = {}): void {
+export function splice(a: Duplex, b: Duplex, { backlogs, onBytes, onWait }: SpliceOptions = {}): void {
   let isHalfOver = false;
   const onEnd = (from: Duplex, to: Duplex) => {
     endWrites(to, isHalfOver);
@@ -22,23 +24,28 @@ export function splice(a: Duplex, b: Duplex, { backlogs, onBytes }: SpliceOption
     if (isHalfOver && isServerChannel(from)) from.end();
     isHalfOver = true;
   };
-  join(a, b, { backlog: backlogs?.b, onEnd, onBytes: count => onBytes?.('toB', count) });
-  join(b, a, { backlog: backlogs?.a, onEnd, onBytes: count => onBytes?.('toA', count) });
+  join(a, b, { backlog: backlogs?.b, onEnd, onBytes: count => onBytes?.('toB', count), onWait });
+  join(b, a, { backlog: backlogs?.a, onEnd, onBytes: count => onBytes?.('toA', count), onWait });
 }
 
 interface Way {
   backlog: SocketBacklog | undefined;
   onEnd: (from: Duplex, to: Duplex) => void;
   onBytes: (count: number) => void;
+  onWait: ((isWaiting: boolean) => void) | undefined;
 }
 
-function join(from: Duplex, to: Duplex, { backlog, onEnd, onBytes }: Way): void {
-  const resume = () => void from.resume();
+function join(from: Duplex, to: Duplex, { backlog, onEnd, onBytes, onWait }: Way): void {
+  const resume = () => {
+    onWait?.(false);
+    from.resume();
+  };
   from.on('data', (chunk: Buffer) => {
     onBytes(chunk.length);
     const hasRoom = to.write(chunk);
     if (hasRoom && !backlog?.isLong) return;
     from.pause();
+    onWait?.(true);
     if (hasRoom) backlog?.onceShort(resume);
     else to.once('drain', resume);
   });
@@ -48,7 +55,7 @@ function join(from: Duplex, to: Duplex, { backlog, onEnd, onBytes }: Way): void 
     // After a clean end `to` was ended, and may still have bytes to write; anything else is a broken stream.
     if (!from.readableEnded) discard(to);
   });
-  resume();
+  from.resume();
 }
 
 /** ssh2 closes the whole of a server's channel when its writing half is ended. */

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { Writable } from 'node:stream';
+import type { ClientChannel } from 'ssh2';
 import t, { type Test } from 'tap';
+import type { GatewayLimits } from '../../../controller/gateway/limits.ts';
 import { gatewayLab, KEYS } from '../../support/gateway-lab.ts';
 import { ssh2User } from '../../support/ssh2-user.ts';
 import { until } from '../../support/until.ts';
@@ -10,7 +12,11 @@ const MIB = 1024 * 1024;
 const soon = (what: string) => ({ timeoutMs: 15_000, everyMs: 10, what: () => what });
 
 /** A gateway whose workspaces are what `serve` does with each connection in turn. */
-async function setup(t: Test, serve: (socket: Socket, index: number) => void) {
+async function setup(
+  t: Test,
+  serve: (socket: Socket, index: number) => void,
+  limits: Partial<GatewayLimits> = {},
+) {
   let count = 0;
   const server = createServer({ allowHalfOpen: true }, socket => {
     socket.on('error', () => {});
@@ -20,7 +26,7 @@ async function setup(t: Test, serve: (socket: Socket, index: number) => void) {
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => server.close());
   const { port } = server.address() as AddressInfo;
-  const lab = await gatewayLab(t);
+  const lab = await gatewayLab(t, { limits });
   const { connected } = await lab.uplink({
     locate: () => [{ host: '127.0.0.1', port }],
   });
@@ -108,6 +114,37 @@ t.test('what a user does not read is not taken from the workspace, and delays no
   stuck[0]?.resume();
   await until(() => (poured[0]?.taken ?? 0) > before + MIB, soon('the first to go on'));
 });
+
+t.test(
+  'of too many channels that a user does not read the oldest are closed, over all connections',
+  async t => {
+    const lab = await setup(t, socket => void pour(socket, 3 * PER_STREAM), { maxStuck: 3, stuckMs: 500 });
+    const two = [await ssh2User(t, lab.port, KEYS.alice), await ssh2User(t, lab.port, KEYS.alice)];
+    const bob = await ssh2User(t, lab.port, KEYS.bob);
+    const closed: string[] = [];
+    const stuck: ClientChannel[] = [];
+    const stick = async (user: (typeof two)[0] | undefined, workspace: string, name: string) => {
+      const channel = await user?.open(workspace);
+      if (!channel) return;
+      channel.pause();
+      channel.once('close', () => closed.push(name));
+      stuck.push(channel);
+    };
+    await stick(bob, 'mail.bob', 'bob');
+    for (let i = 0; i < 5; i++) await stick(two[i % 2], 'shop.alice', `alice ${i}`);
+    await lab.untilLogged('a channel is closed: too many', { user: 'alice' });
+    const why = 'too many of the user’s channels are not read';
+    await until(() => lab.logged('a channel was closed', { why }).length === 2, soon('two to be closed'));
+    // Their ends are seen once they are read.
+    for (const channel of stuck) channel.resume();
+    await until(() => closed.length >= 2, soon('two ends'));
+    t.same(closed.sort(), ['alice 0', 'alice 1'], 'those that were stuck for longest');
+    t.same(lab.logged('a channel is closed: too many', { user: 'bob' }), []);
+    const flows = await two[0]?.open('shop.alice');
+    flows?.resume();
+    await once(flows as NonNullable<typeof flows>, 'data');
+  },
+);
 
 t.test('what a peer does not take is not taken from the workspace, whatever window it claims', async t => {
   let poured: { readonly taken: number } | undefined;
