@@ -37,7 +37,12 @@ export function lxdByHand({ lxd, lxc, dir, socketPath, image }: LxdLab): EngineB
     await lxc('storage', 'volume', 'delete', TEST_POOL, name);
   };
   const remove = async (id: string) => {
-    await lxc('delete', '--force', nameOf(id));
+    const isBusy = (error: Error) => {
+      if (!/busy running/.test(error.message)) throw error;
+      return false;
+    };
+    const isRemoved = () => lxc('delete', '--force', nameOf(id)).then(() => true, isBusy);
+    await until(isRemoved, { timeoutMs: 20_000, what: () => `LXD to remove ${id}` });
   };
 
   return {

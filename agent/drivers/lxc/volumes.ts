@@ -104,9 +104,21 @@ export function removeVolume(context: LxcContext, name: string): Promise<void> {
       if (isStatus(error, 404)) return;
       if (error instanceof LxdError && /in use/i.test(error.message))
         throw new DriverError('InUse', `remove volume ${name}: ${error.message}`, { cause: error });
-      throw error;
+      throw lostSubvolume(name, error) ?? error;
     }
   });
+}
+
+/** Where somebody removed the subvolume of a volume, LXD goes on with a plain folder, which it then cannot remove. */
+function lostSubvolume(name: string, error: unknown): DriverError | undefined {
+  if (!(error instanceof LxdError)) return undefined;
+  const path = /subvolume[^"]*"(\/[^"]+)"/.exec(error.message)?.[1];
+  if (path === undefined) return undefined;
+  return new DriverError(
+    'Internal',
+    `remove volume ${name}: LXD finds no subvolume of btrfs at ${path}, where somebody removed it; run on the node: rm -r ${path} && btrfs subvolume create ${path}`,
+    { cause: error },
+  );
 }
 
 async function find(
