@@ -2,9 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ApiServer, createApiServer } from './apiserver/api-server.ts';
-import { type Authenticator, bearerToken, GROUP_MASTERS, type Identity } from './apiserver/auth/identity.ts';
+import type { AuditScope } from './apiserver/audit/audit-event.ts';
+import { createAuditLog } from './apiserver/audit/audit-log.ts';
+import {
+  type Authenticator,
+  bearerToken,
+  CONTROLLER_USER,
+  GROUP_MASTERS,
+  type Identity,
+} from './apiserver/auth/identity.ts';
 import type { Tokens } from './apiserver/auth/tokens.ts';
-import { CONTROLLER_USER } from './apiserver/flow-control/flow-control.ts';
 import { registerMaintenance } from './apiserver/maintenance.ts';
 import { openTls } from './apiserver/tls.ts';
 import { watchAuthorizedKeys } from './authorized-keys.ts';
@@ -18,6 +25,7 @@ import { createLogger, type LogLevel } from './kit/logger.ts';
 import { machineLabels } from './kit/machine-labels.ts';
 import { Metrics } from './kit/metrics.ts';
 import type { OptionValues } from './kit/options.ts';
+import { RotatedFile } from './kit/rotated-file.ts';
 import { VERSION } from './kit/version.ts';
 import { parseListen } from './listen-address.ts';
 import { listenOnSocket } from './local-socket.ts';
@@ -71,6 +79,14 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       log,
     });
     closers.unshift(async () => tls.close());
+    const auditFile = new RotatedFile({
+      file: join(dir, 'audit', 'audit.log'),
+      maxBytes: options.auditMaxSize * 1024 * 1024,
+      maxFiles: options.auditMaxFiles,
+      clock,
+    });
+    closers.unshift(() => auditFile.close());
+    const audit = createAuditLog({ scope: options.audit as AuditScope, file: auditFile, metrics, log });
     const own = ownCredential();
     const server = await createApiServer({
       store,
@@ -81,6 +97,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       log,
       metrics,
       tls,
+      audit,
       version: VERSION,
       limits: {
         requestsInFlight: options.apiMaxRequests,
@@ -98,6 +115,8 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       authenticator: own.over(() => server.tokens),
       authorizer: server.authorizer,
       dir,
+      clock,
+      audit,
       log,
       onRestored: async () => {
         await server.ensureDefaults();

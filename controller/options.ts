@@ -105,6 +105,27 @@ export const SERVER_OPTIONS = {
     env: 'NEXUS_API_MAX_WATCHES_PER_USER',
     help: 'Of them, of one user',
   },
+  audit: {
+    type: 'string',
+    default: 'writes',
+    choices: ['off', 'writes', 'all'],
+    env: 'NEXUS_AUDIT',
+    help: 'Requests that server/audit/audit.log records: none; writes, reads of Secrets and refusals; all',
+  },
+  auditMaxSize: {
+    type: 'number',
+    default: 20,
+    min: 1,
+    env: 'NEXUS_AUDIT_MAX_SIZE',
+    help: 'MiB of the audit log after which a new file is begun',
+  },
+  auditMaxFiles: {
+    type: 'number',
+    default: 5,
+    min: 1,
+    env: 'NEXUS_AUDIT_MAX_FILES',
+    help: 'Files of the audit log that are kept',
+  },
   gatewayListen: {
     type: 'string',
     env: 'NEXUS_GATEWAY_LISTEN',

@@ -13,6 +13,7 @@ import { rbacEscalation } from './admission/rbac-escalation.ts';
 import { systemDefinitions } from './admission/system-definitions.ts';
 import { userAdmission } from './admission/user.ts';
 import { workspaceAdmission } from './admission/workspace.ts';
+import { type AuditLog, NO_AUDIT } from './audit/audit-log.ts';
 import type { Authorizer } from './auth/authorizer.ts';
 import type { Authenticator } from './auth/identity.ts';
 import { loginHolds } from './auth/login-holds.ts';
@@ -55,6 +56,8 @@ export interface ApiServerOptions {
   /** Without it the server speaks plain HTTP: for tests only. */
   readonly tls?: TlsMaterial;
   readonly limits?: Partial<Limits>;
+  /** Defaults to none. */
+  readonly audit?: AuditLog;
   /** This server's version, e.g. 0.1.0. */
   readonly version?: string;
 }
@@ -151,6 +154,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       shared: new SharedEvents(),
       closing: closing.signal,
       watches,
+      audit: options.audit ?? NO_AUDIT,
       flows: new FlowControl({ ...context, metrics }),
       paths: {
         discovery: new Discovery(registry),

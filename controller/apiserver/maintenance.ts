@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { FastifyInstance } from 'fastify';
+import type { Clock } from '../kit/clock.ts';
 import { ApiError } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
 import { type Store, StoreError } from '../store/store.ts';
+import { type AuditLog, NO_AUDIT } from './audit/audit-log.ts';
 import type { Authorizer } from './auth/authorizer.ts';
-import type { Authenticator } from './auth/identity.ts';
+import type { Authenticator, Identity } from './auth/identity.ts';
 import { authorizeRequest, identify } from './http/access.ts';
 import { toApiError } from './http/failure.ts';
 import { parseRequest } from './http/request-info.ts';
@@ -21,6 +23,8 @@ export interface MaintenanceOptions {
   authorizer: Authorizer;
   /** Folder for copies on their way, on the disk of the database. */
   dir: string;
+  clock: Clock;
+  audit?: AuditLog;
   log: Logger;
   /** Called after a restore, before it is answered: credentials may be older now. */
   onRestored?: () => Promise<void>;
@@ -33,13 +37,33 @@ const MAX_RESTORE_BYTES = 16 * 1024 ** 3;
 
 /** Backup and restore over HTTPS: `GET /nexus/v1/backup` answers with a SQLite file, `POST /nexus/v1/restore` takes one. */
 export async function registerMaintenance(app: FastifyInstance, options: MaintenanceOptions): Promise<void> {
-  const { store, dir, log } = options;
+  const { store, dir, log, clock, audit = NO_AUDIT } = options;
   await app.register(async scope => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
-    scope.addHook('onRequest', async request => {
-      const user = await identify(options, request);
-      authorizeRequest(options, user, parseRequest(request.method, request.raw.url ?? '/'));
+    scope.addHook('onRequest', async (request, reply) => {
+      const url = request.raw.url ?? '/';
+      const info = parseRequest(request.method, url);
+      const received = clock.now();
+      let authenticated: Identity | undefined;
+      let user: Identity | undefined;
+      reply.raw.once('close', () =>
+        audit.record({
+          info,
+          url,
+          user: authenticated,
+          ...(user !== authenticated && { impersonated: user }),
+          sourceIp: request.ip ?? '',
+          userAgent: request.headers['user-agent'] ?? '',
+          received,
+          finished: clock.now(),
+          code: reply.raw.statusCode,
+        }),
+      );
+      user = await identify(options, request, one => {
+        authenticated = one;
+      });
+      authorizeRequest(options, user, info);
       log.info({ path: request.url, user: user.name }, 'maintenance');
     });
     scope.setErrorHandler((error, _request, reply) =>

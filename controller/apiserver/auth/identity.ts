@@ -13,6 +13,10 @@ export const GROUP_UNAUTHENTICATED = 'system:unauthenticated';
 export const ANONYMOUS: Identity = { name: 'system:anonymous', groups: [GROUP_UNAUTHENTICATED] };
 export const GROUP_MASTERS = 'system:masters';
 export const GROUP_AUTHENTICATED = 'system:authenticated';
+/** The reconcilers, as the API server sees them. */
+export const CONTROLLER_USER = 'nexus:controller';
+/** Service accounts of the installation itself. */
+const SYSTEM_ACCOUNTS = ['system:serviceaccounts:kube-system', 'system:serviceaccounts:nexus-system'];
 export const NODE_USER_PREFIX = 'nexus:node:';
 
 /** The node whose agent this is; undefined for anybody else. */
@@ -20,6 +24,15 @@ export function nodeOf(user: Identity): string | undefined {
   return user.groups.includes(GROUP_NODES) && user.name.startsWith(NODE_USER_PREFIX)
     ? user.name.slice(NODE_USER_PREFIX.length)
     : undefined;
+}
+
+/** Whether this is a part of the installation: an agent, the reconcilers, a service account of the system. */
+export function isSystem({ name, groups }: Identity): boolean {
+  return (
+    groups.includes(GROUP_NODES) ||
+    name === CONTROLLER_USER ||
+    SYSTEM_ACCOUNTS.some(group => groups.includes(group))
+  );
 }
 
 export interface Credentials {

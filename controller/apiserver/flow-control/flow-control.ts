@@ -1,19 +1,14 @@
 import type { ServerResponse } from 'node:http';
-import { GROUP_NODES } from '../../../crds/names.ts';
 import type { Clock } from '../../kit/clock.ts';
 import type { Metrics } from '../../kit/metrics.ts';
 import type { Store } from '../../store/store.ts';
-import type { Identity } from '../auth/identity.ts';
+import { type Identity, isSystem } from '../auth/identity.ts';
 import type { Limits } from '../context.ts';
 import type { RequestInfo } from '../http/request-info.ts';
 import type { Registry } from '../registry/registry.ts';
 import { prefixOf } from '../registry/served-resource.ts';
 import { type LevelObserver, PriorityLevel } from './priority-level.ts';
 
-/** The reconcilers, as the API server sees them. */
-export const CONTROLLER_USER = 'nexus:controller';
-/** Service accounts of the installation itself. */
-const SYSTEM_ACCOUNTS = ['system:serviceaccounts:kube-system', 'system:serviceaccounts:nexus-system'];
 const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/healthz']);
 
 /** A list takes one seat more for so many objects, up to this many seats. */
@@ -87,14 +82,6 @@ export class FlowControl {
     const read = limit > 0 ? Math.min(limit, count) : count;
     return Math.min(MAX_SEATS, 1 + Math.floor(read / OBJECTS_PER_SEAT));
   }
-}
-
-function isSystem({ name, groups }: Identity): boolean {
-  return (
-    groups.includes(GROUP_NODES) ||
-    name === CONTROLLER_USER ||
-    SYSTEM_ACCOUNTS.some(group => groups.includes(group))
-  );
 }
 
 /** Metrics, named as kube-apiserver names them. */

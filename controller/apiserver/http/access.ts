@@ -16,9 +16,17 @@ export interface IdentifiableRequest extends Credentials {
   readonly raw: { readonly rawHeaders: RawHeaders };
 }
 
-/** Who makes the request, acting as somebody else where they ask for that and may. Throws Unauthorized, BadRequest, Forbidden. */
-export async function identify(access: Access, request: IdentifiableRequest): Promise<Identity> {
+/**
+ * Who makes the request, acting as somebody else where they ask for that and may. `authenticated` is told who they are
+ * themselves. Throws Unauthorized, BadRequest, Forbidden.
+ */
+export async function identify(
+  access: Access,
+  request: IdentifiableRequest,
+  authenticated: (user: Identity) => void = () => {},
+): Promise<Identity> {
   const user = (await access.authenticator.authenticate(request)) ?? ANONYMOUS;
+  authenticated(user);
   const asked = readImpersonation(request.raw.rawHeaders);
   if (!asked) return user;
   for (const check of asked.checks) confirm(access, { ...check, user });

@@ -32,6 +32,8 @@ export interface ResourceCall {
   readonly user: Identity;
   /** Of a watch: see WatchParts. */
   readonly guard: (end: () => void) => () => void;
+  /** Is told the name of what was created. */
+  readonly created: (name: string) => void;
 }
 
 /** Answers a request for a resource. Throws ApiError. */
@@ -80,6 +82,7 @@ export async function dispatch(
       },
     });
   const answer = await handle(context, request, verb, wanted);
+  if (typeof answer !== 'string' && verb === 'create') call.created(answer.object.metadata?.name ?? '');
   const json = typeof answer === 'string' ? answer : renderObject(context, request, answer, wanted);
   const code = typeof answer === 'string' ? 200 : answer.code;
   return sendJson(http, reply, { code, json, format: wanted.format, gzipAboveBytes });

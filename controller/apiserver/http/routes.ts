@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { discardBody } from '../../kit/discard-body.ts';
 import { ApiError } from '../../kit/errors.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
 import type { Authenticator, Identity } from '../auth/identity.ts';
 import type { ApiContext } from '../context.ts';
 import type { FlowControl } from '../flow-control/flow-control.ts';
@@ -20,6 +21,7 @@ export interface RouteParts {
   readonly paths: NonResourceParts;
   readonly watches: OpenWatches;
   readonly flows: FlowControl;
+  readonly audit: AuditLog;
   /** Aborted when the server stops. */
   readonly closing: AbortSignal;
 }
@@ -27,8 +29,14 @@ export interface RouteParts {
 /** What is known of a request before its body is read. */
 interface Call {
   readonly info: RequestInfo;
-  user: Identity | undefined;
+  /** Whom the credential stands for. */
+  authenticated?: Identity;
+  /** Whom they act as: mostly themselves. */
+  user?: Identity;
   readonly started: number;
+  /** Name of what was created. */
+  createdName?: string;
+  refusal?: ApiError;
 }
 
 /** Of a body that is too large: enough for what anybody sends by mistake. */
@@ -58,23 +66,26 @@ export async function registerRoutes(app: FastifyInstance, parts: RouteParts): P
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 
   app.addHook('onRequest', async (request, reply) => {
-    const { started } = { started: context.clock.now() };
     const info = parseRequest(request.method, request.raw.url ?? '/');
-    const call: Call = { info, user: undefined, started };
+    const call: Call = { info, started: context.clock.now() };
     calls.set(request, call);
     if (closing.aborted) {
       reply.header('connection', 'close');
       throw new ApiError('ServiceUnavailable', 'the server is stopping; try again', { retryAfterSeconds: 1 });
     }
     boundAnswer(context, info, reply);
-    reply.raw.once('close', () => finished(parts, call, reply.raw.statusCode));
-    call.user = await identify(access, request);
+    reply.raw.once('close', () => finished(parts, call, request, reply.raw.statusCode));
+    call.user = await identify(access, request, user => {
+      call.authenticated = user;
+    });
     authorizeRequest(access, call.user, info);
     await parts.flows.admit(call.user, info, reply.raw);
   });
 
   app.setErrorHandler(async (error, request, reply) => {
     const refusal = toApiError(error, log, limits.bodyBytes);
+    const call = calls.get(request);
+    if (call) call.refusal = refusal;
     if (refusal.reason === 'RequestEntityTooLarge') await discardBody(request.raw, MAX_DISCARDED_BYTES);
     sendStatus(reply, refusal);
     return request.method === 'HEAD' ? undefined : reply;
@@ -88,9 +99,15 @@ export async function registerRoutes(app: FastifyInstance, parts: RouteParts): P
     url: '/*',
     exposeHeadRoute: false,
     handler: async (request, reply) => {
-      const { info, user } = calls.get(request)!;
-      if (info.target)
-        return dispatch(parts, { info, user, guard: guardOf(request, info) } as ResourceCall, request, reply);
+      const call = calls.get(request)!;
+      const { info, user } = call;
+      const created = (name: string) => {
+        call.createdName = name;
+      };
+      if (info.target) {
+        const resourceCall = { info, user, guard: guardOf(request, info), created } as ResourceCall;
+        return dispatch(parts, resourceCall, request, reply);
+      }
       return answerPath(parts.paths, info, request, reply);
     },
   });
@@ -108,13 +125,25 @@ function boundAnswer({ clock, limits }: ApiContext, info: RequestInfo, reply: Fa
 const QUIET = new Set(['leases', 'events']);
 
 /** Counts and logs a request that was answered: never its body, never its query, which may hold a token. */
-function finished({ context }: RouteParts, { info, user, started }: Call, code: number): void {
+function finished({ context, audit }: RouteParts, call: Call, request: FastifyRequest, code: number): void {
+  const { info, user, started, authenticated } = call;
   const { target, verb, path } = info;
   const ms = Math.round(context.clock.now() - started);
   const served = target && context.registry.find(target.group, target.version, target.plural);
   // Only what is served: labels must not grow with what clients make up.
   const [group, resource] = served ? [served.resource.group, served.resource.plural] : ['', ''];
   context.metrics.answered({ verb, group, resource, code, seconds: ms / 1000 });
+  audit.record({
+    ...call,
+    user: authenticated,
+    ...(user !== authenticated && { impersonated: user }),
+    url: request.raw.url ?? '/',
+    sourceIp: request.ip ?? '',
+    userAgent: request.headers['user-agent'] ?? '',
+    received: started,
+    finished: context.clock.now(),
+    code,
+  });
   const fields = { verb, path, user: user?.name ?? '', code, ms };
   if (code >= 500) context.log.warn(fields, 'request');
   else if (WRITES.has(verb) && !QUIET.has(resource)) context.log.info(fields, 'request');
