@@ -29,6 +29,8 @@ export async function parseCommandLine(args: string[], options: CommandLineOptio
   let exitCode: number = EXIT.done;
   const [name, verb] = commandIn(argv);
   const isKnown = name !== undefined && Object.hasOwn(COMMANDS, name);
+  /** What the words are meant for, as far as they say: `workspace`, then `create <repo>`. */
+  const meant: Command[] = [];
   const y = yargs(argv)
     .scriptName('nexus')
     .detectLocale(false)
@@ -44,13 +46,16 @@ export async function parseCommandLine(args: string[], options: CommandLineOptio
     .wrap(Math.min(110, io.stdout.columns ?? 110))
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? usageError(sentence(message), isKnown ? `nexus ${name} --help` : 'nexus --help');
+      throw (
+        error ?? usageError(sentence(message, meant), `${['nexus', ...meant.map(nameOf)].join(' ')} --help`)
+      );
     });
   globals(y);
   y.completion('completion', 'Print a completion script: source <(nexus completion)');
   for (const key of isKnown ? [name] : Object.keys(COMMANDS)) {
     const command = await (COMMANDS[key] as LoadCommand)();
     const verbs = await verbsOf(command, isKnown ? verb : undefined);
+    if (isKnown) meant.push(command, ...(verb !== undefined && verbs.length === 1 ? verbs : []));
     register(y, command, { argv, verbs }, async (chosen, flags) => {
       exitCode = await options.run(chosen, flags);
     });
@@ -92,8 +97,17 @@ async function verbsOf({ verbs = {}, usage }: Command, wanted: string | undefine
 /** Whether it does something without one of its verbs: `ssh <name>` beside `ssh setup`. */
 const takesWords = (usage: string) => usage.includes('<');
 
-/** yargs says `Did you mean get?` alone, and puts several findings on lines of their own. */
-function sentence(message: string): string {
+const nameOf = ({ usage }: Command): string => usage.split(' ')[0] as string;
+
+/**
+ * yargs says `Did you mean get?` alone, puts several findings on lines of their own, and counts words where it could
+ * name them.
+ */
+function sentence(message: string, meant: Command[]): string {
+  const [, got] = /^Not enough non-option arguments: got (\d+)/.exec(message) ?? [];
+  const wanted = meant.at(-1)?.usage.match(/<[^>]+>/g) ?? [];
+  const missing = got === undefined ? [] : wanted.slice(Number(got));
+  if (missing.length > 0) return `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing`;
   const line = message.replace(/\s*\n\s*/g, '; ');
   return line.charAt(0).toLowerCase() + line.slice(1);
 }
