@@ -9,6 +9,7 @@ import { CliError, EXIT, usageError } from '../errors.ts';
 import { waitUntilReady } from '../wait/ready.ts';
 import { untilRestarted } from '../wait/restarted.ts';
 import { workspaceName } from '../workspace/find.ts';
+import { renewLogin } from '../workspace/renew-login.ts';
 
 interface PowerFlags extends Flags {
   names: string[];
@@ -81,22 +82,13 @@ function command(verb: Verb): Command {
       const found: Workspace[] = [];
       for (const key of keys) found.push(await client.get(WORKSPACE, key, context.signal));
       const changes = found.map(workspace => verb.change(workspace, context));
-      if (verb.name === 'start') for (const workspace of found) await renewLogin(client, workspace, context);
+      if (verb.name === 'start') for (const workspace of found) await renewLogin(workspace, context);
       const changed: Changed[] = [];
       for (const [i, workspace] of found.entries())
         changed.push(await changeOne(verb, { client, workspace, change: changes[i] }, context));
       return flags.wait ? waitForAll(client, changed, timeoutMs, context) : EXIT.done;
     },
   };
-}
-
-/** Tokens change while a workspace is stopped. */
-async function renewLogin(client: Client, workspace: Workspace, context: CommandContext): Promise<void> {
-  if (!workspace.spec.repo?.credentialsSecretRef) return;
-  // Loaded for those alone that have one.
-  const { refreshGitSecret } = await import('../workspace/git-secret.ts');
-  const problem = await refreshGitSecret(client, workspace, context);
-  if (problem) context.note(`note: ${problem}`);
 }
 
 interface Changed {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { readPreferences } from '../read-preferences.ts';
 import { ownKeyFile } from './places.ts';
@@ -13,6 +13,15 @@ export function preferredKey(home: string, env: Record<string, string | undefine
   return path?.replace(/^~(?=\/)/, env.HOME || homedir());
 }
 
+/** Where ssh looks, whatever HOME says. */
+function accountHome(): string {
+  try {
+    return userInfo().homedir;
+  } catch {
+    return homedir();
+  }
+}
+
 /**
  * Keys to name to ssh: the preferred one, then the installation's own. Named ones take the place of those
  * that ssh finds by itself, so those are named as well. Empty: ssh's own choice stands.
@@ -22,7 +31,7 @@ export function identityFiles(home: string, env: Record<string, string | undefin
   const ours = [preferredKey(home, env), ownKeyFile(home)].filter(
     file => file !== undefined && existsSync(file),
   );
-  if (ours.length === 0) return [];
+  if (ours.length === 0 && person === accountHome()) return [];
   const usual = DEFAULTS.map(name => join(person, '.ssh', name)).filter(existsSync);
   return [...new Set([...(ours as string[]), ...usual])];
 }

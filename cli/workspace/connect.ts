@@ -12,6 +12,7 @@ import { targetOf } from '../ssh/target.ts';
 import { tryLogin } from '../ssh/try-login.ts';
 import { type Connection, connectionJson, connectionLines } from './connection.ts';
 import { findWorkspace } from './find.ts';
+import { renewLogin } from './renew-login.ts';
 import { serviceRows } from './service-rows.ts';
 
 interface ConnectFlags extends Flags {
@@ -60,7 +61,7 @@ export const connect: Command = {
     const { io, home } = context;
     const editor = chooseEditor(flags.editor, { env: io.env, home });
     const workspace = await findWorkspace(flags.name, context);
-    const found = await reach(workspace, context);
+    const [found] = await Promise.all([reach(workspace, context), renewLogin(workspace, context)]);
     const connection: Connection = { ...found, workspace, ...(editor && tellEditor(editor, found.folder)) };
     if (flags.print) context.print(connection.link ?? connection.command ?? connection.ssh);
     else if (flags.output) context.print(connectionJson(connection));
