@@ -4,7 +4,7 @@ import { jsonEqual } from '../../kit/json.ts';
 import type { Logger } from '../../kit/log.ts';
 import { type Entry, type Store, StoreError, type Watch } from '../../store/store.ts';
 import { CRD_FINALIZER } from '../strategies/crd.ts';
-import { type CustomResourceDefinition, isEstablished } from './crd.ts';
+import type { CustomResourceDefinition } from './crd.ts';
 import { crdStatus } from './crd-status.ts';
 import type { Registry } from './registry.ts';
 import { prefixOf } from './served-resource.ts';
@@ -118,8 +118,7 @@ export class CrdController {
     const { registry, store } = this.#parts;
     registry.removeCrd(name);
     this.#cleanups.get(name)?.watch.close();
-    for (const entry of store.list(PREFIX).entries)
-      if (!isEstablished(entry.object as CustomResourceDefinition)) await this.#settle(entry.key);
+    for (const entry of store.list(PREFIX).entries) await this.#settle(entry.key);
   }
 
   /** Deletes every object of the CRD, waits for those that finalizers hold, then releases the CRD. */

@@ -1,5 +1,5 @@
 import type { Condition } from '../../../crds/object.ts';
-import { type CustomResourceDefinition, completeNames, isEstablished } from './crd.ts';
+import { type CrdNames, type CustomResourceDefinition, completeNames, isEstablished } from './crd.ts';
 
 /**
  * The status a CRD should have beside `others`: its names are accepted unless an established CRD of its group uses one
@@ -10,8 +10,7 @@ export function crdStatus(
   others: Iterable<CustomResourceDefinition>,
   now: string,
 ): NonNullable<CustomResourceDefinition['status']> {
-  const conflict = nameConflict(crd, others);
-  const names = completeNames(crd.spec.names);
+  const { accepted, conflict } = acceptNames(crd, others);
   const old = crd.status?.conditions ?? [];
   // Once established, always: objects exist under the accepted names.
   const established = !conflict || isEstablished(crd);
@@ -35,7 +34,7 @@ export function crdStatus(
   return {
     ...crd.status,
     conditions,
-    acceptedNames: conflict ? (crd.status?.acceptedNames ?? { plural: '', kind: '' }) : names,
+    acceptedNames: accepted,
     storedVersions: storage === undefined || stored.includes(storage) ? stored : [...stored, storage],
   };
 }
@@ -51,32 +50,46 @@ function condition(
   return { ...next, lastTransitionTime };
 }
 
-/** The first of the names that an established CRD of the same group has taken. */
-function nameConflict(
+/** The names that nobody else of the group has, and the last of those that somebody has. */
+function acceptNames(
   crd: CustomResourceDefinition,
   others: Iterable<CustomResourceDefinition>,
-): { reason: string; message: string } | undefined {
+): { accepted: CrdNames; conflict: { reason: string; message: string } | undefined } {
   const mine = completeNames(crd.spec.names);
+  const before: Partial<CrdNames> = crd.status?.acceptedNames ?? {};
   const resources = new Set<string>();
   const kinds = new Set<string>();
   for (const other of others) {
     if (other.metadata.name === crd.metadata.name || other.spec.group !== crd.spec.group) continue;
-    if (!isEstablished(other)) continue;
-    const theirs = completeNames(other.spec.names);
-    for (const name of [theirs.plural, theirs.singular, ...(theirs.shortNames ?? [])]) resources.add(name);
-    for (const kind of [theirs.kind, theirs.listKind]) kinds.add(kind);
+    const { plural, singular, kind, listKind, shortNames = [] } = other.status?.acceptedNames ?? NO_NAMES;
+    for (const name of [plural, singular, ...shortNames]) if (name) resources.add(name);
+    for (const name of [kind, listKind]) if (name) kinds.add(name);
   }
-  const checks: [reason: string, name: string, taken: Set<string>][] = [
-    ['PluralConflict', mine.plural, resources],
-    ['SingularConflict', mine.singular, resources],
-    ...(mine.shortNames ?? []).map((name): [string, string, Set<string>] => [
-      'ShortNamesConflict',
-      name,
-      resources,
-    ]),
-    ['KindConflict', mine.kind, kinds],
-    ['ListKindConflict', mine.listKind, kinds],
-  ];
-  const conflict = checks.find(([, name, taken]) => taken.has(name));
-  return conflict && { reason: conflict[0], message: `"${conflict[1]}" is already in use` };
+  let conflict: { reason: string; message: string } | undefined;
+  /** Whether all of `names` are free. */
+  const free = (reason: string, names: readonly string[], taken: Set<string>) => {
+    const used = names.find(name => taken.has(name));
+    if (used !== undefined) conflict = { reason, message: `${JSON.stringify(used)} is already in use` };
+    return used === undefined;
+  };
+  const { plural, singular, shortNames = [], kind, listKind } = mine;
+  const one = (reason: string, name: string, taken: Set<string>, old?: string) =>
+    free(reason, [name], taken) ? name : (old ?? '');
+  const accepted: CrdNames = {
+    plural: one('PluralConflict', plural, resources, before.plural),
+    ...optional('singular', one('SingularConflict', singular, resources, before.singular)),
+    ...optional(
+      'shortNames',
+      free('ShortNamesConflict', shortNames, resources) ? shortNames : (before.shortNames ?? []),
+    ),
+    kind: one('KindConflict', kind, kinds, before.kind),
+    ...optional('listKind', one('ListKindConflict', listKind, kinds, before.listKind)),
+    ...optional('categories', mine.categories ?? []),
+  };
+  return { accepted, conflict };
 }
+
+const NO_NAMES: Partial<CrdNames> = {};
+
+const optional = <T extends string | readonly string[]>(key: string, value: T) =>
+  value.length > 0 ? { [key]: value } : {};

@@ -1,3 +1,4 @@
+import { jsonEqual } from '../../kit/json.ts';
 import { CUSTOM_STRATEGY } from '../strategies/strategy.ts';
 import { type CustomResourceDefinition, isEstablished } from './crd.ts';
 import { resourcesOfCrd, type ServedResource } from './served-resource.ts';
@@ -86,6 +87,7 @@ function sameDefinition(a: CustomResourceDefinition, b: CustomResourceDefinition
     a.metadata.generation === b.metadata.generation &&
     a.metadata.uid === b.metadata.uid &&
     a.metadata.deletionTimestamp === b.metadata.deletionTimestamp &&
-    isEstablished(a) === isEstablished(b)
+    isEstablished(a) === isEstablished(b) &&
+    jsonEqual(a.status?.acceptedNames, b.status?.acceptedNames)
   );
 }

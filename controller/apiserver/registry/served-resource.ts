@@ -103,7 +103,9 @@ export function servedResource(parts: Parts): ServedResource {
 /** One entry a served version. */
 export function resourcesOfCrd(crd: CustomResourceDefinition, strategy: Strategy): ServedResource[] {
   const { group, scope, versions } = crd.spec;
-  const names = completeNames(crd.spec.names);
+  // What was asked for may belong to others.
+  const accepted = crd.status?.acceptedNames;
+  const names = completeNames(accepted?.plural && accepted.kind ? accepted : crd.spec.names);
   const storage = versions.find(version => version.storage)?.name ?? versions[0]?.name ?? '';
   return versions
     .filter(version => version.served)

@@ -1,6 +1,6 @@
 import type { KubeObject, ManagedFieldsEntry } from '../../../crds/object.ts';
 import { timestamp } from '../../kit/clock.ts';
-import type { Cause } from '../../kit/errors.ts';
+import { ApiError, type Cause, isApiError } from '../../kit/errors.ts';
 import { jsonEqual } from '../../kit/json.ts';
 import type { Entry } from '../../store/store.ts';
 import { updateManagedFields } from '../apply/field-manager.ts';
@@ -66,7 +66,15 @@ export async function saveNew(context: ApiContext, request: ApiRequest, save: Sa
     if (context.store.get(key)) throw alreadyExists(resource, metadata.name);
     return answerOf(viewOfObject(next), 201);
   }
-  const entry = await storing(context.store.create(key, toStored(next, served)), resource, metadata.name);
+  const entry = await storing(
+    context.store.create(key, toStored(next, served)),
+    resource,
+    metadata.name,
+  ).catch((error: unknown) => {
+    const going = context.store.get(key)?.object.metadata.deletionTimestamp !== undefined;
+    if (!going || !isApiError(error, 'AlreadyExists')) throw error;
+    throw new ApiError(error.reason, `object is being deleted: ${error.message}`, error.details);
+  });
   return answerOf(viewOf(entry, served), 201);
 }
 

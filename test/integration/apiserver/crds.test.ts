@@ -286,3 +286,87 @@ t.test(
     await server.close();
   },
 );
+
+t.test('a definition that is replaced as a whole still takes its objects along', async t => {
+  const lab = await startLab(t);
+  const { body: made } = await lab.call('POST', CRDS, definition());
+  await served(lab);
+  await lab.call('POST', WIDGETS, widget('a'));
+  const path = `${CRDS}/widgets.example.com`;
+  const { metadata } = (await lab.call('GET', path)).body;
+  const replaced = {
+    ...definition(),
+    metadata: { name: metadata.name, resourceVersion: metadata.resourceVersion },
+  };
+  t.equal((await lab.call('PUT', path, replaced)).code, 200);
+  t.match(await lab.call('DELETE', path), {
+    body: { metadata: { uid: made.metadata.uid }, status: { conditions: [{}, {}, { type: 'Terminating' }] } },
+  });
+  await until(async () => (await lab.call('GET', path)).code === 404, {
+    timeoutMs: 2000,
+    everyMs: 5,
+    what: () => 'the definition to be gone',
+  });
+  await lab.call('POST', CRDS, definition());
+  t.same((await served(lab)).body.items, [], 'nothing is left of them');
+});
+
+t.test('each name is accepted for itself, and is served once it is free', async t => {
+  const lab = await startLab(t);
+  const names = (crd: Any) => crd.status?.acceptedNames;
+  const path = (plural: string) => `${CRDS}/${plural}.example.com`;
+  const settled = (plural: string, holds: (crd: Any) => boolean) =>
+    until(
+      async () => {
+        const { body } = await lab.call('GET', path(plural));
+        return holds(body) && body;
+      },
+      { timeoutMs: 2000, everyMs: 5, what: () => `${plural} settled` },
+    );
+  await lab.call('POST', CRDS, definition());
+  await served(lab);
+  const other = definition('gadgets', 'Gadget');
+  other.spec.names.shortNames = ['ga', 'wi'];
+  await lab.call('POST', CRDS, other);
+  const crd = await settled('gadgets', body => body.status?.conditions?.length > 0);
+  t.match(crd.status.conditions, [
+    {
+      type: 'NamesAccepted',
+      status: 'False',
+      reason: 'ShortNamesConflict',
+      message: '"wi" is already in use',
+    },
+    { type: 'Established', status: 'False' },
+  ]);
+  t.same(names(crd), { plural: 'gadgets', singular: 'gadget', kind: 'Gadget', listKind: 'GadgetList' });
+  await lab.call('PATCH', path('gadgets'), { spec: { names: { shortNames: ['ga'] } } }, MERGE);
+  await settled('gadgets', body => names(body)?.shortNames?.[0] === 'ga');
+  await served(lab, WIDGETS.replace('widgets', 'gadgets'));
+  await lab.call('PATCH', path('gadgets'), { spec: { names: { shortNames: ['wi'] } } }, MERGE);
+  await settled('gadgets', body => body.status.conditions[0].status === 'False');
+  const shortOf = async () =>
+    (await lab.call('GET', '/apis/example.com/v1')).body.resources.find((r: Any) => r.name === 'gadgets')
+      .shortNames;
+  t.same(await shortOf(), ['ga'], 'it goes on under the names that it has');
+  await lab.call('DELETE', path('widgets'));
+  await settled('gadgets', body => body.status.conditions[0].status === 'True');
+  t.same(await shortOf(), ['wi']);
+});
+
+t.test('every version in which objects may be stored is remembered at once', async t => {
+  const lab = await startLab(t);
+  await lab.call('POST', CRDS, definition());
+  await served(lab);
+  const versions = [version('v1'), version('v2', { storage: true })];
+  const path = `${CRDS}/widgets.example.com`;
+  t.same((await lab.call('PATCH', path, { spec: { versions } }, MERGE)).body.status.storedVersions, [
+    'v1',
+    'v2',
+  ]);
+  const only = { spec: { versions: versions.slice(1) } };
+  t.match(refused(t, await lab.call('PATCH', path, only, MERGE), 422, 'Invalid'), {
+    details: { causes: [{ field: 'status.storedVersions[0]' }] },
+  });
+  await lab.call('PATCH', `${path}/status`, { status: { storedVersions: ['v2'] } }, MERGE);
+  t.equal((await lab.call('PATCH', path, only, MERGE)).code, 200, 'once it is said that none is left');
+});

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { applyPatch, updateManagedFields } from '../../../controller/apiserver/apply/field-manager.ts';
+import { toFieldSet } from '../../../controller/apiserver/apply/field-paths.ts';
 import {
   difference,
   equal,
@@ -9,7 +10,9 @@ import {
   isEmpty,
   union,
 } from '../../../controller/apiserver/apply/field-set.ts';
-import type { JsonSchema } from '../../../controller/apiserver/schema/json-schema.ts';
+import { mergeTypeOf } from '../../../controller/apiserver/apply/merge-type.ts';
+import { isObject, type JsonSchema } from '../../../controller/apiserver/schema/json-schema.ts';
+import { isApiError } from '../../../controller/kit/errors.ts';
 import { jsonEqual } from '../../../controller/kit/json.ts';
 import type { KubeObject } from '../../../crds/object.ts';
 
@@ -198,3 +201,61 @@ t.test('sets of fields obey the laws of sets', async t => {
   );
   t.pass();
 });
+
+t.test(
+  'no order of applies loses a field that somebody still owns, or keeps one that nobody owns',
+  async t => {
+    const type = mergeTypeOf(schema);
+    const step = fc.record({ who: fc.constantFrom('m', 'n', 'o'), force: fc.boolean(), what: config('k') });
+    const isSubset = (a: FieldSet, b: FieldSet) => isEmpty(difference(a, b));
+    const ownsOf = (object: KubeObject) =>
+      new Map(object.metadata.managedFields?.map(e => [e.manager ?? '', (e.fieldsV1 ?? {}) as FieldSet]));
+    let conflicts = 0;
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 2, maxLength: 8 }), steps => {
+        let live: Config | undefined;
+        for (const { who, force, what } of steps) {
+          const before = live && ownsOf(live);
+          try {
+            live = apply(live, structuredClone(what), who, force);
+          } catch (error) {
+            if (force || !isApiError(error, 'Conflict')) throw error;
+            conflicts++;
+            continue;
+          }
+          const owns = ownsOf(live);
+          const there = toFieldSet({ spec: live.spec }, type);
+          const said = toFieldSet({ spec: what.spec }, type);
+          let owned: FieldSet = {};
+          for (const [manager, fields] of owns) {
+            if (!isSubset(fields, there)) return false;
+            if (manager !== who && !isSubset(fields, before?.get(manager) ?? {})) return false;
+            owned = union(owned, fields);
+          }
+          if (!equal(owns.get(who) ?? {}, said) || !isSubset(there, owned)) return false;
+          if (!hasAll(live.spec, what.spec)) return false;
+          // Without force nobody else loses anything.
+          for (const [manager, fields] of before ?? [])
+            if (!force && manager !== who && !equal(fields, owns.get(manager) ?? {})) return false;
+        }
+        return true;
+      }),
+      { numRuns: 400 },
+    );
+    t.ok(conflicts > 100, `${conflicts} applies were refused for a conflict`);
+  },
+);
+
+/** Whether everything that was said is there, with the value that was said. */
+function hasAll(live: unknown, said: unknown): boolean {
+  if (Array.isArray(said))
+    return said.every(one =>
+      (live as unknown[]).some(other =>
+        isObject(one) && isObject(other)
+          ? one.name === other.name && hasAll(other, one)
+          : jsonEqual(one, other),
+      ),
+    );
+  if (!isObject(said)) return jsonEqual(live, said);
+  return Object.entries(said).every(([key, value]) => isObject(live) && hasAll(live[key], value));
+}
