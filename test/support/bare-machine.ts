@@ -1,12 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Test } from 'tap';
 import { generateSshKey } from '../../controller/kit/ssh-key.ts';
 import { findTestEngine } from './engine.ts';
 import { ensureTestImage } from './images.ts';
+import { sshBox } from './ssh-box.ts';
 import { steadyPorts } from './steady-ports.ts';
 import { until } from './until.ts';
 
@@ -55,25 +53,6 @@ export async function bareMachine(t: Test, { withEngine }: BareMachineOptions) {
   t.teardown(() => container.remove({ force: true }));
   await container.start();
 
-  const dir = mkdtempSync(join(tmpdir(), 'm-'));
-  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
-  const file = (name: string) => join(dir, name);
-  writeFileSync(file('id'), key.privateKey, { mode: 0o600 });
-  writeFileSync(
-    file('config'),
-    [
-      'Host box',
-      '  HostName 127.0.0.1',
-      `  Port ${port}`,
-      '  HostKeyAlias box',
-      `  IdentityFile ${file('id')}`,
-      '  IdentitiesOnly yes',
-      '  IdentityAgent none',
-      `  UserKnownHostsFile ${file('known')}`,
-      '  StrictHostKeyChecking yes',
-      '  BatchMode yes',
-    ].join('\n'),
-  );
   const shell = async (command: string) =>
     (
       await run('docker', ['-H', `unix://${socketPath}`, 'exec', container.id, 'sh', '-c', command], {
@@ -84,16 +63,12 @@ export async function bareMachine(t: Test, { withEngine }: BareMachineOptions) {
     () => shell('cat /etc/ssh/ssh_host_ed25519_key.pub && pidof sshd').catch(() => undefined),
     { timeoutMs: 20_000, what: () => 'sshd to run' },
   );
-  const trust = (publicKey: string) => writeFileSync(file('known'), `box ${publicKey}\n`);
-  trust(hostKey.split('\n')[0] ?? '');
+  const box = sshBox(t, { port, privateKey: key.privateKey });
+  box.trust(hostKey.split('\n')[0] ?? '');
   return {
-    /** Flags of `nexus node add` and `upgrade` with which ssh finds it, as `root@box` and `guest@box`. */
-    flags: ['-F', file('config')],
+    ...box,
     /** A command as root in it. */
     shell,
-    /** The host key that is expected of it from now on. */
-    trust,
-    knownHosts: () => readFileSync(file('known'), 'utf8'),
   };
 }
 

@@ -1,0 +1,107 @@
+import { execFile } from 'node:child_process';
+import { appendFileSync, copyFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import t from 'tap';
+import { EXIT } from '../../cli/errors.ts';
+import { NODE } from '../../crds/kinds.ts';
+import { localServer } from '../support/local-server.ts';
+import { noLxd, startLxd } from '../support/lxd-lab.ts';
+import { systemdMachine } from '../support/systemd-machine.ts';
+import { until } from '../support/until.ts';
+
+const run = promisify(execFile);
+const BUILD = join(import.meta.dirname, '../../manifests/release/build.ts');
+
+t.setTimeout(300_000);
+
+t.test('two machines with systemd become nodes and are upgraded together', { skip: noLxd() }, async t => {
+  const out = t.testdir({});
+  const [lab, server] = await Promise.all([
+    startLxd(t),
+    localServer({ agent: false }),
+    run(process.execPath, [BUILD, `--out=${out}`]),
+  ]);
+  t.teardown(() => server.close());
+  const program = join(out, `nexus-${process.platform}-${process.arch}`);
+  const [address = ''] = (await server.cli(['gateway'])).stdout.match(/127\.0\.0\.1:\d+/) ?? [];
+  const port = Number(address.split(':')[1]);
+  const boxes = await Promise.all(['one', 'two'].map(name => systemdMachine(t, lab, name, [port])));
+  const [one, two] = boxes as [(typeof boxes)[0], (typeof boxes)[0]];
+  const config = join(out, 'ssh-config');
+  writeFileSync(config, boxes.map(({ flags }) => `Include ${flags[1]}\n`).join(''));
+  const add = (name: string) =>
+    server.cli([
+      ...['node', 'add', `root@${name}`, '-F', config, '--program', program, '--node-name', name],
+      ...['--drivers', 'memory'],
+    ]);
+  const mainPid = (box: typeof one) => box.shell('systemctl show -p MainPID --value nexus-agent');
+
+  const added = await add('one');
+  t.match(added, { code: 0, stdout: /node one is Ready\n$/ }, added.stderr);
+  t.notMatch(added.stderr, /no systemd/);
+  t.match(
+    await one.shell('systemctl is-enabled nexus-agent; systemctl is-active nexus-agent'),
+    'enabled\nactive',
+  );
+  t.match(await add('one'), { code: 0, stdout: /agent: runs\nnode one is Ready\n$/ }, 'twice');
+  t.match(await add('two'), { code: 0, stdout: /node two is Ready\n$/ });
+
+  await t.test('an agent that is killed is started again', async () => {
+    const before = await mainPid(one);
+    await one.shell(`kill -9 ${before}`);
+    await until(async () => !['0', before].includes(await mainPid(one)), {
+      timeoutMs: 30_000,
+      everyMs: 200,
+      what: () => 'another agent',
+    });
+    await until(
+      () =>
+        one.shell('NEXUS_HOME=/var/lib/nexus nexus agent status').then(
+          told => told.includes('at work'),
+          () => false,
+        ),
+      { timeoutMs: 30_000, everyMs: 200, what: () => 'it to be at work' },
+    );
+  });
+
+  const upgrade = (...args: string[]) => server.cli(['node', 'upgrade', '-F', config, ...args]);
+  await t.test('an upgrade of all, one after the other; one that does not come up is taken back', async t => {
+    const newer = join(out, 'newer');
+    copyFileSync(program, newer);
+    appendFileSync(newer, 'another build');
+    const before = await mainPid(one);
+    t.match(await upgrade('--all', '--program', newer), {
+      code: 0,
+      stdout: 'one: upgraded, and Ready\ntwo: upgraded, and Ready\n',
+    });
+    t.not(await mainPid(one), before);
+    await one.shell('echo "console.log(\'nexus broken\')" >/root/version');
+    const installed = await one.shell('sha256sum /usr/local/bin/nexus');
+    t.match(await upgrade('one', '--program', process.execPath, '--timeout', '8s'), {
+      code: EXIT.failed,
+      stderr: /one was not upgraded, and runs the program that it had: /,
+    });
+    t.equal(await one.shell('sha256sum /usr/local/bin/nexus'), installed);
+    t.match(await one.shell('NEXUS_HOME=/var/lib/nexus nexus agent status'), /at work/);
+  });
+
+  await t.test('a reboot of the machine brings the node back', async t => {
+    const renewed = async () => (await server.client.get(NODE, { name: 'two' })).status?.conditions;
+    t.ok(await renewed());
+    await lab.lxc('restart', '--force', 'two');
+    await until(
+      () =>
+        two.shell('NEXUS_HOME=/var/lib/nexus nexus agent status').then(
+          told => told.includes('at work'),
+          () => false,
+        ),
+      { timeoutMs: 60_000, everyMs: 500, what: () => 'the agent to be at work' },
+    );
+  });
+
+  await t.test('removed, it is shut out', async t => {
+    t.match(await server.cli(['node', 'remove', 'one']), { code: 0 });
+    await t.rejects(server.client.get(NODE, { name: 'one' }));
+  });
+});
