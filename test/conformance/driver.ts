@@ -133,6 +133,19 @@ export function driverConformance(t: Test, make: () => Promise<DriverUnderTest>)
       await other.remove(id);
     });
 
+    t.test('says whose it is when another node has something under its names', async t => {
+      const foreign = specs(otherNode, imageId)('shared');
+      const { id } = await other.create(foreign);
+      const own = spec('shared', { name: foreign.name });
+      const whose = { code: 'Invalid', message: new RegExp(`belongs to node ${otherNode}`) };
+      await t.rejects(driver.create(own), whose);
+      await other.remove(id);
+      const volume = { ...own.volume, name: foreign.volume.name };
+      await t.rejects(driver.create({ ...own, volume }), whose, 'the volume that is left, too');
+      t.ok((await other.list()).volumes.some(({ name }) => name === foreign.volume.name));
+      await other.removeVolume(foreign.volume.name);
+    });
+
     t.test('starts and stops, again being success, and keeps files over it', async t => {
       const { id } = await driver.create(spec('cycle'));
       await driver.start(id);

@@ -137,7 +137,9 @@ export function removeVolume({ docker, node }: DockerContext, name: string): Pro
         throw new DriverError('Invalid', `the volume ${name} does not belong to node ${node}`);
       await volume.remove();
     } catch (error) {
-      if (statusOf(error) !== 404) throw error;
+      // Podman says so of one that somebody else is removing.
+      const isGone = statusOf(error) === 404 || /no such volume/.test((error as Error).message);
+      if (!isGone) throw error;
     }
   });
 }

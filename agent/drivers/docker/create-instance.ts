@@ -2,6 +2,7 @@ import { LABEL_NODE, LABEL_SPEC_HASH } from '../../../crds/names.ts';
 import { DriverError, type InstanceSpec } from '../../driver.ts';
 import { checkSpec } from '../check-spec.ts';
 import type { NetworkKeeper } from '../network/network-keeper.ts';
+import { notOurs } from '../not-ours.ts';
 import { containerOptions } from './container-options.ts';
 import { inspect, removeContainer } from './containers.ts';
 import { type DockerContext, UNFINISHED_SUFFIX } from './context.ts';
@@ -93,7 +94,8 @@ async function createNew(
 async function removeLeftover({ docker, node }: DockerContext, name: string): Promise<boolean> {
   const leftover = await inspect(docker, name);
   if (!leftover) return false;
-  if (leftover.Config.Labels?.[LABEL_NODE] !== node) throw notOurs('container', name);
+  if (leftover.Config.Labels?.[LABEL_NODE] !== node)
+    throw notOurs('container', name, leftover.Config.Labels?.[LABEL_NODE]);
   await removeContainer(docker, leftover.Id);
   return true;
 }
@@ -104,7 +106,7 @@ function sameAs(
   id: string,
   labels: Record<string, string>,
 ): string {
-  if (labels?.[LABEL_NODE] !== context.node) throw notOurs('container', spec.name);
+  if (labels?.[LABEL_NODE] !== context.node) throw notOurs('container', spec.name, labels?.[LABEL_NODE]);
   if (labels[LABEL_SPEC_HASH] !== spec.labels[LABEL_SPEC_HASH])
     throw new DriverError(
       'Invalid',
@@ -122,16 +124,10 @@ async function ensureVolume({ docker, node, facts }: DockerContext, spec: Instan
     if (kind === 'podman') await docker.createVolume({ Name: name, Labels: labels });
     try {
       const found = await docker.getVolume(name).inspect();
-      if (found.Labels?.[LABEL_NODE] !== node) throw notOurs('volume', name);
+      const owner = found.Labels?.[LABEL_NODE];
+      if (owner !== node) throw notOurs('volume', name, owner);
     } catch (error) {
       if (statusOf(error) !== 404) throw error;
     }
   });
-}
-
-function notOurs(kind: string, name: string): DriverError {
-  return new DriverError(
-    'Invalid',
-    `a ${kind} named ${name} is there that does not belong to this node; rename or remove it`,
-  );
 }

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { LABEL_PLACEMENT, LABEL_SPEC_HASH } from '../../../crds/names.ts';
+import { LABEL_NODE, LABEL_PLACEMENT, LABEL_SPEC_HASH } from '../../../crds/names.ts';
 import { DriverError, type InstanceSpec } from '../../driver.ts';
 import { checkSpec } from '../check-spec.ts';
 import type { NetworkKeeper } from '../network/network-keeper.ts';
+import { notOurs } from '../not-ours.ts';
 import type { Addresses } from './addresses.ts';
 import { LxdError, lxdCall } from './api/lxd-error.ts';
 import type { Config, Device, LxdInstance } from './api/types.ts';
@@ -43,7 +44,7 @@ export async function createInstance(
   const name = lxdName(spec.name);
   const found = await findInstance(context, name);
   if (found) {
-    if (!isOf(found.config, context.node)) throw notOurs(name);
+    if (!isOf(found.config, context.node)) throw notOurs('instance', name, labelOf(found.config, LABEL_NODE));
     if (found.config[KEY.unfinished] === undefined) return { id: sameAs(spec, found) };
     await removeInstance(context, name);
   }
@@ -143,7 +144,7 @@ export async function makeInstance(
 }
 
 function sameAs(spec: InstanceSpec, { name, config }: LxdInstance): string {
-  if ((config[KEY.name] ?? '') !== spec.name) throw notOurs(name);
+  if ((config[KEY.name] ?? '') !== spec.name) throw notOurs('instance', name, undefined);
   if (labelOf(config, LABEL_SPEC_HASH) !== spec.labels[LABEL_SPEC_HASH])
     throw new DriverError(
       'Invalid',
@@ -156,12 +157,5 @@ function isMissingImage(error: unknown): boolean {
   return (
     error instanceof LxdError &&
     /image\b.*\bnot found|no such (object|image)|couldn't be found/i.test(error.message)
-  );
-}
-
-function notOurs(name: string): DriverError {
-  return new DriverError(
-    'Invalid',
-    `an instance named ${name} is there that does not belong to this node; rename or remove it`,
   );
 }

@@ -1,5 +1,6 @@
 import { LABEL_NODE } from '../../../crds/names.ts';
 import { DriverError, type InstanceSpec, type Volume } from '../../driver.ts';
+import { notOurs } from '../not-ours.ts';
 import { isStatus, LxdError, lxdCall } from './api/lxd-error.ts';
 import type { LxdVolume } from './api/types.ts';
 import type { LxcContext } from './context.ts';
@@ -65,11 +66,9 @@ export function ensureVolume(context: LxcContext, volume: InstanceSpec['volume']
       }
     }
     const { pool, config } = found;
-    if (labelOf(config, LABEL_NODE) !== node || (config[KEY.name] ?? '') !== name)
-      throw new DriverError(
-        'Invalid',
-        `a volume named ${lxdName} is there that does not belong to this node; rename or remove it`,
-      );
+    const owner = labelOf(config, LABEL_NODE);
+    if (owner !== node || (config[KEY.name] ?? '') !== name)
+      throw notOurs('volume', lxdName, owner === node ? undefined : owner);
     if (sizeBytes !== undefined && config.size !== String(sizeBytes))
       await resize(context, { pool, lxdName }, sizeBytes);
     return { pool, lxdName };

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Clock, systemClock, timestamp } from '../../../controller/kit/clock.ts';
 import { LABEL_NODE, LABEL_SPEC_HASH } from '../../../crds/names.ts';
 import { type Driver, DriverError, type DriverInfo, type Instance } from '../../driver.ts';
+import { notOurs } from '../not-ours.ts';
 import { builtinExec, type MemoryExec, startProcess } from './exec.ts';
 import { MemoryEngine, type MemoryInstance, type MemoryOperation } from './memory-engine.ts';
 
@@ -127,6 +128,10 @@ export function createMemoryDriver(options: MemoryDriverOptions): MemoryDriver {
     async create(spec) {
       await call('create');
       const there = engine.find(spec.name);
+      const isForeign = (labels: Record<string, string> | undefined) => labels && labels[LABEL_NODE] !== node;
+      if (isForeign(there?.spec.labels)) throw notOurs('instance', spec.name, there?.spec.labels[LABEL_NODE]);
+      const volume = engine.volumes.get(spec.volume.name);
+      if (isForeign(volume?.labels)) throw notOurs('volume', spec.volume.name, volume?.labels[LABEL_NODE]);
       if (there && there.spec.labels[LABEL_SPEC_HASH] !== spec.labels[LABEL_SPEC_HASH])
         throw new DriverError('Invalid', `${spec.name} is there with another specification`);
       return { id: (there ?? engine.add(spec)).id };
