@@ -32,6 +32,9 @@ export const ANNOTATION_FORCE_DELETE = 'nexus.dev/force-delete';
 /** On a Secret that `nexus workspace create` made: the server that its user name and password are for, `https://github.com`. */
 export const ANNOTATION_GIT_ORIGIN = 'nexus.dev/git-origin';
 
+/** On a Workspace: the digest of the `.nexus/config.yaml` that its user wants carried out, once; taken away when it was. */
+export const ANNOTATION_SYNC_CONFIG = 'nexus.dev/sync-config';
+
 /** On a Node: `true` where the controller makes it, of the machine that it runs on itself, and makes it again. */
 export const ANNOTATION_LOCAL_NODE = 'nexus.dev/local-node';
 /** On a Node: the ssh destination, and port, by which `nexus node add` reached its machine. */

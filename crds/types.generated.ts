@@ -26,6 +26,10 @@ ref?: string
  */
 upstream?: string
 /**
+ * Whether a change of .nexus/config.yaml in the working tree is carried out by itself. It is the mandate to write services, lifecycle, image, resources and env of this spec as the file says. Defaults to false: the condition ConfigDrift tells, and `nexus workspace sync` carries it out.
+ */
+followConfig?: boolean
+/**
  * Secret in the workspace's namespace with username and password (or token) for HTTPS, or ssh-privatekey for SSH.
  */
 credentialsSecretRef?: {
@@ -497,6 +501,19 @@ state?: ("Open" | "Failed")
  */
 message?: string
 }[]
+/**
+ * The repository's .nexus/config.yaml as observed in the working tree. Absent: there is none.
+ */
+config?: {
+/**
+ * SHA-256 of its text, in hex.
+ */
+digest: string
+/**
+ * Fields of the spec that were not as the file says when it was first seen: they are the user's, and neither compared nor written.
+ */
+kept?: string[]
+}
 /**
  * The working tree as observed.
  */
@@ -988,6 +1005,19 @@ branch?: string
  * Whether there are changes or unpushed commits.
  */
 dirty?: boolean
+/**
+ * Its .nexus/config.yaml as it is in the working tree. Absent: there is none.
+ */
+config?: {
+/**
+ * SHA-256 of its text, in hex; empty when it is too large.
+ */
+digest: string
+/**
+ * Its text. Absent: it is larger than 16 KiB, and is not read.
+ */
+text?: string
+}
 }
 }
 

@@ -8,6 +8,8 @@ export const CONDITIONS = {
   SSHReady: 'The SSH server answers with the published host key.',
   ServicesReady: 'Every service runs and is healthy.',
   PortsReady: 'Every declared port is open on the node.',
+  ConfigDrift:
+    'The spec is not as `.nexus/config.yaml` in the working tree says. False is good. There while the repository has that file.',
   Ready: 'Everything above holds.',
   Drained: 'Node: nothing runs on it that was to be moved or stopped. There while the node is drained.',
   DriversReady: 'Node: at least one driver answers.',
@@ -56,6 +58,10 @@ export const REASONS = {
   RefNotFound: 'The repository has no such branch, tag or commit.',
   RepositoryKept:
     'URL or ref changed, but the working tree has changes or unpushed commits and is left alone.',
+  // ConfigDrift
+  ConfigApplied: 'The spec is as the file says.',
+  ConfigChanged: 'The spec and the file differ; the message says in what.',
+  ConfigInvalid: 'The file cannot be read; the message says where.',
   // SSHReady
   SSHListening: 'The SSH server answers.',
   SSHStarting: 'The SSH server is being started.',

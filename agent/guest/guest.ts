@@ -114,6 +114,8 @@ export interface GuestState {
     dirty: boolean;
     /** What is not as somebody who cloned it by hand would have it. */
     lacks?: GuestLack[];
+    /** Its `.nexus/config.yaml`; `isTooLarge`: more than 16 KiB, which is not told. Absent: it has none. */
+    config?: { text: string } | { isTooLarge: true };
   };
 }
 

@@ -124,6 +124,13 @@ function readLine(
       state.repository.lacks = fields as GuestLack[];
       return;
     }
+    case 'config': {
+      const [word] = expect(1);
+      if (!state.repository || !/^(-|[A-Za-z0-9+/]+=*)$/.test(word)) throw bad;
+      state.repository.config =
+        word === '-' ? { isTooLarge: true } : { text: Buffer.from(word, 'base64').toString('utf8') };
+      return;
+    }
     default:
       throw bad;
   }

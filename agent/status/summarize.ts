@@ -1,4 +1,5 @@
 import { timestamp } from '../../controller/kit/clock.ts';
+import { sha256 } from '../../controller/kit/hash.ts';
 import { getCondition, setCondition } from '../../controller/runtime/conditions.ts';
 import type { PlacementForwardStatus } from '../../crds/kinds.ts';
 import type { Condition } from '../../crds/object.ts';
@@ -171,12 +172,14 @@ function repositoryOf(
   const before = previous?.repository;
   if (!guest) return repo || !running ? before : undefined;
   if (!guest.repository) return undefined;
-  const { url, commit, branch, dirty } = guest.repository;
+  const { url, commit, branch, dirty, config } = guest.repository;
+  const text = config && 'text' in config ? config.text : undefined;
   return {
     url: withoutCredentials(url),
     ref: before?.ref ?? repo?.ref ?? '',
     commit,
     branch,
     dirty,
+    ...(config && { config: text === undefined ? { digest: '' } : { digest: sha256(text), text } }),
   };
 }

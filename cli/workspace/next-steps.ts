@@ -11,6 +11,8 @@ const HELP: Partial<Record<Reason, (name: string, workspace: Workspace) => strin
   RefNotFound: name => `nexus edit ws ${name}   (spec.repo.ref)`,
   ServiceExited: logsOfFirst,
   ServiceUnhealthy: logsOfFirst,
+  ConfigChanged: name => `nexus workspace sync ${name}`,
+  ConfigInvalid: () => 'nexus config validate',
   NoNodeFits: () => 'nexus node list',
   PortsExhausted: () => 'nexus node list',
   NodeUnreachable: (_, { status }) => `nexus node describe ${status?.nodeName}`,
@@ -19,6 +21,13 @@ const HELP: Partial<Record<Reason, (name: string, workspace: Workspace) => strin
   ImagePullDenied: name => `nexus edit ws ${name}   (spec.imagePullSecretRef)`,
   ImageUnsupported: name => `nexus edit ws ${name}   (spec.image)`,
 };
+
+/** Conditions that are not as they should be: of ConfigDrift, False is good. */
+export function wrongConditions({ status }: Pick<Workspace, 'status'>) {
+  return (status?.conditions ?? []).filter(
+    ({ type, status: holds }) => (holds === 'True') === (type === 'ConfigDrift'),
+  );
+}
 
 function logsOfFirst(name: string, { status }: Workspace): string {
   const down = status?.services?.find(({ state, health }) => state !== 'Running' || health === 'Unhealthy');
@@ -29,7 +38,7 @@ function logsOfFirst(name: string, { status }: Workspace): string {
 export function nextSteps(workspace: Workspace, isWatching = false): string[] {
   const { metadata, status, spec } = workspace;
   const { name } = metadata;
-  const wrong = (status?.conditions ?? []).filter(c => c.status !== 'True');
+  const wrong = wrongConditions(workspace);
   const help = wrong.flatMap(({ reason }) => HELP[reason as Reason]?.(name, workspace) ?? []);
   const watch = isWatching ? [] : [`nexus workspace status ${name} --watch`];
   if (wrong.length > 0 || !status) return [...new Set([...help, ...watch])];

@@ -8,7 +8,7 @@ import { type Mark, printable, styleOf } from '../output/style.ts';
 import { sshAliasOf } from '../ssh/config/alias-of.ts';
 import { isOnThisMachine } from '../ssh/here.ts';
 import { findWorkspace, followWorkspace } from './find.ts';
-import { nextSteps } from './next-steps.ts';
+import { nextSteps, wrongConditions } from './next-steps.ts';
 import { type ServiceRow, serviceMark, serviceRows } from './service-rows.ts';
 
 /** What is asked of this machine rather than of the server. */
@@ -80,7 +80,7 @@ export function statusLines(
   const phase = seen.phase ?? 'Pending';
   const look = PHASE_MARKS[phase] ?? { mark: 'busy' as const, code: 36 };
   const isOld = seen.observedGeneration !== metadata.generation;
-  const wrong = (seen.conditions ?? []).filter(c => c.status !== 'True' && c.type !== 'Ready');
+  const wrong = wrongConditions(workspace).filter(c => c.type !== 'Ready');
   const next = nextSteps(workspace, isWatching);
   return [
     `${mark(look.mark)}${color(1, metadata.name)}  ${color(look.code, phase)}${isOld ? '  (a change is being looked at)' : ''}`,

@@ -7,6 +7,7 @@ export const WORKSPACE_VERBS: Record<string, LoadCommand> = {
   status: async () => (await import('./status.ts')).status,
   connect: async () => (await import('./connect.ts')).connect,
   services: async () => (await import('./services.ts')).services,
+  sync: async () => (await import('./sync.ts')).sync,
   open: async () => (await import('./open.ts')).open,
   start: async () => (await import('../commands/power.ts')).start,
   stop: async () => (await import('../commands/power.ts')).stop,

@@ -3,6 +3,10 @@
 
 MANAGED="$PROGRAM $WRAPPER $ETC/sshd_config $ETC/authorized_keys $RUN/user $RUN/env $RUN/about $RUN/ssh_host_ed25519_key $RUN/git-login $RUN/git-key"
 
+# The repository's own description of its workspace, and how much of it is told.
+CONFIG_FILE=.nexus/config.yaml
+CONFIG_BYTES=16384
+
 # FILES: `file SHA256 path` of the managed files that are there.
 hash_files() {
   local sum path
@@ -53,6 +57,7 @@ snapshot() {
   if first_line "$RUN/repository"; then
     SNAPSHOT="${SNAPSHOT}repository $LINE$newline"
     if first_line "$RUN/repository.lacks" && [ -n "$LINE" ]; then SNAPSHOT="${SNAPSHOT}lacks $LINE$newline"; fi
+    if first_line "$RUN/repository.config" && [ -n "$LINE" ]; then SNAPSHOT="${SNAPSHOT}config $LINE$newline"; fi
   fi
   SNAPSHOT="${SNAPSHOT}end$newline"
 }
@@ -85,7 +90,7 @@ snapshot_job() {
   esac
 }
 
-# Looks at the repository when its HEAD moved, and every minute or less often when that takes long.
+# Looks at the repository when its HEAD or its configuration moved, and every minute or less often when that takes long.
 supervise_repository() {
   local head=''
   load_account || return 0
@@ -99,10 +104,11 @@ supervise_repository() {
     case $head in 'ref: '*) if first_line "$REPOSITORY/.git/${head#ref: }"; then head="$head $LINE"; fi ;; esac
   fi
   REPO_WAIT=$((REPO_WAIT - 1))
-  [ "$head" != "$REPO_SEEN" ] || [ "$REPO_WAIT" -le 0 ] || return 0
+  [ "$head" != "$REPO_SEEN" ] || [ "$REPO_WAIT" -le 0 ] || [ "$REPOSITORY/$CONFIG_FILE" -nt "$RUN/repository.looked" ] || return 0
   if alive "$RUN/repository.pid"; then return 0; fi
   REPO_SEEN=$head
   REPO_WAIT=30
+  : >"$RUN/repository.looked"
   if first_line "$RUN/repository.seconds"; then REPO_WAIT=$((30 + LINE * 30)); fi
   setsid sh "$PROGRAM" look full </dev/null >/dev/null 2>&1 &
   process_start $! && write_line "$RUN/repository.pid" "$! $START"
@@ -110,14 +116,14 @@ supervise_repository() {
 
 # look quick, or look full: dirty too. As the user: a repository's settings may run programs.
 look_main() {
-  local began lacks found=$RUN/repository.$$
+  local began found=$RUN/repository.$$
   load_account || exit 1
   began=$(date +%s)
   if { [ "$1" = full ] && (as_user timeout 60 sh "$PROGRAM" look-user full) >"$found" 2>/dev/null; } ||
     (as_user timeout 10 sh "$PROGRAM" look-user quick) >"$found" 2>/dev/null; then
     # Told first: the state of the repository brings it along.
-    lacks=$(sed -n 2p "$found")
-    if first_line "$RUN/repository.lacks" && [ "$LINE" = "$lacks" ]; then :; else write_line "$RUN/repository.lacks" "$lacks"; fi
+    tell_line "$RUN/repository.lacks" "$(sed -n 2p "$found")"
+    tell_line "$RUN/repository.config" "$(sed -n 3p "$found")"
     sed -n 1p "$found" >"$found.line"
     cmp_files "$found.line" "$RUN/repository" || mv -f "$found.line" "$RUN/repository"
   fi
@@ -126,12 +132,18 @@ look_main() {
   poke
 }
 
+# Writes it only when it is another one.
+tell_line() {
+  if first_line "$1" && [ "$LINE" = "$2" ]; then return 0; fi
+  write_line "$1" "$2"
+}
+
 cmp_files() {
   [ -f "$2" ] && [ "$(cat "$1")" = "$(cat "$2")" ]
 }
 
 # `commit dirty branch url`; dirty: changes, or commits that no remote and no clone has brought. On a second line what it
-# lacks: `git-lfs`, `submodules`.
+# lacks: `git-lfs`, `submodules`. On a third its configuration in base64; `-` when that is too large to be one.
 # The argument `quick` leaves dirty for a later look.
 look_user() {
   local commit branch url lacks='' dirty=no
@@ -153,6 +165,14 @@ look_user() {
   if [ -f .gitattributes ] && grep -q filter=lfs .gitattributes && ! command -v git-lfs >/dev/null; then lacks=git-lfs; fi
   if [ -f .gitmodules ] && git submodule status 2>/dev/null | grep -q '^-'; then lacks="$lacks submodules"; fi
   printf '%s\n' "${lacks# }"
+  if [ ! -f "$CONFIG_FILE" ]; then
+    echo
+  elif [ "$(head -c $((CONFIG_BYTES + 1)) "$CONFIG_FILE" | wc -c)" -gt "$CONFIG_BYTES" ]; then
+    echo -
+  else
+    head -c "$CONFIG_BYTES" "$CONFIG_FILE" | base64 | tr -d '\n'
+    echo
+  fi
 }
 
 # Credentials in URLs of http, and passwords in any, are not shown.

@@ -1,7 +1,14 @@
 import { placementName } from '../../../crds/names.ts';
 import type { Condition } from '../../../crds/object.ts';
-import type { Node, Placement, Workspace, WorkspaceStatus } from '../../../crds/types.generated.ts';
+import type {
+  Node,
+  Placement,
+  PlacementStatus,
+  Workspace,
+  WorkspaceStatus,
+} from '../../../crds/types.generated.ts';
 import { getCondition, type NewCondition, setCondition } from '../../runtime/conditions.ts';
+import { type ConfigView, configCondition } from './config-view.ts';
 import { heldBy, mayMove, shouldRun } from './evictions.ts';
 import { countReady, endpointOf, foldPorts, foldServices, nodeAddress } from './fold-services.ts';
 import { findSilence } from './node-health.ts';
@@ -16,6 +23,8 @@ export interface Observation {
   node?: Node;
   /** Public host keys; absent: those of the last status stay. */
   hostKeys?: string[];
+  /** The repository's configuration, where it has one. */
+  config?: ConfigView;
   /** What keeps the controller from doing what the spec says. */
   problem?: Problem;
   /** What holds up a removal. */
@@ -83,9 +92,17 @@ export function fold(observation: Observation): { status: WorkspaceStatus; targe
     }),
     ...(services.length > 0 && { services }),
     ...(placement?.spec.forwards && { ports: foldPorts(placement) }),
-    ...(placement?.status?.repository && { repository: placement.status.repository }),
+    ...(observation.config && { config: configStatus(observation.config) }),
+    ...(placement?.status?.repository && { repository: withoutText(placement.status.repository) }),
   };
   return { status, target };
+}
+
+const configStatus = ({ digest, kept }: ConfigView) => ({ digest, kept });
+
+/** The text of its configuration is for the controller alone. */
+function withoutText({ config: _, ...repository }: NonNullable<PlacementStatus['repository']>) {
+  return repository;
 }
 
 type Move = NonNullable<WorkspaceStatus['move']>;
@@ -151,6 +168,8 @@ function foldConditions(observation: Observation, verdict: Verdict): Condition[]
     wanted.push(silence ? { type, status: 'Unknown', ...silence } : told);
   }
   wanted.push(ready(observation, verdict, wanted));
+  // After the sum: it is none of its parts.
+  if (observation.config) wanted.push(configCondition(workspace, observation.config));
   let conditions = (before ?? []).filter(old => wanted.some(({ type }) => type === old.type));
   for (const condition of wanted)
     conditions = setCondition(conditions, { ...condition, observedGeneration: generation }, nowMs);

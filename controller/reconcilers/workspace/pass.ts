@@ -8,6 +8,7 @@ import type { SharedKeys } from '../deps.ts';
 import type { Heartbeats } from '../node/heartbeats.ts';
 import { type OwnWrites, readYourWrites } from '../read-your-writes.ts';
 import type { OwnerKeys } from '../user/owner-keys.ts';
+import { type ConfigReader, type ConfigView, createConfigReader } from './config-view.ts';
 import type { HostKey } from './host-key.ts';
 import { NodeLedger } from './node-ledger.ts';
 import type { DefaultImage, Problem } from './requests.ts';
@@ -54,6 +55,8 @@ export interface WorkspaceEnvironment extends WorkspaceEnvironmentOptions {
   unanswered: Map<string, ObjectKey>;
   /** Workspaces that wait for a node, a port or room. */
   waiting: WaitingRoom;
+  /** Repositories' configurations, read. */
+  configs: ConfigReader;
 }
 
 /** One look at one workspace. */
@@ -61,6 +64,7 @@ export interface Pass {
   workspace: Workspace;
   placement?: Placement;
   hostKey?: HostKey;
+  config?: ConfigView;
   /** The first thing that keeps the spec from being carried out. Steps that need none are skipped then. */
   problem?: Problem;
   /** Why a workspace that would be moved off a lost node stays. */
@@ -97,6 +101,7 @@ export function createWorkspaceEnvironment(options: WorkspaceEnvironmentOptions)
     homes: new Map(),
     unanswered: new Map(),
     waiting: new WaitingRoom(),
+    configs: createConfigReader(),
   };
 }
 

@@ -3,6 +3,7 @@ import { FINALIZER_WORKSPACE, SECRET_HOST_KEY } from '../../../crds/names.ts';
 import { isApiError } from '../../kit/errors.ts';
 import { addFinalizer } from '../../runtime/finalizers.ts';
 import { FIELD_MANAGER } from '../deps.ts';
+import { followConfig } from './follow-config.ts';
 import { hostKeySecretName, newHostKeySecret, readHostKey } from './host-key.ts';
 import { leaveNode } from './leave-node.ts';
 import { findPlacements, type Step } from './pass.ts';
@@ -18,6 +19,7 @@ export const STEPS: readonly Step[] = [
   holdUntilRemoved,
   removeStrangers,
   findOwnPlacement,
+  followConfig,
   leaveNode,
   validate,
   ensureHostKey,

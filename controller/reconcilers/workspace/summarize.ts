@@ -17,6 +17,7 @@ export async function summarize(pass: Pass, env: WorkspaceEnvironment, deletion?
     workspace,
     placement,
     node: placement && env.ledger.node(placement.spec.nodeName),
+    ...(pass.config && { config: pass.config }),
     ...(hostKey && { hostKeys: [hostKey.publicKey] }),
     problem,
     deletion,

@@ -29,6 +29,7 @@ t.test('status and services tell of one, now and as it changes', async t => {
     ),
     '--wait',
   );
+  t.match(await ws('sync', 'api'), { code: EXIT.notFound, stderr: /has no repository/ });
   t.match(await ws('status', 'api'), { code: 0, stdout: /^api {2}Running\n[\s\S]*^Services: 2\/2 up$/m });
   t.match(JSON.parse((await ws('services', 'api', '-o', 'json')).stdout), {
     workspace: 'api',
@@ -74,7 +75,7 @@ t.test('open takes a service that has a port', async t => {
 });
 
 t.test('wrong use says what there is', async t => {
-  t.match(await ws(), { code: EXIT.usage, stderr: /which of list, .*\nnext: nexus workspace --help/ });
+  t.match(await ws(), { code: EXIT.usage, stderr: /which of .*list, .*\nnext: nexus workspace --help/ });
   t.match(await ws('lgs', 'shop'), { code: EXIT.usage, stderr: /did you mean logs/ });
   t.match(await ws('delete', 'shop', '--nope'), { code: EXIT.usage, stderr: /unknown argument/ });
   t.match(await ws('--help'), { code: 0, stdout: /nexus workspace logs <name>/ });
