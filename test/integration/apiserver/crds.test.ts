@@ -137,7 +137,7 @@ t.test('names that are taken are not accepted until they are free', async t => {
   await call('POST', CRDS, definition('wisps', 'Wisp'));
   await settle();
   for (const [name, reason] of [
-    ['gadgets', 'SingularConflict'],
+    ['gadgets', 'ListKindConflict'],
     ['wisps', 'ShortNamesConflict'],
   ]) {
     t.match((await call('GET', `${CRDS}/${name}.example.com`)).body.status.conditions, [
