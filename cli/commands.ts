@@ -27,6 +27,7 @@ export const COMMANDS: Record<string, LoadCommand> = {
   login: async () => (await import('./commands/login.ts')).login,
   logout: async () => (await import('./commands/login.ts')).logout,
   whoami: async () => (await import('./commands/whoami.ts')).whoami,
+  user: async () => (await import('./commands/user.ts')).user,
   'login-token': async () => (await import('./commands/login.ts')).loginTokenCommand,
   node: async () => (await import('./commands/node.ts')).node,
   gateway: async () => (await import('./commands/gateway.ts')).gateway,

@@ -1,11 +1,8 @@
 import { certificateFingerprint } from '../../controller/kit/login-proof.ts';
 import type { Command } from '../command.ts';
 import { EXIT } from '../errors.ts';
+import { whoAmI } from '../login/as-caller.ts';
 import { readLogin } from '../login/token.ts';
-
-interface SelfReview {
-  status?: { userInfo?: { username?: string; groups?: string[] } };
-}
 
 const HOW = { ssh: 'an SSH key', github: 'GitHub' } as const;
 
@@ -14,13 +11,8 @@ export const whoami: Command = {
   describe: 'Who you are at the server, by what, and how others know that server',
   build: yargs => yargs,
   async run(_flags, context) {
-    const client = await context.client();
     const { server, ca, login, context: name } = await context.connection();
-    const { text } = await client.raw('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', {
-      body: { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' },
-      signal: context.signal,
-    });
-    const { username = '', groups = [] } = (JSON.parse(text) as SelfReview).status?.userInfo ?? {};
+    const { name: username, groups } = await whoAmI(context);
     const kept = login === undefined ? undefined : await readLogin(context.home, login);
     const by = kept ? HOW[kept.proof.kind] : 'a credential in the kubeconfig';
     context.print(`user         ${username}`);

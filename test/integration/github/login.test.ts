@@ -209,3 +209,40 @@ t.test('whoever is not registered is told what to do', { skip }, async t => {
     stderr: /kim is not registered.*\nnext: nexus ssh setup --server/,
   });
 });
+
+t.test(
+  'users are added, listed and removed by an admin; keys by the user and by nobody else',
+  { skip },
+  async t => {
+    const lou = await somebody(t, 'lou');
+    const max = await somebody(t, 'max');
+    for (const one of [lou, max]) await one.sh('ssh-keygen -q -t ed25519 -N "" -C phone -f phone');
+    await registered(max);
+    const pub = join(lou.home, 'work', 'phone.pub');
+    const admin = (...args: string[]) => server.cli(['user', ...args]);
+    t.match(await admin('add', 'lou'), { code: 2, stderr: /a way in/ });
+    t.match(await admin('add', 'lou', '--github', 'lou', '--key', pub), { code: 0 });
+    t.match(await admin('add', 'lou', '--github', 'lou'), { code: 4 });
+    t.match(await admin('list'), { code: 0, stdout: /^lou +member +lou/m });
+    t.match(await admin('keys', 'lou'), { code: 0, stdout: /^phone +ssh-ed25519 +SHA256:/m });
+    t.match(await lou.nexus(['login', host, '--fingerprint', fingerprint, '--key', pub]), { code: 0 });
+    await lou.sh('ssh-keygen -q -t ecdsa -N "" -C tablet -f tablet');
+    t.match(await lou.nexus(['user', 'keys', '--add', 'work/tablet.pub']), {
+      code: 0,
+      stdout: /^tablet +ecdsa/m,
+    });
+    t.match(await lou.nexus(['user', 'keys', '--remove', 'none']), { code: 3 });
+    t.match(
+      await max.nexus(['user', 'keys', 'lou', '--remove', 'phone']),
+      { code: 3 },
+      'lou is nobody to max',
+    );
+    t.match(await max.nexus(['user', 'list']), { code: 6 });
+    const left = await lou.nexus(['user', 'keys', '--remove', 'phone']);
+    t.match(left, { code: 0, stdout: /^tablet/m });
+    t.notMatch(left.stdout, /phone/);
+    t.match(await lou.nexus(['whoami']), { code: 6 }, 'the login was by that key');
+    t.match(await admin('remove', 'lou'), { code: 0 });
+    t.match(await admin('remove', 'nobody'), { code: 3 });
+  },
+);
