@@ -6,6 +6,7 @@ import type {
   KubeObject,
   Lease,
   Namespace,
+  ResourceQuota,
   Role,
   RoleBinding,
   Secret,
@@ -67,6 +68,12 @@ export const NAMESPACE: Resource<Namespace> = {
   namespaced: false,
 };
 export const SECRET: Resource<Secret> = { ...core, kind: 'Secret', plural: 'secrets', namespaced: true };
+export const RESOURCE_QUOTA: Resource<ResourceQuota> = {
+  ...core,
+  kind: 'ResourceQuota',
+  plural: 'resourcequotas',
+  namespaced: true,
+};
 export const CONFIG_MAP: Resource<ConfigMap> = {
   ...core,
   kind: 'ConfigMap',

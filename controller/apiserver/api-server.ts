@@ -22,7 +22,7 @@ import { Policy } from './auth/rbac/policy.ts';
 import { PolicyFeed } from './auth/rbac/policy-feed.ts';
 import { rbacAuthorizer } from './auth/rbac/rbac-authorizer.ts';
 import { Tokens } from './auth/tokens.ts';
-import { applyAggregated, bootstrap } from './bootstrap.ts';
+import { applyAggregated, bootstrap, saveQuotaStatus } from './bootstrap.ts';
 import { type ApiContext, DEFAULT_LIMITS, type Limits } from './context.ts';
 import { Discovery } from './discovery/discovery.ts';
 import { FlowControl } from './flow-control/flow-control.ts';
@@ -31,6 +31,8 @@ import { OpenWatches } from './http/open-watches.ts';
 import { registerRoutes, sendStatus } from './http/routes.ts';
 import { serverMetrics } from './metrics.ts';
 import { OpenApi } from './openapi/openapi.ts';
+import { QuotaGuard } from './quota/quota-guard.ts';
+import { QuotaStatus } from './quota/quota-status.ts';
 import { builtinResources } from './registry/builtin.ts';
 import type { CustomResourceDefinition } from './registry/crd.ts';
 import { CrdController } from './registry/crd-controller.ts';
@@ -107,6 +109,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     authorizer,
     metrics: serverMetrics(metrics, store),
+    quotas: new QuotaGuard(store),
     admission: new Admission([
       namespaceLifecycle(store),
       systemDefinitions(new Set(crds.map(crd => crd.metadata.name))),
@@ -140,6 +143,13 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   });
   feed.start();
   await aggregator.wake();
+  const quotaStatus = new QuotaStatus({
+    store,
+    save: (live, status) => saveQuotaStatus(context, live, status),
+    clock,
+    log,
+  });
+  quotaStatus.start();
 
   const closing = new AbortController();
   const tokens = new Tokens(store, clock, {
@@ -189,7 +199,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
         const cancel = clock.after(CLOSE_GRACE_MS, () => app.server.closeAllConnections());
         await app.close();
         cancel();
-        await Promise.all([controller.stop(), feed.stop(), aggregator.stop()]);
+        await Promise.all([controller.stop(), feed.stop(), aggregator.stop(), quotaStatus.stop()]);
       })();
       return closed;
     },

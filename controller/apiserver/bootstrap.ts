@@ -3,11 +3,13 @@ import {
   CLUSTER_ROLE_BINDING,
   CRD,
   NAMESPACE,
+  RESOURCE_QUOTA,
   type Resource,
   ROLE,
   ROLE_BINDING,
 } from '../../crds/kinds.ts';
-import type { ClusterRole, KubeObject } from '../../crds/object.ts';
+import type { ClusterRole, KubeObject, ResourceQuota } from '../../crds/object.ts';
+import type { Entry } from '../store/store.ts';
 import { PROTECTED_NAMESPACES } from './admission/namespace-lifecycle.ts';
 import { GROUP_MASTERS, type Identity } from './auth/identity.ts';
 import { AGGREGATION_MANAGER } from './auth/rbac/aggregation.ts';
@@ -108,6 +110,19 @@ export async function applyAggregated(context: ApiContext, role: ClusterRole): P
     headers: { 'content-type': APPLY_PATCH },
     body: Buffer.from(JSON.stringify(role)),
   });
+}
+
+/** Writes what a namespace has of what its quota bounds. */
+export async function saveQuotaStatus(
+  context: ApiContext,
+  live: Entry,
+  status: ResourceQuota['status'],
+): Promise<void> {
+  const { name, namespace } = live.object.metadata;
+  const request = requestFor(context, RESOURCE_QUOTA, name, namespace);
+  const object = { ...copyOf(live), status } as KubeObject;
+  const target = { ...request.target, subresource: 'status' };
+  await saveChange(context, { ...request, target }, live, { object, options: OPTIONS });
 }
 
 /** A request of the server itself. */

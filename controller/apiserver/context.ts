@@ -7,6 +7,7 @@ import type { Authorizer } from './auth/authorizer.ts';
 import type { Identity } from './auth/identity.ts';
 import type { ResourceTarget } from './http/request-info.ts';
 import type { ServerMetrics } from './metrics.ts';
+import type { QuotaGuard } from './quota/quota-guard.ts';
 import type { Registry } from './registry/registry.ts';
 import type { ServedResource } from './registry/served-resource.ts';
 
@@ -68,6 +69,7 @@ export interface ApiContext {
   readonly limits: Limits;
   readonly authorizer: Authorizer;
   readonly admission: Admission;
+  readonly quotas: QuotaGuard;
   readonly metrics: ServerMetrics;
   readonly version: string;
 }

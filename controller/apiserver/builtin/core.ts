@@ -47,6 +47,24 @@ export const SECRET_SCHEMA: JsonSchema = kind(
   },
 );
 
+const quantities = (description: string): JsonSchema =>
+  values(description, { type: 'string', description: 'A number, as in 5 or 1k.' });
+
+export const RESOURCE_QUOTA_SCHEMA: JsonSchema = kind(
+  'ResourceQuota bounds how many objects of a kind a namespace has.',
+  {
+    spec: object('What the namespace may have.', {
+      hard: quantities(
+        'Most objects by resource, as in count/workspaces.nexus.dev or count/configmaps; configmaps, secrets, services and the like also by their name alone.',
+      ),
+    }),
+    status: object('What the namespace has.', {
+      hard: quantities('The bounds that `used` was counted against.'),
+      used: quantities('Objects that there are.'),
+    }),
+  },
+);
+
 export const CONFIG_MAP_SCHEMA: JsonSchema = kind('ConfigMap holds configuration that programs read.', {
   data: values('The data: keys of letters, digits, -, _ and ., values as text.', { type: 'string' }),
   binaryData: values('Data that is no text, in base64. No key may be in data as well.', {

@@ -6,13 +6,21 @@ import {
   EVENT,
   LEASE,
   NAMESPACE,
+  RESOURCE_QUOTA,
   type Resource,
   ROLE,
   ROLE_BINDING,
   SECRET,
 } from '../../../crds/kinds.ts';
 import type { JsonSchema } from '../schema/json-schema.ts';
-import { CONFIG_MAP_SCHEMA, EVENT_SCHEMA, LEASE_SCHEMA, NAMESPACE_SCHEMA, SECRET_SCHEMA } from './core.ts';
+import {
+  CONFIG_MAP_SCHEMA,
+  EVENT_SCHEMA,
+  LEASE_SCHEMA,
+  NAMESPACE_SCHEMA,
+  RESOURCE_QUOTA_SCHEMA,
+  SECRET_SCHEMA,
+} from './core.ts';
 import { CRD_SCHEMA } from './crd.ts';
 import {
   CLUSTER_ROLE_BINDING_SCHEMA,
@@ -69,6 +77,14 @@ export const BUILTIN_KINDS: readonly BuiltinKind[] = [
     shortNames: ['cm'],
     categories: [],
     statusSubresource: false,
+  },
+  {
+    resource: RESOURCE_QUOTA,
+    schema: RESOURCE_QUOTA_SCHEMA,
+    singular: 'resourcequota',
+    shortNames: ['quota'],
+    categories: [],
+    statusSubresource: true,
   },
   {
     resource: EVENT,

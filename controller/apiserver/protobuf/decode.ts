@@ -1,7 +1,7 @@
 import { microTimestamp, timestamp } from '../../kit/clock.ts';
 import { badRequest } from '../refusals.ts';
 import type { JsonObject } from '../schema/json-schema.ts';
-import { DELETE_OPTIONS, type Field, MESSAGES, type Message } from './messages.ts';
+import { DELETE_OPTIONS, type Field, type FieldType, MESSAGES, type Message } from './messages.ts';
 import { ProtobufReader } from './reader.ts';
 
 export const PROTOBUF = 'application/vnd.kubernetes.protobuf';
@@ -65,7 +65,7 @@ function readMessage(bytes: Buffer, message: Message): JsonObject {
 
 function readField(reader: ProtobufReader, field: Field, out: JsonObject): void {
   const { name, type } = field;
-  if (type === 'stringMap' || type === 'bytesMap' || type === 'listMap') {
+  if (isMap(type)) {
     const [key, value] = readEntry(reader.bytes(), type);
     if (key === '__proto__') throw badRequest('the key "__proto__" is not allowed');
     out[name] ??= {};
@@ -123,15 +123,23 @@ function readRawJson(bytes: Buffer): unknown {
   }
 }
 
-function readEntry(bytes: Buffer, type: 'stringMap' | 'bytesMap' | 'listMap'): [string, unknown] {
-  const valueType = type === 'stringMap' ? 'string' : type === 'bytesMap' ? 'bytes' : ITEMS;
+/** What the values of a map are. */
+const MAPS = {
+  stringMap: 'string',
+  bytesMap: 'bytes',
+  listMap: { 1: { name: 'items', type: 'string', repeated: true } },
+  quantityMap: { 1: { name: 'string', type: 'string' } },
+} as const satisfies Record<string, FieldType>;
+
+const isMap = (type: FieldType): type is keyof typeof MAPS => typeof type === 'string' && type in MAPS;
+
+function readEntry(bytes: Buffer, type: keyof typeof MAPS): [string, unknown] {
   const entry = readMessage(bytes, {
     1: { name: 'key', type: 'string' },
-    2: { name: 'value', type: valueType },
+    2: { name: 'value', type: MAPS[type] },
   });
-  const empty = type === 'listMap' ? [] : '';
-  const value = type === 'listMap' ? (entry.value as { items?: unknown } | undefined)?.items : entry.value;
-  return [String(entry.key ?? ''), value ?? empty];
+  const key = String(entry.key ?? '');
+  if (type === 'listMap') return [key, (entry.value as { items?: unknown } | undefined)?.items ?? []];
+  if (type === 'quantityMap') return [key, (entry.value as { string?: unknown } | undefined)?.string ?? ''];
+  return [key, entry.value ?? ''];
 }
-
-const ITEMS: Message = { 1: { name: 'items', type: 'string', repeated: true } };

@@ -11,6 +11,8 @@ export type FieldType =
   | 'stringMap'
   | 'bytesMap'
   | 'listMap'
+  /** Of quantities, as text. */
+  | 'quantityMap'
   /** JSON in the bytes of the message's first field. */
   | 'rawJson'
   | Message;
@@ -124,6 +126,11 @@ export const MESSAGES: Readonly<Record<string, Message>> = {
     2: one('data', 'stringMap'),
     3: one('binaryData', 'bytesMap'),
     4: one('immutable', 'bool'),
+  },
+  'v1/ResourceQuota': {
+    1: METADATA,
+    2: one('spec', { 1: one('hard', 'quantityMap'), 2: many('scopes') }),
+    3: one('status', { 1: one('hard', 'quantityMap'), 2: one('used', 'quantityMap') }),
   },
   'v1/Event': {
     1: METADATA,

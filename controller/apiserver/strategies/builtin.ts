@@ -3,6 +3,7 @@ import type { Cause } from '../../kit/errors.ts';
 import { jsonEqual } from '../../kit/json.ts';
 import { forbidden, invalid, required, tooLong } from '../schema/causes.ts';
 import { crdStrategy } from './crd.ts';
+import { quotaStrategy } from './quota.ts';
 import { RBAC_STRATEGIES } from './rbac.ts';
 import { PLAIN_STRATEGY, type Strategy } from './strategy.ts';
 
@@ -149,6 +150,7 @@ export const BUILTIN_STRATEGIES: Readonly<Record<string, Strategy>> = {
   Namespace: namespace,
   Event: event,
   Lease: PLAIN_STRATEGY,
+  ResourceQuota: quotaStrategy,
   CustomResourceDefinition: crdStrategy,
   ...RBAC_STRATEGIES,
 };

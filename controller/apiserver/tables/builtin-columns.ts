@@ -4,6 +4,7 @@ import type {
   KubeObject,
   Lease,
   Namespace,
+  ResourceQuota,
   RoleBinding,
   Secret,
   Subject,
@@ -104,6 +105,17 @@ export const BUILTIN_COLUMNS: Readonly<Record<string, Column[]>> = {
       type: 'integer',
       description: 'How many keys it has.',
     }),
+    AGE_COLUMN,
+  ],
+  ResourceQuota: [
+    NAME_COLUMN,
+    of<ResourceQuota>('Request', ({ status }) =>
+      Object.entries(status?.hard ?? {})
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, hard]) => `${name}: ${status?.used?.[name] ?? 0}/${hard}`)
+        .join(', '),
+    ),
+    of<ResourceQuota>('Limit', () => ''),
     AGE_COLUMN,
   ],
   Event: EVENT_COLUMNS,

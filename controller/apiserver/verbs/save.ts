@@ -64,17 +64,17 @@ export async function saveNew(context: ApiContext, request: ApiRequest, save: Sa
   const key = keyOf(resource, target.namespace, metadata.name);
   if (options.dryRun) {
     if (context.store.get(key)) throw alreadyExists(resource, metadata.name);
+    context.quotas.reserve(served, target.namespace, metadata.name)();
     return answerOf(viewOfObject(next), 201);
   }
-  const entry = await storing(
-    context.store.create(key, toStored(next, served)),
-    resource,
-    metadata.name,
-  ).catch((error: unknown) => {
-    const going = context.store.get(key)?.object.metadata.deletionTimestamp !== undefined;
-    if (!going || !isApiError(error, 'AlreadyExists')) throw error;
-    throw new ApiError(error.reason, `object is being deleted: ${error.message}`, error.details);
-  });
+  const release = context.quotas.reserve(served, target.namespace, metadata.name);
+  const entry = await storing(context.store.create(key, toStored(next, served)), resource, metadata.name)
+    .catch((error: unknown) => {
+      const going = context.store.get(key)?.object.metadata.deletionTimestamp !== undefined;
+      if (!going || !isApiError(error, 'AlreadyExists')) throw error;
+      throw new ApiError(error.reason, `object is being deleted: ${error.message}`, error.details);
+    })
+    .finally(release);
   return answerOf(viewOf(entry, served), 201);
 }
 

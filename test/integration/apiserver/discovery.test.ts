@@ -23,7 +23,16 @@ t.test('plain discovery names every resource, with what can be done to it', asyn
   const core = (await call('GET', '/api/v1')).body;
   t.same(
     core.resources.map((r: Any) => r.name),
-    ['configmaps', 'events', 'namespaces', 'namespaces/finalize', 'namespaces/status', 'secrets'],
+    [
+      'configmaps',
+      'events',
+      'namespaces',
+      'namespaces/finalize',
+      'namespaces/status',
+      'resourcequotas',
+      'resourcequotas/status',
+      'secrets',
+    ],
   );
   const ours = (await call('GET', '/apis/nexus.dev/v1alpha1/')).body.resources;
   t.match(

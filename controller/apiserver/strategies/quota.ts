@@ -1,0 +1,43 @@
+import type { KubeObject, ResourceQuota } from '../../../crds/object.ts';
+import type { Cause } from '../../kit/errors.ts';
+import { Quantity } from '../../kit/quantity.ts';
+import { isCount, isStandard } from '../quota/counted.ts';
+import { invalid } from '../schema/causes.ts';
+import { isQualifiedName } from '../selectors/label-selector.ts';
+import { PLAIN_STRATEGY, type Strategy } from './strategy.ts';
+
+/** A quota bounds counts of objects; what Kubernetes bounds beside them is taken and not enforced: nothing here has it. */
+export const quotaStrategy: Strategy = {
+  ...PLAIN_STRATEGY,
+  normalize: numbersAsText,
+  validate: object =>
+    Object.entries((object as ResourceQuota).spec?.hard ?? {}).flatMap(([name, value]) => [
+      ...nameCauses(name),
+      ...valueCauses(name, value),
+    ]),
+};
+
+function numbersAsText(object: KubeObject): void {
+  const { hard } = ((object as ResourceQuota).spec ?? {}) as { hard?: unknown };
+  if (typeof hard !== 'object' || hard === null) return;
+  for (const [name, value] of Object.entries(hard))
+    if (typeof value === 'number') (hard as Record<string, string>)[name] = String(value);
+}
+
+const QUALIFIED =
+  "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+
+function nameCauses(name: string): Cause[] {
+  const field = `spec.hard[${name}]`;
+  const causes = isQualifiedName(name) ? [] : [invalid(field, name, QUALIFIED)];
+  if (name.includes('/') || isStandard(name)) return causes;
+  return [...causes, invalid(field, name, 'must be a standard resource for quota')];
+}
+
+function valueCauses(name: string, value: string): Cause[] {
+  const field = `spec.hard[${name}]`;
+  const quantity = Quantity.parse(value);
+  if (!quantity) return [invalid(field, value, 'must be a quantity, as in 5 or 1k')];
+  if (quantity.nanos < 0n) return [invalid(field, value, 'must be greater than or equal to 0')];
+  return isCount(name) && !quantity.isInteger() ? [invalid(field, value, 'must be an integer')] : [];
+}
