@@ -96,3 +96,33 @@ t.test(
     t.match(last, /error: not ready within 4 s: stuck\nnext: nexus describe ws stuck/);
   },
 );
+
+t.test('ws status -w draws over itself, and NO_COLOR takes the colours away', { skip: noTmux }, async t => {
+  await server.apply(
+    manifest('seen', '{driver: memory, services: [{name: web, command: x, port: 80}]}'),
+    '--wait',
+  );
+  const socket = `nexus-status-${process.pid}`;
+  const tmux = (...args: string[]) => run('tmux', ['-L', socket, ...args], { env });
+  t.teardown(() => tmux('kill-server').catch(() => {}));
+  const line = `${NEXUS} ws status seen -w; NO_COLOR=1 ${NEXUS} ws services seen; exec sleep 60`;
+  await tmux('-f', '/dev/null', 'new-session', '-d', '-x', '100', '-y', '30', 'sh', '-c', line);
+  let last = '';
+  const shows = (pattern: RegExp, ...more: string[]) =>
+    until(
+      async () => {
+        last = (await tmux('capture-pane', '-p', ...more, '-t', '0')).stdout;
+        return pattern.test(last);
+      },
+      { timeoutMs: 15_000, what: () => `${pattern} on\n${last}` },
+    );
+  await shows(/^✓ seen {2}Running$/m);
+  await shows(/^\s*.{1,40}seen.{1,40}Running/m, '-e');
+  t.ok(last.includes('\u001b[32m'), 'in colour');
+  await server.cli(['stop', 'seen']);
+  await shows(/^○ seen {2}Stopped$/m);
+  t.equal(last.match(/seen {2}/g)?.length, 1, 'drawn over itself');
+  t.match(last, /^ {2}○ web +Stopped/m);
+  await server.cli(['delete', 'ws', 'seen', '--no-wait']);
+  await shows(/seen was deleted/);
+});

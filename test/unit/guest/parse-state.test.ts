@@ -109,9 +109,20 @@ t.test('anything else is refused', async t => {
     'a tail that is not base64': snapshot('job clone Failed 1 x', 'tail clone ***'),
     'a commit that is none': snapshot('repository HEAD no main url'),
     'a repository without URL': snapshot(`repository ${commit} no main`),
+    'a configuration of no repository': snapshot('config YQ=='),
+    'a configuration that is not base64': snapshot(`repository ${commit} no main url`, 'config ***'),
   };
   for (const [what, text] of Object.entries(wrong))
     t.throws(() => parseGuestState(text), GuestStateError, what);
+});
+
+t.test('the configuration of a repository is its text, or that there is too much of it', async t => {
+  const read = (line: string) =>
+    parseGuestState(snapshot(`repository ${commit} no main url`, line)).repository;
+  t.same(read(`config ${Buffer.from('services: {ä: 1}\n').toString('base64')}`)?.config, {
+    text: 'services: {ä: 1}\n',
+  });
+  t.same(read('config -')?.config, { isTooLarge: true });
 });
 
 t.test('whatever the text, the answer is a state or GuestStateError', async () => {
