@@ -7,7 +7,7 @@ import { freePorts } from '../support/ports.ts';
 import { bareRuns } from './bare.ts';
 import { untilLogin } from './login.ts';
 import { median, report } from './report.ts';
-import { followTargets, manifest, ownPorts } from './start.ts';
+import { followTargets, manifest } from './start.ts';
 
 /** `docker rm -f` → login again, against a bare run of the same image; alternating. `heal [ROUNDS]`. */
 export async function run(args: string[]): Promise<void> {
@@ -21,7 +21,6 @@ export async function run(args: string[]): Promise<void> {
   const bare: number[] = [];
   const bares = await bareRuns(engine, image, join(up.home, 'ssh', 'id_ed25519'));
   try {
-    await ownPorts(up);
     await up.apply(manifest('heal', image), '--wait');
     for (let round = -1; round < rounds; round++) {
       const { status } = await up.workspace('heal');

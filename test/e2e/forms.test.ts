@@ -15,7 +15,7 @@ const noKubectl = await run('kubectl', ['version', '--client']).then(
   () => 'there is no kubectl',
 );
 
-t.setTimeout(240_000);
+t.setTimeout(400_000);
 
 await onEachEngine(t, 'a workspace by way of kubectl', { skip: noKubectl, test });
 

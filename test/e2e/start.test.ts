@@ -16,7 +16,7 @@ import { until } from '../support/until.ts';
 
 const START = fileURLToPath(new URL('../../manifests/install/start.sh', import.meta.url));
 const engine = await findTestEngine();
-t.setTimeout(120_000);
+t.setTimeout(240_000);
 
 t.test(
   'npm start ends in a running workspace from an empty home, stops cleanly, and goes on from there',

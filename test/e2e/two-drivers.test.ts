@@ -8,7 +8,7 @@ import { nexusUp } from '../support/nexus-up.ts';
 import { untilObject } from '../support/until-object.ts';
 import { isReady, webServer } from '../support/up-lab.ts';
 
-t.setTimeout(170_000);
+t.setTimeout(300_000);
 const found = await findTestEngine();
 const skip = noLxd() || ('problem' in found && found.problem);
 

@@ -21,6 +21,8 @@ export interface NexusUp {
   node: string;
   kubeconfig: string;
   client: Client;
+  /** The node's ranges, its own. */
+  ports: Record<'ssh' | 'services', { from: number; to: number }>;
   /** Runs a command line against it. */
   cli(args: string[], options?: CliOptions): Promise<CliResult>;
   apply(yaml: string, ...args: string[]): Promise<CliResult>;
@@ -108,11 +110,15 @@ export async function nexusUp(options: NexusUpOptions = {}): Promise<NexusUp> {
   await start();
   const { client } = await connect({ file: kubeconfig });
   const key = (name: string) => ({ name, namespace: 'default' });
+  // Other tests run at the same time, and ports that collide would be given out anew.
+  const first = 10_000 + Math.floor(Math.random() * 200) * 100;
+  const ports = { ssh: { from: first, to: first + 29 }, services: { from: first + 30, to: first + 99 } };
   const up: NexusUp = {
     home,
     node,
     kubeconfig,
     client,
+    ports,
     cli: (args, o = {}) => cli(args, { ...o, env: { HOME: home, NEXUS_HOME: home, ...o.env } }),
     apply: (yaml, ...args) => up.cli(['apply', '-f', '-', ...args], { stdin: yaml }),
     workspace: name => client.get(WORKSPACE, key(name)),
@@ -160,5 +166,6 @@ export async function nexusUp(options: NexusUpOptions = {}): Promise<NexusUp> {
       what: () => `node ${node} to be ready\n${up.log().slice(-3000)}`,
     },
   );
+  await client.patch(NODE, { name: node }, 'merge', { spec: { ports } });
   return up;
 }

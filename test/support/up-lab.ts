@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { ownKeyFile } from '../../cli/ssh/places.ts';
-import { EVENT, NODE } from '../../crds/kinds.ts';
+import { EVENT } from '../../crds/kinds.ts';
 import type { Event } from '../../crds/object.ts';
 import type { Workspace } from '../../crds/types.generated.ts';
 import type { ConditionType, Reason } from '../../crds/vocabulary.ts';
@@ -19,18 +19,14 @@ while True:
   c, _ = s.accept(); c.recv(999); c.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: ${text.length}\\r\\nConnection: close\\r\\n\\r\\n${text}'); c.close()
 "`;
 
-/** `nexus up` on an engine, with ranges of ports of its own; removed with the test. */
+/** `nexus up` on an engine; removed with the test. */
 export async function upLab(t: Test, engine: EngineByHand, options: Omit<NexusUpOptions, 'engine'> = {}) {
   const image = await engine.image();
   const up = await nexusUp({ ...options, engine });
   t.teardown(() => up.destroy());
   const dir = join(up.home, 'test-ssh');
   mkdirSync(dir);
-  const { client, node } = up;
-  // Other tests run at the same time, and ports that collide would be given out anew.
-  const first = 10_000 + Math.floor(Math.random() * 400) * 50;
-  const ports = { ssh: { from: first, to: first + 9 }, services: { from: first + 10, to: first + 49 } };
-  await client.patch(NODE, { name: node }, 'merge', { spec: { ports } });
+  const { client, node, ports } = up;
 
   const idOf = async (name: string) => (await up.workspace(name)).status?.containerID ?? 'none';
   const look = async (name: string): Promise<Look> => {

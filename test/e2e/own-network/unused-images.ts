@@ -6,7 +6,7 @@ import { ownEngine } from '../../support/own-engine.ts';
 import { until } from '../../support/until.ts';
 import { upLab } from '../../support/up-lab.ts';
 
-t.setTimeout(130_000);
+t.setTimeout(260_000);
 const engine = await ownEngine(t);
 const { docker } = engine;
 const lab = await upLab(t, dockerByHand(engine), { args: ['--keep-images=1s', '--resync=1s'] });
