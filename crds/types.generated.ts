@@ -285,7 +285,7 @@ ssh?: {
  */
 user?: string
 /**
- * OpenSSH public keys that may log in, a line each. A change is live at the next login.
+ * OpenSSH public keys that may log in, a line each. A change is live within seconds; connections by a key that is gone are ended.
  */
 authorizedKeys?: string[]
 /**

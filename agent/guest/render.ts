@@ -102,13 +102,21 @@ function renderAuthorizedKeys({ authorizedKeys, agentKey }: GuestDesired): strin
   return lines.map(line => `${line}\n`).join('');
 }
 
+/**
+ * Prints the keys, and leaves the one that is shown where `expel` of the program looks for it: a login that succeeds is by
+ * the last one. With AuthorizedKeysFile sshd would not run it.
+ */
+const NOTE_KEY = `/bin/sh -c 'echo "$1" >${GUEST_RUN_DIR}/logins/$PPID; exec cat ${GUEST_KEYS_PATH}' sh "%t %k"`;
+
 /** Algorithms are taken away from the defaults, not listed: names differ by version, and an unknown one is an error. */
 function renderSshdConfig(user: string): string {
   return `# Written by Nexus; changes are put back.
 Port ${GUEST_SSH_PORT}
 HostKey ${GUEST_HOST_KEY_PATH}
 PidFile ${GUEST_RUN_DIR}/sshd.pid
-AuthorizedKeysFile ${GUEST_KEYS_PATH}
+AuthorizedKeysFile none
+AuthorizedKeysCommand ${NOTE_KEY}
+AuthorizedKeysCommandUser root
 AllowUsers ${user}
 PermitRootLogin no
 AuthenticationMethods publickey

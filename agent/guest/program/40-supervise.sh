@@ -8,7 +8,7 @@ init_main() {
   if [ -e "$RUN/handed" ]; then handed=yes; elif ! is_empty "$RUN"; then rm -rf "${RUN:?}"/*; fi
   # sshd wants it to be nobody else's to write to.
   if [ -d /run/sshd ]; then chmod 0755 /run/sshd; fi
-  mkdir -p "$UNITS/_sshd" "$JOBS" "$RUN/watchers" "$LOGS" "$ETC" /run/sshd
+  mkdir -p "$UNITS/_sshd" "$JOBS" "$RUN/watchers" "$LOGINS" "$LOGS" "$ETC" /run/sshd
   printf '%s\n' "$BASE_ENVIRONMENT" >"$RUN/base-env"
   printf '0\n' >"$RUN/supervisor.restarts"
   # sshd comes before everything else.
@@ -126,7 +126,7 @@ supervise_main() {
       hash_files
     fi
     [ $((n % 5)) -ne 0 ] || { watch_shell; watch_home; }
-    [ $((n % 30)) -ne 0 ] || bound_own_log
+    [ $((n % 30)) -ne 0 ] || { bound_own_log; bound_logins; }
     WOKEN=no
     snapshot
     if [ "$SNAPSHOT" != "$last" ]; then

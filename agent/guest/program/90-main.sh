@@ -36,6 +36,9 @@ configure() {
   # shellcheck disable=SC1090
   . "$INPUT"
   rm -f "$INPUT"
+  # An instance that was started before there was this folder.
+  [ -d "$LOGINS" ] || mkdir -p "$LOGINS"
+  expel
   handover_end
   make_account
   U=$UNITS/_sshd

@@ -1,7 +1,11 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import t, { type Test } from 'tap';
+import { generateSshKey } from '../../../controller/kit/ssh-key.ts';
+import { HOST_KEY } from '../../support/agent-data.ts';
 import { dockerLab } from '../../support/docker-lab.ts';
 import { noTestEngine } from '../../support/engine.ts';
+import { sshLogin } from '../../support/ssh-login.ts';
 import { steadyPorts } from '../../support/steady-ports.ts';
 import { until } from '../../support/until.ts';
 
@@ -57,20 +61,23 @@ t.test('what can change in place does, under an open session', { skip: await noT
     await same(t, 'port');
   });
   await t.test('a changed key', async t => {
-    await lab.edit('shop', spec => {
-      spec.ssh.authorizedKeys = [];
-    });
-    await until(
-      async () =>
-        !(await ssh.exec('true').then(
-          () => true,
-          () => false,
-        )),
-      {
-        timeoutMs: 5_000,
-        what: () => 'the key to be refused',
-      },
-    );
+    const isLetIn = (login: typeof other) =>
+      login.exec('true').then(
+        () => true,
+        () => false,
+      );
+    const dir = t.testdir();
+    const { privateKey, publicKey } = generateSshKey('other');
+    const other = sshLogin({ port, privateKey, hostKey: HOST_KEY.publicKey, dir });
+    await lab.edit('shop', spec => spec.ssh.authorizedKeys?.push(publicKey));
+    await until(() => isLetIn(other), { timeoutMs: 5_000, what: () => 'the other key to be let in' });
+    const theirs = other.session();
+    t.teardown(theirs.end);
+    t.equal(await theirs.ask('hello'), 'hello');
+    const ended = once(theirs.process, 'exit');
+    await lab.edit('shop', spec => spec.ssh.authorizedKeys?.pop());
+    await ended;
+    t.equal(await isLetIn(other), false);
     await same(t, 'key');
   });
   await t.test('a changed service, and no other', async t => {
