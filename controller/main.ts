@@ -112,7 +112,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     const tell = () => announce(options, { server, ...announced, ca: tls.ca, log });
     await registerMaintenance(server.app, {
       store,
-      authenticator: own.over(() => server.tokens),
+      authenticator: server.authenticator,
       authorizer: server.authorizer,
       dir,
       clock,

@@ -15,6 +15,7 @@ import { userAdmission } from './admission/user.ts';
 import { workspaceAdmission } from './admission/workspace.ts';
 import { type AuditLog, NO_AUDIT } from './audit/audit-log.ts';
 import type { Authorizer } from './auth/authorizer.ts';
+import { ClientCertificates } from './auth/client-certificates.ts';
 import type { Authenticator } from './auth/identity.ts';
 import { loginHolds } from './auth/login-holds.ts';
 import { Aggregator } from './auth/rbac/aggregation.ts';
@@ -69,6 +70,8 @@ export interface ApiServer {
   readonly app: FastifyInstance;
   /** Tokens that the default authenticator takes. */
   readonly tokens: Tokens;
+  /** Client certificates, where there is an authority for them, and whatever was given. */
+  readonly authenticator: Authenticator;
   /** Answers by the roles and bindings that are served. */
   readonly authorizer: Authorizer;
   /** Adds what is missing of `crds` and `policy`, as at the start: after a restore. */
@@ -156,11 +159,13 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     onRevoked: () => watches.changed(),
     holds: loginHolds(store),
   });
+  const bearers = options.authenticator ?? tokens;
+  const authenticator = tls?.clientCa ? new ClientCertificates(tls.clientCa, bearers, clock) : bearers;
   const app = createApp(context, tls);
   await app.register(scope =>
     registerRoutes(scope, {
       context,
-      authenticator: options.authenticator ?? tokens,
+      authenticator,
       shared: new SharedEvents(),
       closing: closing.signal,
       watches,
@@ -177,12 +182,15 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     }),
   );
   const offRenew = tls?.onRenew?.(material => {
-    (app.server as unknown as { setSecureContext(of: object): void }).setSecureContext(material);
+    (app.server as unknown as { setSecureContext(of: object): void }).setSecureContext(
+      secureContext(material, tls),
+    );
   });
   let closed: Promise<void> | undefined;
   return {
     app,
     tokens,
+    authenticator,
     authorizer,
     ensureDefaults,
     async listen({ host, port }) {
@@ -206,6 +214,16 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   };
 }
 
+/** A client's certificate is asked for, and looked into by the authenticator: without one there are tokens. */
+function secureContext({ key, cert }: Pick<TlsMaterial, 'key' | 'cert'>, { clientCa }: TlsMaterial) {
+  return {
+    key,
+    cert,
+    minVersion: 'TLSv1.2' as const,
+    ...(clientCa && { ca: clientCa, requestCert: true, rejectUnauthorized: false }),
+  };
+}
+
 function createApp({ limits, log }: ApiContext, tls: TlsMaterial | undefined): FastifyInstance {
   const app = fastify({
     logger: false,
@@ -221,7 +239,7 @@ function createApp({ limits, log }: ApiContext, tls: TlsMaterial | undefined): F
       sendStatus(reply, toApiError(error, log, limits.bodyBytes));
     },
     ...(tls && {
-      https: { key: tls.key, cert: tls.cert, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] },
+      https: { ...secureContext(tls, tls), ALPNProtocols: ['http/1.1'] },
     }),
   });
   return app as unknown as FastifyInstance;

@@ -34,10 +34,10 @@ export interface KeyPair {
 }
 
 /** A new certificate authority, good for twenty years. */
-export async function createAuthority(now: Milliseconds): Promise<KeyPair> {
+export async function createAuthority(now: Milliseconds, name = 'Nexus CA'): Promise<KeyPair> {
   const keys = await generateKeys();
   const cert = await X509CertificateGenerator.createSelfSigned({
-    name: 'CN=Nexus CA',
+    name: `CN=${name}`,
     keys,
     signingAlgorithm: ALGORITHM,
     ...validity(now, CA_DAYS),
@@ -73,6 +73,43 @@ export async function createServerCertificate(
         hosts.map(value => ({ type: isIP(value) ? ('ip' as const) : ('dns' as const), value })),
       ),
       await SubjectKeyIdentifierExtension.create(keys.publicKey),
+      await AuthorityKeyIdentifierExtension.create(issuer.publicKey),
+    ],
+  });
+  return { cert: cert.toString('pem'), key: await exportKey(keys.privateKey) };
+}
+
+export interface ClientSubject {
+  readonly user: string;
+  readonly groups: readonly string[];
+  readonly ttlMs: Milliseconds;
+}
+
+/** A certificate that its holder is known by: CN is the user, each O a group, as in Kubernetes. Throws Error for a name that cannot be written so. */
+export async function createClientCertificate(
+  authority: KeyPair,
+  { user, groups, ttlMs }: ClientSubject,
+  now: Milliseconds,
+): Promise<KeyPair> {
+  const odd = [user, ...groups].find(name => name === '' || /^#|\\/.test(name));
+  if (odd !== undefined)
+    throw new Error(
+      `${JSON.stringify(odd)} cannot be a name in a certificate: it is empty, begins with # or has a \\`,
+    );
+  const keys = await generateKeys();
+  const issuer = new X509Certificate(authority.cert);
+  const cert = await X509CertificateGenerator.create({
+    subject: [...groups.map(group => ({ O: [group] })), { CN: [user] }],
+    issuer: issuer.subject,
+    publicKey: keys.publicKey,
+    signingKey: await importKey(authority.key),
+    signingAlgorithm: ALGORITHM,
+    notBefore: new Date(now - BACKDATE_MS),
+    notAfter: new Date(now + ttlMs),
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth]),
       await AuthorityKeyIdentifierExtension.create(issuer.publicKey),
     ],
   });

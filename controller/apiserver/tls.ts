@@ -11,6 +11,8 @@ import { createAuthority, createServerCertificate, type KeyPair } from './certif
 export interface TlsMaterial {
   readonly key: string;
   readonly cert: string;
+  /** Authority of clients' certificates, PEM. Without it none is asked for. */
+  readonly clientCa?: string;
   /** Calls `fn` when both were made anew. Returns what takes that back. */
   onRenew?(fn: (material: KeyPair) => void): () => void;
 }
@@ -27,6 +29,7 @@ export interface TlsOptions {
 export interface ServerTls extends TlsMaterial {
   /** Certificate of the authority, PEM: what clients check the server with. */
   readonly ca: string;
+  readonly clientCa: string;
   onRenew(fn: (material: KeyPair) => void): () => void;
   /** Ends the watch over the expiry. */
   close(): void;
@@ -37,6 +40,8 @@ const RENEW_BEFORE_MS = 60 * DAY_MS;
 const ALWAYS = ['localhost', '127.0.0.1', '::1'];
 const CA = 'ca';
 const SERVER = 'server';
+/** Of clients alone: who has its key can act as anybody. */
+const CLIENT_CA = 'client-ca';
 
 /**
  * The server's certificate, from an authority of its own that is made at the first start and kept. The certificate is
@@ -47,7 +52,9 @@ export async function openTls(options: TlsOptions): Promise<ServerTls> {
   const hosts = [...new Set([...ALWAYS, hostname(), ...(options.hosts ?? [])])].filter(isHost);
   await mkdir(dir, { recursive: true, mode: 0o700 });
   await chmod(dir, 0o700);
-  const authority = (await loadAuthority(dir)) ?? (await save(dir, CA, await createAuthority(clock.now())));
+  const authority =
+    (await loadAuthority(dir, CA)) ?? (await save(dir, CA, await createAuthority(clock.now())));
+  const clients = await openClientAuthority(dir, clock);
   let current = await loadServer(dir);
   const listeners = new Set<(material: KeyPair) => void>();
   const renewIfDue = async () => {
@@ -71,6 +78,7 @@ export async function openTls(options: TlsOptions): Promise<ServerTls> {
   schedule();
   return {
     ca: authority.cert,
+    clientCa: clients.cert,
     get key() {
       return current!.key;
     },
@@ -83,6 +91,14 @@ export async function openTls(options: TlsOptions): Promise<ServerTls> {
     },
     close: () => cancel(),
   };
+}
+
+/** The authority of clients' certificates, made at the first need and kept. Throws Error with what to do when its files are damaged. */
+export async function openClientAuthority(dir: string, clock: Clock): Promise<KeyPair> {
+  return (
+    (await loadAuthority(dir, CLIENT_CA)) ??
+    (await save(dir, CLIENT_CA, await createAuthority(clock.now(), 'Nexus client CA')))
+  );
 }
 
 function isHost(host: string): boolean {
@@ -106,8 +122,8 @@ function isGood({ cert }: KeyPair, authority: KeyPair, hosts: readonly string[],
 }
 
 /** Undefined when there is none yet: the certificate is written last, so a key alone is from a start that was broken off. */
-async function loadAuthority(dir: string): Promise<KeyPair | undefined> {
-  const [certFile, keyFile] = filesOf(dir, CA);
+async function loadAuthority(dir: string, name: string): Promise<KeyPair | undefined> {
+  const [certFile, keyFile] = filesOf(dir, name);
   const cert = await readIfThere(certFile);
   if (cert === undefined) return undefined;
   const repair =

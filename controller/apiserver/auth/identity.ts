@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { GROUP_NODES } from '../../../crds/names.ts';
 
 /** Who makes a request. */
@@ -38,6 +39,8 @@ export function isSystem({ name, groups }: Identity): boolean {
 export interface Credentials {
   /** Lower-case names. */
   readonly headers: { readonly [name: string]: string | string[] | undefined };
+  /** The connection that it came by, where there is one. */
+  readonly raw?: { readonly socket?: Socket };
 }
 
 /**

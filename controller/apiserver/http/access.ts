@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { ApiError } from '../../kit/errors.ts';
 import type { Attributes, Authorizer } from '../auth/authorizer.ts';
 import { ANONYMOUS, type Authenticator, type Credentials, type Identity } from '../auth/identity.ts';
@@ -13,7 +14,7 @@ export interface Access {
 
 /** A request as far as it tells who makes it. */
 export interface IdentifiableRequest extends Credentials {
-  readonly raw: { readonly rawHeaders: RawHeaders };
+  readonly raw: { readonly rawHeaders: RawHeaders; readonly socket?: Socket };
 }
 
 /**

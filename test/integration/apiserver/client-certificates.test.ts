@@ -1,0 +1,141 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { Agent, request } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import t, { type Test } from 'tap';
+import {
+  createAuthority,
+  createClientCertificate,
+  createServerCertificate,
+  type KeyPair,
+} from '../../../controller/apiserver/certificates.ts';
+import { openClientAuthority, openTls } from '../../../controller/apiserver/tls.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { type Any, startLab } from './lab.ts';
+
+const run = promisify(execFile);
+const REVIEW = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+const HOUR_MS = 3_600_000;
+
+async function startCertificateLab(t: Test) {
+  const dir = mkdtempSync(join(tmpdir(), 'nexus-certificates-'));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  const clock = new FakeClock(Date.now());
+  const tls = await openTls({ dir: join(dir, 'tls'), clock });
+  t.teardown(() => tls.close());
+  const authority = await openClientAuthority(join(dir, 'tls'), clock);
+  const lab = await startLab(t, { clock, tls });
+  const { url } = await lab.server.listen({ host: '127.0.0.1', port: 0 });
+  const issue = (user: string, groups: string[] = [], by: KeyPair = authority) =>
+    createClientCertificate(by, { user, groups, ttlMs: HOUR_MS }, clock.now());
+  /** Who the server takes the holder of a certificate for. */
+  const whoami = async (pair?: KeyPair, token?: string, agent = agentOf(tls.ca, pair)) => {
+    const headers = {
+      'content-type': 'application/json',
+      ...(token && { authorization: `Bearer ${token}` }),
+    };
+    const { code, body } = await post(`${url}${REVIEW}`, { agent, headers });
+    return code === 201 ? body.status.userInfo : { code, reason: body.reason };
+  };
+  return { ...lab, clock, url, tls, authority, issue, whoami, dir };
+}
+
+const agentOf = (ca: string, pair?: KeyPair) => new Agent({ ca, keepAlive: true, ...(pair && pair) });
+
+function post(url: string, options: object): Promise<{ code: number; body: Any }> {
+  return new Promise((resolve, reject) => {
+    const call = request(url, { method: 'POST', ...options }, async response => {
+      let text = '';
+      for await (const chunk of response) text += chunk;
+      resolve({ code: response.statusCode ?? 0, body: JSON.parse(text) });
+    });
+    call.once('error', reject);
+    call.end('{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}');
+  });
+}
+
+t.test('a certificate of the installation tells who its holder is: CN the user, O the groups', async t => {
+  const { issue, whoami, tls } = await startCertificateLab(t);
+  t.strictSame(await whoami(await issue('ann', ['dev', 'ops'])), {
+    username: 'ann',
+    groups: ['dev', 'ops', 'system:authenticated'],
+  });
+  t.strictSame(
+    await whoami(await issue('o=x,cn=y+z"', [])),
+    {
+      username: 'o=x,cn=y+z"',
+      groups: ['system:authenticated'],
+    },
+    'a name is a name',
+  );
+  await t.rejects(issue('#0a'), /cannot be a name/);
+  const pair = await issue('bob', ['dev']);
+  const agent = agentOf(tls.ca, pair);
+  for (let i = 0; i < 3; i++) {
+    t.match(await whoami(pair, undefined, agent), { username: 'bob' });
+    // The next connection resumes the session.
+    for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy();
+  }
+});
+
+t.test('one that has run out, is of somebody else, or is for a server is refused', async t => {
+  const { authority, clock, issue, whoami, tls, token } = await startCertificateLab(t);
+  const refused = { code: 401, reason: 'Unauthorized' };
+  const foreign = await createAuthority(clock.now(), 'Nexus client CA');
+  t.match(
+    await whoami(await issue('ann', ['system:masters'], foreign)),
+    refused,
+    'another authority of the name',
+  );
+  t.match(
+    await whoami(await createServerCertificate(authority, ['ann'], clock.now())),
+    refused,
+    'not for clients',
+  );
+  const pair = await issue('ann');
+  const agent = agentOf(tls.ca, pair);
+  t.match(await whoami(pair, undefined, agent), { username: 'ann' });
+  await clock.advance(HOUR_MS);
+  t.match(await whoami(pair, undefined, agent), refused, 'also on a connection that was good');
+  t.match(await whoami(pair, token), { username: 'admin' }, 'a token that holds does for it');
+  t.match(await whoami(pair, 'nexus_wrong'), refused);
+  t.match(await whoami(undefined, token), { username: 'admin' }, 'nobody needs one');
+});
+
+t.test('kubectl uses it as it stands in a kubeconfig, and rights are by user and group', async t => {
+  const { issue, call, url, tls, dir } = await startCertificateLab(t);
+  await call('POST', '/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings', {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'RoleBinding',
+    metadata: { name: 'dev' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' },
+    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'dev' }],
+  });
+  const kubectl = async (...args: string[]) => {
+    const { cert, key } = await issue('ann', ['dev']);
+    const base64 = (text: string) => Buffer.from(text).toString('base64');
+    const file = join(dir, 'kubeconfig');
+    writeFileSync(
+      file,
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Config',
+        'current-context': 'c',
+        clusters: [{ name: 'c', cluster: { server: url, 'certificate-authority-data': base64(tls.ca) } }],
+        users: [
+          { name: 'c', user: { 'client-certificate-data': base64(cert), 'client-key-data': base64(key) } },
+        ],
+        contexts: [{ name: 'c', context: { cluster: 'c', user: 'c', namespace: 'default' } }],
+      }),
+    );
+    return run('kubectl', ['--kubeconfig', file, ...args], { timeout: 30_000 });
+  };
+  t.match(
+    (await kubectl('auth', 'whoami')).stdout,
+    /Username\s+ann\n.*Groups\s+\[dev system:authenticated\]/s,
+  );
+  t.match((await kubectl('get', 'configmaps', '-o', 'name')).stdout, '');
+  await t.rejects(kubectl('get', 'secrets'), /User "ann" cannot list resource "secrets"/);
+});
