@@ -1,5 +1,5 @@
 import { CliError, EXIT } from '../errors.ts';
-import { type GitHub, missingScope } from './access.ts';
+import { type GitHub, loginCommand, missingScope } from './access.ts';
 import { type GitHubAnswer, hasScope, messageOf, scopesOf } from './answer.ts';
 
 /** What counts of a repository on GitHub. */
@@ -52,14 +52,17 @@ export async function getRepository(github: GitHub, owner: string, name: string)
       { exitCode: EXIT.notFound, next: `check the spelling; for a private one: ${next}` },
     );
   }
-  if (answer.status === 404)
-    throw new CliError(
-      `there is no ${owner}/${name} on ${github.host} that ${await whoAsks(github)} may see`,
-      {
-        exitCode: EXIT.notFound,
-        next: `check the spelling; a private one: ask ${owner} for access, or log in as somebody else: nexus auth github --force`,
-      },
-    );
+  if (answer.status === 404) {
+    const me = await whoAsks(github);
+    const help =
+      me.toLowerCase() === owner.toLowerCase()
+        ? `a new one: gh repo create ${owner}/${name}`
+        : `a private one: ask ${owner} for access, or log in as somebody else: ${loginCommand(github.host, ' --force')}`;
+    throw new CliError(`there is no ${owner}/${name} on ${github.host} that ${me} may see`, {
+      exitCode: EXIT.notFound,
+      next: `check the spelling; ${help}`,
+    });
+  }
   throw refused(answer, `${github.host} does not show ${owner}/${name}`);
 }
 

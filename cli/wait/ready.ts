@@ -7,6 +7,7 @@ import type { CommandContext } from '../command.ts';
 import { EXIT } from '../errors.ts';
 import { createProgress, type Progress } from '../output/progress.ts';
 import { refreshConfig } from '../ssh/config/update.ts';
+import { nextSteps } from '../workspace/next-steps.ts';
 import { followObject } from './follow.ts';
 
 type Verdict = { done: true; ok: boolean } | { done: false };
@@ -22,6 +23,11 @@ export function verdict(workspace: Workspace): Verdict {
   return status.phase === 'Failed' ? { done: true, ok: false } : { done: false };
 }
 
+export interface WaitOptions {
+  /** For how long one is waited for while something in it fails, again and again. Defaults to the whole time. */
+  degradedMs?: Milliseconds;
+}
+
 /**
  * Follows workspaces until each is as declared: a live picture on a terminal, lines elsewhere. Resolves with the exit
  * code: done, failed when one cannot become ready, timeout when the time is over (they go on converging all the same).
@@ -31,6 +37,7 @@ export async function waitUntilReady(
   objects: KubeObject[],
   timeoutMs: Milliseconds,
   context: CommandContext,
+  { degradedMs }: WaitOptions = {},
 ): Promise<number> {
   if (objects.length === 0) return EXIT.done;
   const { clock } = context;
@@ -44,7 +51,9 @@ export async function waitUntilReady(
   try {
     const seen: Workspace[] = [];
     const results = await Promise.all(
-      objects.map(({ metadata }) => waitForOne(client, metadata, { signal, clock, progress, seen })),
+      objects.map(({ metadata }) =>
+        waitForOne(client, metadata, { signal, clock, progress, seen, ...(degradedMs && { degradedMs }) }),
+      ),
     );
     await refreshConfig(context, { seen });
     if (context.signal.aborted) {
@@ -62,6 +71,13 @@ export async function waitUntilReady(
       context.note(`next: nexus describe ws ${late[0]}`);
       return EXIT.timeout;
     }
+    const [degraded] = results.flatMap(result => (typeof result === 'object' ? result : []));
+    if (degraded) {
+      const { metadata, status } = degraded;
+      context.note(`error: ${metadata.name} is not ready, and goes on being tried: ${status?.message ?? ''}`);
+      context.note(`next: ${nextSteps(degraded)[0]}`);
+      return EXIT.failed;
+    }
     const failed = objects.filter((_, i) => results[i] === false).map(({ metadata }) => metadata.name);
     if (failed.length === 0) return EXIT.done;
     context.note(`error: cannot become ready: ${failed.join(', ')}`);
@@ -73,18 +89,40 @@ export async function waitUntilReady(
   }
 }
 
+interface WaitForOne extends Pick<CommandContext, 'clock' | 'signal'>, WaitOptions {
+  progress: Progress;
+  seen: Workspace[];
+}
+
+/** Whether it became ready; itself when it stays degraded; undefined when the time is over. */
 async function waitForOne(
   client: Client,
   key: { name: string; namespace?: string },
-  options: { signal: AbortSignal; clock: CommandContext['clock']; progress: Progress; seen: Workspace[] },
-): Promise<boolean | undefined> {
-  for await (const workspace of followObject(client, WORKSPACE, key, options)) {
-    if (!workspace) return false;
-    options.progress.update(workspace);
-    const state = verdict(workspace);
-    if (!state.done) continue;
-    options.seen.push(workspace);
-    return state.ok;
+  { clock, progress, seen, degradedMs, ...options }: WaitForOne,
+): Promise<boolean | Workspace | undefined> {
+  const patience = new AbortController();
+  const signal = AbortSignal.any([options.signal, patience.signal]);
+  let cancel: (() => void) | undefined;
+  let last: Workspace | undefined;
+  try {
+    for await (const workspace of followObject(client, WORKSPACE, key, { clock, signal })) {
+      if (!workspace) return false;
+      last = workspace;
+      progress.update(workspace);
+      const state = verdict(workspace);
+      if (state.done) {
+        seen.push(workspace);
+        return state.ok;
+      }
+      if (workspace.status?.phase !== 'Degraded') {
+        cancel?.();
+        cancel = undefined;
+      } else if (degradedMs !== undefined) cancel ??= clock.after(degradedMs, () => patience.abort());
+    }
+    if (!patience.signal.aborted || !last) return undefined;
+    seen.push(last);
+    return last;
+  } finally {
+    cancel?.();
   }
-  return undefined;
 }

@@ -14,6 +14,9 @@ import { type Plan, planWorkspace } from './create/plan.ts';
 import { tellReady } from './create/tell-ready.ts';
 import { checkGitSecret, putGitSecret } from './git-secret.ts';
 
+/** A service that fails at first may find what it needs a moment later; one that goes on failing wants its person. */
+const PATIENCE = { degradedMs: 30_000 };
+
 export const create: Command = {
   usage: 'create <repo>',
   describe: 'Make a workspace of a repository: owner/repo, a URL, or . for the one you stand in',
@@ -35,15 +38,17 @@ export const create: Command = {
       throw usageError(`--timeout must be a duration such as 90s or 5m, not "${flags.timeout}"`);
     const format = output === undefined ? undefined : parseFormat(output);
     if (format?.kind === 'table') throw usageError('create -o takes json, yaml, name or jsonpath={…}');
-    const plan = await planWorkspace(flags, context);
+    const plan = await tellingOfCtrlC(context, () => planWorkspace(flags, context));
     if (dryRun) return rehearse(plan, format, context);
     const client = await context.client();
     const { login } = plan.resolved;
     const hasOwnSecret = login !== undefined && flags.credentialsSecret === undefined;
     // Name, rights and every field are checked before anything is made, here or elsewhere.
-    await applyOnce(client, plan.workspace, context, true);
-    if (hasOwnSecret) await checkGitSecret(client, plan.workspace.metadata, context);
-    const workspace = await prepare(plan, context);
+    const workspace = await tellingOfCtrlC(context, async () => {
+      await applyOnce(client, plan.workspace, context, true);
+      if (hasOwnSecret) await checkGitSecret(client, plan.workspace.metadata, context);
+      return prepare(plan, context);
+    });
     const { object, isNew } = await step(
       context,
       `declaring ${workspace.metadata.name}`,
@@ -56,13 +61,26 @@ export const create: Command = {
     );
     if (hasOwnSecret) context.note(`note: it clones and pushes with ${login.from}`);
     if (!format) context.print(`${nameOf(object)} ${isNew ? 'created' : 'unchanged'}`);
-    const exitCode = flags.wait ? await waitUntilReady(client, [object], timeoutMs, context) : EXIT.done;
+    const exitCode = flags.wait
+      ? await waitUntilReady(client, [object], timeoutMs, context, PATIENCE)
+      : EXIT.done;
     const now = await client.get(WORKSPACE, object.metadata, context.signal);
     if (format) context.print(await formatObject(now, format));
     if (exitCode === EXIT.done && flags.wait) tellReady(now, context);
     return exitCode;
   },
 };
+
+/** Until there is a workspace that goes on by itself. */
+async function tellingOfCtrlC<T>(context: CommandContext, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (context.signal.aborted)
+      context.note('left; no workspace was made. The same command begins where it was.');
+    throw error;
+  }
+}
 
 /** Forks and clones as planned, and gives the workspace as it is to be applied. Throws CliError. */
 async function prepare(plan: Plan, context: CommandContext): Promise<Workspace> {

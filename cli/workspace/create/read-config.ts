@@ -67,7 +67,7 @@ export async function configOfTree(tree: RemoteTree): Promise<ConfigText> {
 export const CONFIG_OF_EMPTY: ConfigText = {
   text: '',
   path: CONFIG_PATH,
-  from: 'nothing',
+  from: 'it is empty',
   notes: ['note: the repository is empty: a bare workspace; commit and push from there'],
 };
 

@@ -11,6 +11,7 @@ import type { Workspace } from '../../../crds/types.generated.ts';
 import { publish, startGitServer } from '../../support/git-server.ts';
 import { localServer } from '../../support/local-server.ts';
 import { cli } from '../../support/run-cli.ts';
+import { until } from '../../support/until.ts';
 
 const run = promisify(execFile);
 t.setTimeout(120_000);
@@ -266,4 +267,18 @@ t.test('it waits, tells the steps, and Ctrl-C leaves one that converges anyway',
   });
   t.match(left, { code: 130, stderr: /nexus get ws left -w.*nexus delete ws left/ });
   t.ok(await get('left'));
+  const early = new AbortController();
+  let release = () => {};
+  git.hold = new Promise(resolve => {
+    release = resolve;
+  });
+  const asked = git.requests.length;
+  const running = server.cli(['workspace', 'create', at('shop'), '--name', 'early'], {
+    signal: early.signal,
+  });
+  await until(() => git.requests.length > asked, { timeoutMs: 20_000, what: () => 'git to ask' });
+  early.abort('SIGINT');
+  t.match(await running, { code: 130, stdout: '', stderr: /no workspace was made/ });
+  git.hold = undefined;
+  release();
 });
