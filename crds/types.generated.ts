@@ -1295,6 +1295,15 @@ id?: number
  */
 role?: ("admin" | "member" | "viewer")
 /**
+ * How much the user may have at once, in the user's own namespace. Absent, no limit. What is there already stays.
+ */
+quota?: {
+/**
+ * Workspaces, running or not.
+ */
+workspaces?: number
+}
+/**
  * Whether the user is shut out: no rights, and no key logs in. Nothing of the user's is removed. Defaults to false.
  */
 suspended?: boolean

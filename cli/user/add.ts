@@ -12,6 +12,7 @@ interface AddFlags extends Flags {
   github?: string;
   key: string[];
   role: 'admin' | 'member' | 'viewer';
+  maxWorkspaces?: number;
 }
 
 export const add: Command = {
@@ -27,9 +28,10 @@ export const add: Command = {
         choices: ['admin', 'member', 'viewer'],
         default: 'member',
         describe: 'What the user may do',
-      }),
+      })
+      .option('max-workspaces', { type: 'number', describe: 'At once, in the namespace of the user' }),
   async run(raw, context) {
-    const { name, github, key: files, role } = raw as AddFlags;
+    const { name, github, key: files, role, maxWorkspaces } = raw as AddFlags;
     if (!github && files.length === 0)
       throw usageError('a user needs a way in', `nexus user add ${name} --github LOGIN, or --key FILE`);
     const object: User = {
@@ -38,6 +40,7 @@ export const add: Command = {
       metadata: { name },
       spec: {
         role,
+        ...(maxWorkspaces !== undefined && { quota: { workspaces: maxWorkspaces } }),
         ...(github && { github: { login: github } }),
         ...(files.length > 0 && { sshKeys: files.map(file => readPublicKey(file, context)) }),
       },

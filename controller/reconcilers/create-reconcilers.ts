@@ -7,6 +7,7 @@ import {
   NODE,
   NODE_COMMAND,
   PLACEMENT,
+  RESOURCE_QUOTA,
   type Resource,
   ROLE,
   ROLE_BINDING,
@@ -82,6 +83,7 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
   const events = inform(EVENT);
   const users = inform(USER);
   const commands = inform(NODE_COMMAND);
+  const quotas = inform(RESOURCE_QUOTA);
   const policy = {
     roles: inform(ROLE),
     clusterRoles: inform(CLUSTER_ROLE),
@@ -166,8 +168,8 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
       workers: 1,
     }),
     control({
-      reconciler: createUserReconciler({ client, clock, recorder, users, namespaces, policy }),
-      watches: userWatches({ users, namespaces, workspaces, policy }),
+      reconciler: createUserReconciler({ client, clock, recorder, users, namespaces, policy, quotas }),
+      watches: userWatches({ users, namespaces, workspaces, policy, quotas }),
     }),
     control({
       reconciler: createSharingReconciler({ client, workspaces, policy }),
@@ -204,6 +206,7 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
           events,
           users,
           commands,
+          quotas,
           ...policy,
         },
       }),

@@ -7,6 +7,7 @@ import {
   NODE,
   NODE_COMMAND,
   PLACEMENT,
+  RESOURCE_QUOTA,
   type Resource,
   ROLE,
   ROLE_BINDING,
@@ -14,7 +15,7 @@ import {
   USER,
   WORKSPACE,
 } from '../../../crds/kinds.ts';
-import type { Event, KubeObject, Lease, Namespace, Secret } from '../../../crds/object.ts';
+import type { Event, KubeObject, Lease, Namespace, ResourceQuota, Secret } from '../../../crds/object.ts';
 import type { Node, NodeCommand, Placement, User, Workspace } from '../../../crds/types.generated.ts';
 import type { Milliseconds } from '../../kit/clock.ts';
 import { type Controller, createController } from '../../runtime/controller.ts';
@@ -37,6 +38,7 @@ export interface SharedInformers extends PolicyCaches {
   namespaces: Informer<Namespace>;
   events: Informer<Event>;
   users: Informer<User>;
+  quotas: Informer<ResourceQuota>;
   commands: Informer<NodeCommand>;
 }
 
@@ -54,6 +56,7 @@ export function createCollectors(
     [NAMESPACE, shared.namespaces],
     [EVENT, shared.events],
     [USER, shared.users],
+    [RESOURCE_QUOTA, shared.quotas],
     [NODE_COMMAND, shared.commands],
     [ROLE, shared.roles],
     [CLUSTER_ROLE, shared.clusterRoles],

@@ -1,6 +1,6 @@
 import { apiVersionOf, NAMESPACE, USER, WORKSPACE } from '../../../crds/kinds.ts';
 import { ANNOTATION_FORCE_DELETE, FINALIZER_USER, LABEL_USER } from '../../../crds/names.ts';
-import type { Condition, Namespace } from '../../../crds/object.ts';
+import type { Condition, Namespace, ResourceQuota } from '../../../crds/object.ts';
 import type { User } from '../../../crds/types.generated.ts';
 import type { Client } from '../../client/client.ts';
 import type { Clock } from '../../kit/clock.ts';
@@ -18,6 +18,7 @@ import {
 import { FIELD_MANAGER } from '../deps.ts';
 import { cachedPolicy, keepPolicy, type PolicyCaches, removePolicy } from '../keep-policy.ts';
 import { judgeKeys } from './user-keys.ts';
+import { keepQuota } from './user-quota.ts';
 import { userRights } from './user-rights.ts';
 import { type UserFindings, userStatus } from './user-status.ts';
 
@@ -28,6 +29,7 @@ export interface UserReconcilerOptions {
   users: Informer<User>;
   namespaces: Informer<Namespace>;
   policy: PolicyCaches;
+  quotas: Informer<ResourceQuota>;
 }
 
 /**
@@ -108,6 +110,8 @@ export function createUserReconciler(options: UserReconcilerOptions): Reconciler
         signal,
       });
       const namespace = await ensureNamespace(name, signal);
+      // Before the right to fill it.
+      if (namespace === 'ours') await keepQuota(options, user, signal);
       await syncRights(user, namespace === 'ours', signal);
       await writeStatus(user, { keys: judgeKeys(user, users), namespace }, signal);
       return namespace === 'ending' ? { kind: 'waiting', reason: 'Deleting' } : done;

@@ -1,6 +1,7 @@
 import { LABEL_USER } from '../../../crds/names.ts';
-import type { KubeObject, Namespace } from '../../../crds/object.ts';
+import type { KubeObject, Namespace, ResourceQuota } from '../../../crds/object.ts';
 import type { User, Workspace } from '../../../crds/types.generated.ts';
+import { jsonEqual } from '../../kit/json.ts';
 import { type ControllerWatch, watch } from '../../runtime/controller.ts';
 import type { Informer } from '../../runtime/reconciler.ts';
 import type { PolicyCaches } from '../keep-policy.ts';
@@ -12,8 +13,9 @@ export function userWatches(caches: {
   namespaces: Informer<Namespace>;
   workspaces: Informer<Workspace>;
   policy: PolicyCaches;
+  quotas: Informer<ResourceQuota>;
 }): ControllerWatch[] {
-  const { users, namespaces, workspaces, policy } = caches;
+  const { users, namespaces, workspaces, policy, quotas } = caches;
   const ofLabel = ({ metadata }: KubeObject) => {
     const name = metadata.labels?.[LABEL_USER];
     return name === undefined ? [] : [{ name }];
@@ -25,6 +27,7 @@ export function userWatches(caches: {
     watch(namespaces, ({ metadata }) => (users.get(metadata.name) ? [{ name: metadata.name }] : [])),
     watch(policy.roleBindings, ofLabel),
     watch(policy.clusterRoleBindings, ofLabel),
+    watch(quotas, ofLabel, ({ old, now }) => !old || !now || !jsonEqual(old.spec, now.spec)),
     // The last workspace of a user that is being deleted.
     watch(
       workspaces,

@@ -5,6 +5,7 @@ import {
   CLUSTER_ROLE_BINDING,
   NAMESPACE,
   PLACEMENT,
+  RESOURCE_QUOTA,
   ROLE,
   ROLE_BINDING,
   SUBJECT_ACCESS_REVIEW,
@@ -257,5 +258,30 @@ t.test(
     await world.eventually(
       async () => (await world.find(ROLE, { name: 'nexus:shared:shop', namespace: 'ada' })) === undefined,
     );
+  },
+);
+
+t.test(
+  'a quota of a user bounds the workspaces of the namespace, and comes back when it is taken away',
+  async t => {
+    const { apply, until, world, client } = await users(t);
+    await apply('ada', { quota: { workspaces: 1 } });
+    await until('ada', 'Ready');
+    await world.apply('one', {}, 'ada');
+    await t.rejects(world.apply('two', {}, 'ada'), /quota/);
+    const quota = { name: 'nexus-user', namespace: 'ada' };
+    await client.delete(RESOURCE_QUOTA, quota);
+    await world.eventually(async () => (await world.find(RESOURCE_QUOTA, quota)) !== undefined);
+    await t.rejects(world.apply('two', {}, 'ada'), /quota/);
+    await apply('ada', { quota: { workspaces: 2 } });
+    await world.eventually(() =>
+      world.apply('two', {}, 'ada').then(
+        () => true,
+        () => false,
+      ),
+    );
+    await apply('ada');
+    await world.eventually(async () => (await world.find(RESOURCE_QUOTA, quota)) === undefined);
+    await world.apply('three', {}, 'ada');
   },
 );
