@@ -10,6 +10,7 @@ import type {
   Role,
   RoleBinding,
   Secret,
+  ServiceAccount,
   SubjectAccessReview,
 } from './object.ts';
 import type {
@@ -72,6 +73,12 @@ export const RESOURCE_QUOTA: Resource<ResourceQuota> = {
   ...core,
   kind: 'ResourceQuota',
   plural: 'resourcequotas',
+  namespaced: true,
+};
+export const SERVICE_ACCOUNT: Resource<ServiceAccount> = {
+  ...core,
+  kind: 'ServiceAccount',
+  plural: 'serviceaccounts',
   namespaced: true,
 };
 export const CONFIG_MAP: Resource<ConfigMap> = {

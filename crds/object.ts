@@ -79,6 +79,13 @@ export interface Secret extends KubeObject {
   immutable?: boolean;
 }
 
+/** Who programs are towards the API. */
+export interface ServiceAccount extends KubeObject {
+  secrets?: { name?: string }[];
+  imagePullSecrets?: { name?: string }[];
+  automountServiceAccountToken?: boolean;
+}
+
 export interface ConfigMap extends KubeObject {
   data?: Record<string, string>;
   binaryData?: Record<string, string>;

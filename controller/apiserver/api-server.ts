@@ -103,6 +103,11 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const registry = new Registry(builtinResources());
   const rights = new Policy();
   const authorizer = rbacAuthorizer(rights);
+  const watches = new OpenWatches(clock);
+  const tokens = new Tokens(store, clock, {
+    onRevoked: () => watches.changed(),
+    holds: loginHolds(store),
+  });
   const context: ApiContext = {
     store,
     registry,
@@ -111,6 +116,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     version,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     authorizer,
+    tokens,
     metrics: serverMetrics(metrics, store),
     quotas: new QuotaGuard(store),
     admission: new Admission([
@@ -127,7 +133,6 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   await ensureDefaults();
   const controller = new CrdController({ store, registry, clock, log });
   await controller.start();
-  const watches = new OpenWatches(clock);
   const aggregator = new Aggregator({
     list: () => store.list(prefixOf(CLUSTER_ROLE)).entries.map(({ object }) => object as ClusterRole),
     apply: role => applyAggregated(context, role),
@@ -155,10 +160,6 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   quotaStatus.start();
 
   const closing = new AbortController();
-  const tokens = new Tokens(store, clock, {
-    onRevoked: () => watches.changed(),
-    holds: loginHolds(store),
-  });
   const bearers = options.authenticator ?? tokens;
   const authenticator = tls?.clientCa ? new ClientCertificates(tls.clientCa, bearers, clock) : bearers;
   const app = createApp(context, tls);

@@ -5,6 +5,7 @@ import type { Store } from '../store/store.ts';
 import type { Admission } from './admission/admission.ts';
 import type { Authorizer } from './auth/authorizer.ts';
 import type { Identity } from './auth/identity.ts';
+import type { Tokens } from './auth/tokens.ts';
 import type { ResourceTarget } from './http/request-info.ts';
 import type { ServerMetrics } from './metrics.ts';
 import type { QuotaGuard } from './quota/quota-guard.ts';
@@ -70,6 +71,7 @@ export interface ApiContext {
   readonly authorizer: Authorizer;
   readonly admission: Admission;
   readonly quotas: QuotaGuard;
+  readonly tokens: Tokens;
   readonly metrics: ServerMetrics;
   readonly version: string;
 }

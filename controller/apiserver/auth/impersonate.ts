@@ -1,6 +1,7 @@
 import { badRequest } from '../refusals.ts';
 import type { Attributes } from './authorizer.ts';
 import { ANONYMOUS, GROUP_AUTHENTICATED, GROUP_UNAUTHENTICATED, type Identity } from './identity.ts';
+import { ACCOUNT_PREFIX, groupsOfAccount } from './service-account.ts';
 
 /** Header names and values in the order in which they came, a name as often as it was sent. */
 export type RawHeaders = readonly string[];
@@ -16,7 +17,6 @@ const USER = 'impersonate-user';
 const GROUP = 'impersonate-group';
 const UID = 'impersonate-uid';
 const EXTRA_PREFIX = 'impersonate-extra-';
-const SERVICE_ACCOUNT_PREFIX = 'system:serviceaccount:';
 const AUTHENTICATION = 'authentication.k8s.io';
 
 /**
@@ -93,8 +93,8 @@ function decodeKey(header: string): string {
 }
 
 function serviceAccountOf(user: string): { namespace: string; name: string } | undefined {
-  if (!user.startsWith(SERVICE_ACCOUNT_PREFIX)) return undefined;
-  const parts = user.slice(SERVICE_ACCOUNT_PREFIX.length).split(':');
+  if (!user.startsWith(ACCOUNT_PREFIX)) return undefined;
+  const parts = user.slice(ACCOUNT_PREFIX.length).split(':');
   const [namespace, name] = parts;
   return parts.length === 2 && LABEL.test(namespace!) && SUBDOMAIN.test(name!)
     ? { namespace: namespace!, name: name! }
@@ -103,11 +103,6 @@ function serviceAccountOf(user: string): { namespace: string; name: string } | u
 
 const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-
-const groupsOfAccount = (namespace: string) => [
-  'system:serviceaccounts',
-  `system:serviceaccounts:${namespace}`,
-];
 
 /** Everybody is either known or not. */
 function completed(user: string, groups: readonly string[]): string[] {

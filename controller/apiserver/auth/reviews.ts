@@ -7,6 +7,7 @@ import { isObject, type JsonObject } from '../schema/json-schema.ts';
 import type { Attributes, Authorizer } from './authorizer.ts';
 import type { Identity } from './identity.ts';
 import { aggregate } from './rbac/rbac-authorizer.ts';
+import type { Tokens } from './tokens.ts';
 
 const review = (group: string, kind: string, namespaced = false): DiscoveredResource => ({
   group,
@@ -24,6 +25,7 @@ const review = (group: string, kind: string, namespaced = false): DiscoveredReso
 /** Resources that are answered and never stored. */
 export const REVIEWS: readonly DiscoveredResource[] = [
   review('authentication.k8s.io', 'SelfSubjectReview'),
+  review('authentication.k8s.io', 'TokenReview'),
   review('authorization.k8s.io', 'LocalSubjectAccessReview', true),
   review('authorization.k8s.io', 'SelfSubjectAccessReview'),
   review('authorization.k8s.io', 'SelfSubjectRulesReview'),
@@ -45,7 +47,11 @@ export interface ReviewRequest {
 
 /** Answers a review. Throws BadRequest, Invalid. */
 export function answerReview(
-  context: { readonly authorizer: Authorizer; readonly clock: Clock },
+  context: {
+    readonly authorizer: Authorizer;
+    readonly clock: Clock;
+    readonly tokens: Pick<Tokens, 'review'>;
+  },
   request: ReviewRequest,
 ): object {
   const { kind, body, user } = request;
@@ -60,6 +66,10 @@ export function answerReview(
     return { ...head, metadata, status: { userInfo: userInfo(user) } };
   }
   const spec = isObject(body.spec) ? body.spec : {};
+  if (kind.kind === 'TokenReview') {
+    const metadata = { creationTimestamp: null };
+    return { ...head, metadata, spec, status: tokenStatus(context.tokens, spec) };
+  }
   if (kind.kind === 'SelfSubjectRulesReview') {
     const metadata = { creationTimestamp: null };
     return { ...head, metadata, spec: {}, status: rulesStatus(context.authorizer, user, spec) };
@@ -67,6 +77,14 @@ export function answerReview(
   const { namespace } = request;
   const metadata = { ...(namespace && { namespace }), creationTimestamp: null };
   return { ...head, metadata, spec, status: accessStatus(context.authorizer, request, body, spec) };
+}
+
+function tokenStatus(tokens: Pick<Tokens, 'review'>, { token, audiences }: JsonObject) {
+  if (!text(token)) throw badRequest('token is required for TokenReview in authentication');
+  const shownTo = textsOf(audiences);
+  const found = tokens.review(text(token), shownTo.length > 0 ? shownTo : undefined);
+  if (!found) return { user: {}, error: 'invalid bearer token' };
+  return { authenticated: true, user: userInfo(found.identity), audiences: found.audiences };
 }
 
 function userInfo({ name, uid, groups, extra }: Identity) {

@@ -11,6 +11,8 @@ import { type Authenticator, bearerToken, GROUP_AUTHENTICATED, type Identity } f
 const PREFIX = '/internal.nexus.dev/tokens//';
 /** Tokens kept in memory, so that one in use is hashed once. */
 const MAX_VERIFIED = 1000;
+/** This server, as an audience of tokens: the name that Kubernetes' API server has by default. */
+export const API_AUDIENCE = 'https://kubernetes.default.svc';
 const TOKEN = /^nexus_([a-z0-9]{16})_([A-Za-z0-9_-]{43})$/;
 
 interface TokenRecord extends KubeObject {
@@ -24,6 +26,10 @@ interface TokenRecord extends KubeObject {
     description?: string;
     /** RFC 3339; absent: never. */
     expires?: string;
+    /** Whom it may be shown to. Absent: this server. */
+    audiences?: string[];
+    /** Keys and uids of the objects that it holds no longer than. */
+    bound?: { key: string; uid: string }[];
   };
 }
 
@@ -36,6 +42,10 @@ export interface TokenRequest {
   readonly description?: string;
   /** Defaults to no end. */
   readonly ttlMs?: Milliseconds;
+  /** Whom it may be shown to. Defaults to this server. */
+  readonly audiences?: readonly string[];
+  /** Keys and uids of objects in the store that it holds no longer than. */
+  readonly bound?: readonly { readonly key: string; readonly uid: string }[];
 }
 
 /** A token without its secret. */
@@ -48,6 +58,12 @@ export interface TokenInfo {
   readonly expires?: string;
 }
 
+interface Verified {
+  readonly entry: Entry;
+  readonly identity: Identity;
+  readonly spec: TokenRecord['spec'];
+}
+
 /**
  * Bearer tokens, `nexus_<id>_<secret>`. Only the SHA-256 of the secret is stored; secrets have 256 random bits, so a
  * slow hash would add nothing. Revoking and expiry take effect at once: every check looks at the store's memory.
@@ -58,7 +74,7 @@ export class Tokens implements Authenticator {
   readonly #onRevoked: () => void;
   readonly #holds: (identity: Identity) => boolean;
   /** Tokens found to be right, with the entry they were checked against. */
-  readonly #verified = new BoundedMap<string, { entry: Entry; identity: Identity }>(MAX_VERIFIED);
+  readonly #verified = new BoundedMap<string, Verified>(MAX_VERIFIED);
 
   /**
    * `onRevoked` is called after a token was revoked; `holds` is asked at each use whether whoever it stands for still is
@@ -82,7 +98,7 @@ export class Tokens implements Authenticator {
   async create(request: TokenRequest): Promise<{ id: string; token: string }> {
     const id = randomBytes(10).toString('hex').slice(0, 16);
     const secret = randomBytes(32).toString('base64url');
-    const { user, groups, uid, extra, description, ttlMs } = request;
+    const { user, groups, uid, extra, description, ttlMs, audiences, bound } = request;
     const now = this.#clock.now();
     const record: TokenRecord = {
       apiVersion: 'internal.nexus.dev/v1',
@@ -96,6 +112,8 @@ export class Tokens implements Authenticator {
         ...(extra && { extra: Object.fromEntries(Object.entries(extra).map(([k, v]) => [k, [...v]])) }),
         ...(description !== undefined && { description }),
         ...(ttlMs !== undefined && { expires: timestamp(now + ttlMs) }),
+        ...(audiences && { audiences: [...audiences] }),
+        ...(bound && { bound: bound.map(({ key, uid }) => ({ key, uid })) }),
       },
     };
     await this.#store.create(PREFIX + id, record);
@@ -104,11 +122,24 @@ export class Tokens implements Authenticator {
 
   /** Who the token stands for; undefined when it is unknown, wrong, revoked or expired. Same time for all of these. */
   verify(token: string): Identity | undefined {
-    const identity = this.#identify(token);
-    return identity && this.#holds(identity) ? identity : undefined;
+    return this.review(token)?.identity;
   }
 
-  #identify(token: string): Identity | undefined {
+  /** The same for whoever it was shown to; `audiences` are those of them that it is meant for, and never none. */
+  review(
+    token: string,
+    shownTo: readonly string[] = [API_AUDIENCE],
+  ): { identity: Identity; audiences: string[] } | undefined {
+    const known = this.#identify(token);
+    if (!known || !this.#holds(known.identity)) return undefined;
+    const { identity, spec } = known;
+    const { audiences: meant = [API_AUDIENCE], bound = [] } = spec;
+    if (bound.some(({ key, uid }) => this.#store.get(key)?.object.metadata.uid !== uid)) return undefined;
+    const audiences = shownTo.filter(audience => meant.includes(audience));
+    return audiences.length > 0 ? { identity, audiences } : undefined;
+  }
+
+  #identify(token: string): Verified | undefined {
     const match = TOKEN.exec(token);
     if (!match) return undefined;
     const entry = this.#store.get(PREFIX + match[1]);
@@ -116,7 +147,7 @@ export class Tokens implements Authenticator {
     const known = this.#verified.get(token);
     const { expires } = record?.spec ?? {};
     const expired = expires !== undefined && Date.parse(expires) <= this.#clock.now();
-    if (known && known.entry === entry && !expired) return known.identity;
+    if (known && known.entry === entry && !expired) return known;
     const wanted = record ? Buffer.from(record.spec.hash, 'hex') : Buffer.alloc(32);
     const matches = timingSafeEqual(hashOf(match[2]!), wanted);
     if (!entry || !record || !matches || expired) {
@@ -171,15 +202,16 @@ export class Tokens implements Authenticator {
     return identity;
   }
 
-  #remember(token: string, entry: Entry, { spec }: TokenRecord): Identity {
+  #remember(token: string, entry: Entry, { spec }: TokenRecord): Verified {
     const identity: Identity = Object.freeze({
       name: spec.user,
       groups: [...new Set([...spec.groups, GROUP_AUTHENTICATED])],
       ...(spec.uid !== undefined && { uid: spec.uid }),
       ...(spec.extra && { extra: spec.extra }),
     });
-    this.#verified.set(token, { entry, identity });
-    return identity;
+    const verified = { entry, identity, spec };
+    this.#verified.set(token, verified);
+    return verified;
   }
 }
 

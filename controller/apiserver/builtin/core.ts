@@ -65,6 +65,30 @@ export const RESOURCE_QUOTA_SCHEMA: JsonSchema = kind(
   },
 );
 
+export const SERVICE_ACCOUNT_SCHEMA: JsonSchema = kind(
+  'ServiceAccount is who a program is towards the API. Its token subresource gives tokens for it.',
+  {
+    secrets: map(
+      'Secrets that go with the account.',
+      object('A Secret of the same namespace.', {
+        kind: string('Kind of the object.'),
+        namespace: string('Namespace of the object.'),
+        name: string('Name of the object.'),
+        uid: string('UID of the object.'),
+        apiVersion: string('API version of the object.'),
+        resourceVersion: string('Version of the object that is meant.'),
+        fieldPath: string('A part of the object.'),
+      }),
+      ['name'],
+    ),
+    imagePullSecrets: list(
+      'Secrets with logins of image registries.',
+      object('A Secret of the same namespace.', { name: string('Name of the Secret.') }),
+    ),
+    automountServiceAccountToken: boolean('Kept, without effect here.'),
+  },
+);
+
 export const CONFIG_MAP_SCHEMA: JsonSchema = kind('ConfigMap holds configuration that programs read.', {
   data: values('The data: keys of letters, digits, -, _ and ., values as text.', { type: 'string' }),
   binaryData: values('Data that is no text, in base64. No key may be in data as well.', {

@@ -11,6 +11,7 @@ import {
   ROLE,
   ROLE_BINDING,
   SECRET,
+  SERVICE_ACCOUNT,
 } from '../../../crds/kinds.ts';
 import type { JsonSchema } from '../schema/json-schema.ts';
 import {
@@ -20,6 +21,7 @@ import {
   NAMESPACE_SCHEMA,
   RESOURCE_QUOTA_SCHEMA,
   SECRET_SCHEMA,
+  SERVICE_ACCOUNT_SCHEMA,
 } from './core.ts';
 import { CRD_SCHEMA } from './crd.ts';
 import {
@@ -67,6 +69,14 @@ export const BUILTIN_KINDS: readonly BuiltinKind[] = [
     schema: SECRET_SCHEMA,
     singular: 'secret',
     shortNames: [],
+    categories: [],
+    statusSubresource: false,
+  },
+  {
+    resource: SERVICE_ACCOUNT,
+    schema: SERVICE_ACCOUNT_SCHEMA,
+    singular: 'serviceaccount',
+    shortNames: ['sa'],
     categories: [],
     statusSubresource: false,
   },

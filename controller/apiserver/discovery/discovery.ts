@@ -4,6 +4,7 @@ import type { Registry, ServedGroup } from '../registry/registry.ts';
 import type { ServedResource } from '../registry/served-resource.ts';
 import { compareVersions } from '../registry/version-order.ts';
 import { SCALE_KIND } from '../verbs/scale.ts';
+import { TOKEN_REQUEST } from '../verbs/token-request.ts';
 
 /** One line of discovery: a resource or a subresource. */
 export interface DiscoveredResource {
@@ -118,6 +119,9 @@ function discovered(served: ServedResource): DiscoveredResource {
   const subresources = [
     ...(resource.kind === 'Namespace' && resource.group === ''
       ? [{ name: 'finalize', kind: resource.kind, verbs: ['update'] }]
+      : []),
+    ...(resource.kind === 'ServiceAccount' && resource.group === ''
+      ? [{ name: 'token', ...TOKEN_REQUEST, verbs: ['create'] }]
       : []),
     ...(served.scale ? [{ name: 'scale', ...SCALE_KIND, verbs: STATUS_VERBS }] : []),
     ...(hasStatus ? [{ name: 'status', kind: resource.kind, verbs: STATUS_VERBS }] : []),

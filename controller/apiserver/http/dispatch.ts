@@ -11,6 +11,7 @@ import { listObjects, parseIncludeObject } from '../verbs/list.ts';
 import { patchObject } from '../verbs/patch.ts';
 import { replaceObject } from '../verbs/replace.ts';
 import { scaleObject } from '../verbs/scale.ts';
+import { requestToken } from '../verbs/token-request.ts';
 import { answerOf, viewOf } from '../verbs/view.ts';
 import { watchObjects } from '../verbs/watch.ts';
 import type { SharedEvents } from '../verbs/watch-encoder.ts';
@@ -110,6 +111,7 @@ function isServed({ subresource }: ResourceTarget, served: ApiRequest['served'])
   if (subresource === '') return true;
   if (subresource === 'status') return served.hasStatus;
   if (subresource === 'scale') return served.scale !== undefined;
+  if (subresource === 'token') return served.resource.kind === 'ServiceAccount' && !served.custom;
   return subresource === 'finalize' && served.resource.kind === 'Namespace' && !served.custom;
 }
 
@@ -125,6 +127,10 @@ async function handle(
     return finalizeNamespace(context, request);
   }
   if (subresource === 'scale') return scaleObject(context, request, verb);
+  if (subresource === 'token') {
+    if (verb !== 'create') throw methodNotAllowed();
+    return requestToken(context, request);
+  }
   switch (verb) {
     case 'get':
       return getObject(context, request);

@@ -121,6 +121,12 @@ export const MESSAGES: Readonly<Record<string, Message>> = {
     4: one('stringData', 'stringMap'),
     5: one('immutable', 'bool'),
   },
+  'v1/ServiceAccount': {
+    1: METADATA,
+    2: many('secrets', OBJECT_REFERENCE),
+    3: many('imagePullSecrets', { 1: one('name') }),
+    4: one('automountServiceAccountToken', 'bool'),
+  },
   'v1/ConfigMap': {
     1: METADATA,
     2: one('data', 'stringMap'),
@@ -168,6 +174,18 @@ export const MESSAGES: Readonly<Record<string, Message>> = {
   'rbac.authorization.k8s.io/v1/RoleBinding': BINDING,
   'rbac.authorization.k8s.io/v1/ClusterRoleBinding': BINDING,
   'authentication.k8s.io/v1/SelfSubjectReview': { 1: METADATA },
+  'authentication.k8s.io/v1/TokenReview': {
+    1: METADATA,
+    2: one('spec', { 1: one('token'), 2: many('audiences') }),
+  },
+  'authentication.k8s.io/v1/TokenRequest': {
+    1: METADATA,
+    2: one('spec', {
+      1: many('audiences'),
+      3: one('boundObjectRef', { 1: one('kind'), 2: one('apiVersion'), 3: one('name'), 4: one('uid') }),
+      4: one('expirationSeconds', 'int'),
+    }),
+  },
   'authorization.k8s.io/v1/SelfSubjectAccessReview': { 1: METADATA, 2: one('spec', ACCESS) },
   'authorization.k8s.io/v1/SelfSubjectRulesReview': { 1: METADATA, 2: one('spec', { 1: one('namespace') }) },
   'authorization.k8s.io/v1/SubjectAccessReview': {

@@ -151,6 +151,7 @@ export const BUILTIN_STRATEGIES: Readonly<Record<string, Strategy>> = {
   Event: event,
   Lease: PLAIN_STRATEGY,
   ResourceQuota: quotaStrategy,
+  ServiceAccount: PLAIN_STRATEGY,
   CustomResourceDefinition: crdStrategy,
   ...RBAC_STRATEGIES,
 };

@@ -7,6 +7,7 @@ import type {
   ResourceQuota,
   RoleBinding,
   Secret,
+  ServiceAccount,
   Subject,
 } from '../../../crds/object.ts';
 import { ageOf } from './age.ts';
@@ -88,6 +89,11 @@ export const BUILTIN_COLUMNS: Readonly<Record<string, Column[]>> = {
     of<Namespace>('Status', ns => ns.status?.phase ?? 'Active', {
       description: 'Whether it is in use or being removed.',
     }),
+    AGE_COLUMN,
+  ],
+  ServiceAccount: [
+    NAME_COLUMN,
+    of<ServiceAccount>('Secrets', ({ secrets }) => String(secrets?.length ?? 0)),
     AGE_COLUMN,
   ],
   Secret: [

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -195,4 +196,28 @@ func TestProtobufClient(t *testing.T) {
 	must(l, secrets.Delete(l.ctx, "s", *metav1.NewPreconditionDeleteOptions(string(kept.UID))))
 	_, err = secrets.Get(l.ctx, "s", metav1.GetOptions{})
 	equal(l, "gone", apierrors.IsNotFound(err), true)
+}
+
+func TestTokenOfAServiceAccount(t *testing.T) {
+	l := newLab(t)
+	accounts := l.typed.CoreV1().ServiceAccounts(l.namespace)
+	_, err := accounts.Create(l.ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "app"}}, metav1.CreateOptions{})
+	must(l, err)
+	seconds := int64(600)
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &seconds}}
+	given, err := accounts.CreateToken(l.ctx, "app", request, metav1.CreateOptions{})
+	must(l, err)
+	config := rest.AnonymousClientConfig(l.config)
+	config.BearerToken = given.Status.Token
+	typed, err := kubernetes.NewForConfig(config)
+	must(l, err)
+	who, err := typed.AuthenticationV1().SelfSubjectReviews().Create(l.ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+	must(l, err)
+	equal(l, "who", who.Status.UserInfo.Username, "system:serviceaccount:"+l.namespace+":app")
+	_, err = typed.CoreV1().Secrets(l.namespace).List(l.ctx, metav1.ListOptions{})
+	equal(l, "without a role it may nothing", apierrors.IsForbidden(err), true)
+	review := &authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: given.Status.Token}}
+	review, err = l.typed.AuthenticationV1().TokenReviews().Create(l.ctx, review, metav1.CreateOptions{})
+	must(l, err)
+	equal(l, "reviewed", review.Status.Authenticated, true)
 }

@@ -32,6 +32,8 @@ t.test('plain discovery names every resource, with what can be done to it', asyn
       'resourcequotas',
       'resourcequotas/status',
       'secrets',
+      'serviceaccounts',
+      'serviceaccounts/token',
     ],
   );
   const ours = (await call('GET', '/apis/nexus.dev/v1alpha1/')).body.resources;
