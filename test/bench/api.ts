@@ -12,7 +12,7 @@ const WATCH_WRITES_PER_SECOND = 200;
 const WATCH_SECONDS = 10;
 
 /**
- * `api [--against KUBECONFIG] [--rounds N]`: create, get, list of 5,000, patch of status and delivery of a watch over
+ * `api [--against KUBECONFIG [--pid PID…]] [--rounds N]`: create, get, list of 5,000, patch of status and delivery of a watch over
  * HTTPS, with 32 clients on a connection each; our own server runs in a process of its own over the durable store.
  * Delivery is counted from before the write is sent until the event has arrived, so it includes the durable write.
  */
@@ -21,11 +21,14 @@ export async function run(args: string[]): Promise<void> {
     args,
     options: {
       against: { type: 'string' },
+      pid: { type: 'string', multiple: true },
       rounds: { type: 'string' },
       'node-option': { type: 'string', multiple: true },
     },
   });
-  const target = values.against ? await otherTarget(values.against) : await ownTarget(values['node-option']);
+  const target = values.against
+    ? await otherTarget(values.against, (values.pid ?? []).map(Number))
+    : await ownTarget(values['node-option']);
   const clients = Array.from({ length: CLIENTS }, () => new BenchClient(target));
   try {
     const figures = await measure(clients, Number(values.rounds ?? 3));
@@ -95,6 +98,7 @@ async function measure(clients: BenchClient[], rounds: number): Promise<Figures[
       add('patch status', patched.times);
       add('patches a second', [patched.rate], '1/s');
       add('watch delivery', await deliver(clients, path));
+      if (first.target.rssMiB) add('resident memory of the server', [first.target.rssMiB()], 'MiB');
       await clear(clients, path, OBJECTS, 'w-');
     }
     return [...figures.values()];

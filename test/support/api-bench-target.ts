@@ -4,6 +4,7 @@ import { Agent, type RequestOptions, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
+import { rssMiB } from '../bench/process-figures.ts';
 import { startApiProcess } from './api-process.ts';
 
 /** An API server to measure, and how to reach it. */
@@ -13,6 +14,8 @@ export interface Target {
   readonly headers: Record<string, string>;
   /** Processor time of the server so far, all its threads, in ms; undefined for a server that is not ours. */
   cpuMs?(): number;
+  /** Resident memory of the server's processes now; undefined when they are not known. */
+  rssMiB?(): number;
   close(): Promise<void>;
 }
 
@@ -35,6 +38,7 @@ export async function ownTarget(args: string[] = []): Promise<Target> {
     tls: { ca: server.ca },
     headers: { authorization: `Bearer ${server.token}` },
     cpuMs: () => cpuMsOf(server.pid),
+    rssMiB: () => rssMiB(server),
     async close() {
       await server.end();
       rmSync(folder, { recursive: true, force: true });
@@ -42,8 +46,8 @@ export async function ownTarget(args: string[] = []): Promise<Target> {
   };
 }
 
-/** The server of a kubeconfig's current context. Its definitions must be installed. */
-export async function otherTarget(kubeconfig: string): Promise<Target> {
+/** The server of a kubeconfig's current context, and the processes that it is. Its definitions must be installed. */
+export async function otherTarget(kubeconfig: string, pids: readonly number[] = []): Promise<Target> {
   const config = new KubeConfig();
   config.loadFromFile(kubeconfig);
   const options: RequestOptions = {};
@@ -55,6 +59,7 @@ export async function otherTarget(kubeconfig: string): Promise<Target> {
     server,
     tls: { ca, cert, key, rejectUnauthorized },
     headers: (headers ?? {}) as Record<string, string>,
+    ...(pids.length > 0 && { rssMiB: () => pids.reduce((sum, pid) => sum + rssMiB({ pid }), 0) }),
     async close() {},
   };
 }
