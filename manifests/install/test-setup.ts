@@ -41,22 +41,26 @@ const TOOLS: Packages = {
 const say = (line: string) => console.error(line);
 
 /** A missing tool is said, not fatal: the tests that need it say that they were skipped, and why. */
-for (const ensure of [
-  () => ensurePackages(TOOLS),
-  ensureSchemathesis,
-  ensureClientToolchains,
-  ensureOldKubectl,
-])
+async function attempt(ensure: () => Promise<void> | void): Promise<void> {
   try {
     await ensure();
   } catch (error) {
     say(`tests that need them are skipped: ${(error as Error).message}`);
   }
-try {
-  const engine = await ensureEngine(say);
-  say(`container engine: ${engine.version} at ${engine.socket}`);
-  await ensureWorkspaceImage(new Docker({ socketPath: engine.socket }), DEFAULT_IMAGE, say);
-} catch (error) {
-  say((error as Error).message);
-  process.exit(1);
 }
+
+async function engineAndImage(): Promise<void> {
+  try {
+    const engine = await ensureEngine(say);
+    say(`container engine: ${engine.version} at ${engine.socket}`);
+    await ensureWorkspaceImage(new Docker({ socketPath: engine.socket }), DEFAULT_IMAGE, say);
+  } catch (error) {
+    say((error as Error).message);
+    process.exitCode = 1;
+  }
+}
+
+await attempt(() => ensurePackages(TOOLS));
+await attempt(ensureOldKubectl);
+// Side by side: on a new machine each waits for the network most of the time.
+await Promise.all([engineAndImage(), ...[ensureSchemathesis, ensureClientToolchains].map(attempt)]);
