@@ -53,7 +53,6 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
   });
 
   await t.test('a change is told and changes nothing; sync carries out what changed', async t => {
-    const before = [await pidOf('web'), await pidOf('job')];
     await write(file('exec sleep 2000'));
     const { status, metadata } = await until('ConfigChanged', /services web\b/);
     t.equal(status?.phase, 'Running', 'the workspace works as before');
@@ -63,6 +62,14 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
       (await up.cli(['ws', 'status', 'shop'])).stdout,
       /ConfigDrift +ConfigChanged[\s\S]*nexus workspace sync shop/,
     );
+    t.equal((await up.cli(['restart', 'shop'])).code, 0);
+    await until('ConfigChanged', /services web\b/);
+    t.same(
+      (await up.workspace('shop')).status?.config?.kept,
+      [],
+      'a restart makes nobody forget whose a change is',
+    );
+    const [web, job] = [await pidOf('web'), await pidOf('job')];
     t.match(await sync('--timeout=60s'), { code: 0, stdout: 'shop synced\n' });
     const after = await until('ConfigApplied');
     t.equal(after.spec.services?.find(({ name }) => name === 'web')?.command, 'exec sleep 2000');
@@ -71,8 +78,8 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
       1,
       'by a name of its own',
     );
-    t.not(await pidOf('web'), before[0]);
-    t.equal(await pidOf('job'), before[1], 'the other service was not disturbed');
+    t.not(await pidOf('web'), web);
+    t.equal(await pidOf('job'), job, 'the other service was not disturbed');
   });
 
   await t.test('a file that cannot be read is told with its place, and carried out by nobody', async t => {

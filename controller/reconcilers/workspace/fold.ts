@@ -92,13 +92,30 @@ export function fold(observation: Observation): { status: WorkspaceStatus; targe
     }),
     ...(services.length > 0 && { services }),
     ...(placement?.spec.forwards && { ports: foldPorts(placement) }),
-    ...(observation.config && { config: configStatus(observation.config) }),
+    ...foldConfig(observation),
     ...(placement?.status?.repository && { repository: withoutText(placement.status.repository) }),
   };
   return { status, target };
 }
 
-const configStatus = ({ digest, kept }: ConfigView) => ({ digest, kept });
+/** After a start, and on another node, it takes a moment until somebody has looked: what was known holds until then. */
+const isUnseen = ({ config, placement }: Observation) => !config && !placement?.status?.repository;
+
+function foldConfig(observation: Observation): Pick<WorkspaceStatus, 'config'> {
+  const { config, workspace } = observation;
+  const before = workspace.status?.config;
+  if (config) return { config: { digest: config.digest, kept: config.kept } };
+  return before && isUnseen(observation) ? { config: before } : {};
+}
+
+function configConditions(observation: Observation): NewCondition[] {
+  const { config, workspace } = observation;
+  if (config) return [configCondition(workspace, config)];
+  const before = getCondition(workspace.status?.conditions as Condition[] | undefined, 'ConfigDrift');
+  if (!before || !isUnseen(observation)) return [];
+  const { type, status, reason, message } = before;
+  return [{ type, status, reason, message }];
+}
 
 /** The text of its configuration is for the controller alone. */
 function withoutText({ config: _, ...repository }: NonNullable<PlacementStatus['repository']>) {
@@ -169,7 +186,7 @@ function foldConditions(observation: Observation, verdict: Verdict): Condition[]
   }
   wanted.push(ready(observation, verdict, wanted));
   // After the sum: it is none of its parts.
-  if (observation.config) wanted.push(configCondition(workspace, observation.config));
+  wanted.push(...configConditions(observation));
   let conditions = (before ?? []).filter(old => wanted.some(({ type }) => type === old.type));
   for (const condition of wanted)
     conditions = setCondition(conditions, { ...condition, observedGeneration: generation }, nowMs);

@@ -410,3 +410,26 @@ t.test('a lost node says of what may be moved what becomes of it', async t => {
   const stuck = fold(observe(report(OK), { ...lost, workspace, cannotMove: 'No room.' }));
   t.match([stuck.target, stuck.status.message], ['Unknown', 'Node n is lost. No room.']);
 });
+
+t.test('what is known of the repository’s configuration holds until somebody has looked again', async t => {
+  const repository = { url: 'https://x/y', ref: 'main', commit: 'c', branch: 'main', dirty: false };
+  const config = {
+    digest: 'd',
+    kept: ['image'],
+    drift: { fields: ['services' as const], patch: {}, told: 'services web' },
+  };
+  const seen = report(OK, { repository: { ...repository, config: { digest: 'd', text: 'the text' } } });
+  const first = settle(observe(seen, { config })).status ?? {};
+  t.match(first.config, { digest: 'd', kept: ['image'] });
+  t.notMatch(JSON.stringify(first), /the text/, 'the text goes no further');
+  t.match(getCondition(first.conditions, 'ConfigDrift'), { status: 'True', reason: 'ConfigChanged' });
+  t.ok(isTrue(first.conditions, 'Ready'), 'it is none of what makes a workspace ready');
+  t.equal(first.message, undefined);
+  const workspace = { ...makeWorkspace('w', SPEC), status: first };
+  const restarted = fold(observe(report(OK), { workspace })).status;
+  t.same(restarted.config, first.config);
+  t.match(getCondition(restarted.conditions, 'ConfigDrift'), { status: 'True', reason: 'ConfigChanged' });
+  const removed = fold(observe(report(OK, { repository }), { workspace })).status;
+  t.equal(removed.config, undefined, 'and is gone with the file');
+  t.equal(getCondition(removed.conditions, 'ConfigDrift'), undefined);
+});
