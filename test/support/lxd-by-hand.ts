@@ -25,7 +25,7 @@ const path = (id: string) => `/1.0/instances/${nameOf(id)}`;
 /** LXD, by the command line and the API that its users have. */
 export function lxdByHand({ lxd, lxc, dir, socketPath, image }: LxdLab): EngineByHand {
   const ofNode = async <T extends { config: LxdInstance['config'] }>(what: string, node: string) =>
-    (await lxd.get<T[]>(`/1.0/${what}?recursion=1`)).filter(
+    (await lxd.list<T>(`/1.0/${what}?recursion=1`)).filter(
       ({ config }) => labelOf(config, LABEL_NODE) === node,
     );
   const pool = join(dir, 'storage-pools', TEST_POOL);
@@ -145,7 +145,7 @@ export function lxdByHand({ lxd, lxc, dir, socketPath, image }: LxdLab): EngineB
       };
     },
     async clear(node) {
-      const found = await lxd.get<LxdInstance[]>('/1.0/instances?recursion=1');
+      const found = await lxd.list<LxdInstance>('/1.0/instances?recursion=1');
       for (const { name, config } of found)
         if (Object.values(config).includes(node)) await remove(name).catch(ignore);
       for (const name of await volumes(node)) await removeVolume(name).catch(ignore);

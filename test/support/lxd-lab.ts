@@ -162,7 +162,7 @@ export async function testLxdImage(name: TestImage): Promise<string> {
 
 async function removeAll(lxd: LxdClient): Promise<void> {
   const ignore = () => {};
-  const instances = await lxd.get<LxdInstance[]>('/1.0/instances?recursion=1');
+  const instances = await lxd.list<LxdInstance>('/1.0/instances?recursion=1');
   await Promise.all(
     instances.map(async ({ name }) => {
       await lxd
@@ -171,12 +171,12 @@ async function removeAll(lxd: LxdClient): Promise<void> {
       await lxd.change('DELETE', `/1.0/instances/${name}`).catch(ignore);
     }),
   );
-  for (const { name } of await lxd.get<LxdPool[]>('/1.0/storage-pools?recursion=1')) {
-    const volumes = await lxd.get<LxdVolume[]>(`/1.0/storage-pools/${name}/volumes/custom?recursion=1`);
+  for (const { name } of await lxd.list<LxdPool>('/1.0/storage-pools?recursion=1')) {
+    const volumes = await lxd.list<LxdVolume>(`/1.0/storage-pools/${name}/volumes/custom?recursion=1`);
     for (const volume of volumes)
       await lxd.change('DELETE', `/1.0/storage-pools/${name}/volumes/custom/${volume.name}`).catch(ignore);
   }
-  const networks = await lxd.get<LxdNetwork[]>('/1.0/networks?recursion=1');
+  const networks = await lxd.list<LxdNetwork>('/1.0/networks?recursion=1');
   for (const { name } of networks.filter(({ managed }) => managed))
     await lxd.change('DELETE', `/1.0/networks/${name}`).catch(ignore);
 }

@@ -15,7 +15,7 @@ export const instancePath = (name: string): string => `/1.0/instances/${encodeUR
 export function listInstances({ lxd }: LxcContext, signal?: AbortSignal): Promise<LxdInstance[]> {
   return lxdCall(
     'list instances',
-    () => lxd.get<LxdInstance[]>('/1.0/instances?recursion=1&instance-type=container', signal),
+    () => lxd.list<LxdInstance>('/1.0/instances?recursion=1&instance-type=container', signal),
     signal,
   );
 }

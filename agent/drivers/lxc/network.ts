@@ -134,7 +134,7 @@ async function ensureNetwork(context: LxcContext): Promise<LxcNetwork> {
 
 /** Apart from what this machine has routes to and from LXD's other networks. */
 async function freeSubnet({ lxd, node }: LxcContext): Promise<Subnet> {
-  const networks = await lxd.get<LxdNetwork[]>('/1.0/networks?recursion=1');
+  const networks = await lxd.list<LxdNetwork>('/1.0/networks?recursion=1');
   const taken = [
     ...networks.flatMap(({ config }) => parseSubnet(config?.['ipv4.address']) ?? []),
     ...subnetsOfRoutes(existsSync('/proc/net/route') ? await readFile('/proc/net/route', 'utf8') : ''),

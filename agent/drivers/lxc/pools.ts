@@ -11,7 +11,7 @@ const POOLS = '/1.0/storage-pools';
 
 /** Names of all there are. */
 export async function listPools({ lxd }: LxcContext, signal?: AbortSignal): Promise<string[]> {
-  const paths = await lxd.get<string[]>(POOLS, signal);
+  const paths = await lxd.list<string>(POOLS, signal);
   return paths.map(path => decodeURIComponent(path.split('/').at(-1) ?? '')).sort();
 }
 

@@ -27,7 +27,7 @@ export function listVolumes(context: LxcContext, signal?: AbortSignal): Promise<
       const pools = await listPools(context, signal);
       const found = await Promise.all(
         pools.map(async pool => {
-          const volumes = await lxd.get<LxdVolume[]>(`${pathOf(pool)}?recursion=1`, signal);
+          const volumes = await lxd.list<LxdVolume>(`${pathOf(pool)}?recursion=1`, signal);
           return volumes.map(volume => ({ pool, volume }));
         }),
       );

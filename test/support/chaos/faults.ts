@@ -21,6 +21,9 @@ export interface Wire {
   delays: Map<string, number>;
 }
 
+/** What a fault of the controller harms. */
+export const CONTROLLER = 'the controller';
+
 const DELAY_MS = 200;
 /** Each way. */
 const LOSS = 0.1;
@@ -89,7 +92,7 @@ function faultsOfNode(node: ChaosNode, { delays }: Wire): Fault[] {
 function controllerKilled(controller: ControllerProcess): Fault {
   return {
     name: 'controller killed',
-    what: 'the controller',
+    what: CONTROLLER,
     begin: async () => {
       await controller.kill();
       return () => controller.start();

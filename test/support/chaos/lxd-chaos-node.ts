@@ -32,7 +32,7 @@ export class LxdChaosNode extends ChaosNode {
   }
 
   async instances() {
-    const found = await this.lxd.get<LxdInstance[]>('/1.0/instances?recursion=1');
+    const found = await this.lxd.list<LxdInstance>('/1.0/instances?recursion=1');
     return found.map(({ config, status }) => ({
       uid: labelOf(config, LABEL_WORKSPACE_UID) ?? '',
       isRunning: status === 'Running',
@@ -41,7 +41,7 @@ export class LxdChaosNode extends ChaosNode {
 
   async volumes() {
     const path = `/1.0/storage-pools/${TEST_POOL}/volumes/custom?recursion=1`;
-    const found = await this.lxd.get<LxdVolume[]>(path);
+    const found = await this.lxd.list<LxdVolume>(path);
     return found.map(({ name, config }) => ({ name, uid: labelOf(config, LABEL_WORKSPACE_UID) ?? '' }));
   }
 

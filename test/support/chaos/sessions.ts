@@ -5,11 +5,11 @@ import { WORKSPACE } from '../../../crds/kinds.ts';
 import type { Workspace } from '../../../crds/types.generated.ts';
 import { USER_KEY } from '../agent-data.ts';
 import { isReady } from '../up-lab.ts';
-import type { Fault } from './faults.ts';
+import { CONTROLLER, type Fault } from './faults.ts';
 import { Session, type Way } from './session.ts';
 
-/** After the last fault of what it passes, so that what that fault breaks late does not hit it. */
-const CALM_MS = 8_000;
+/** After the last fault of what it passes: what that breaks late does not hit it, and no status is an old one any more. */
+const CALM_MS = 12_000;
 const WAYS: Way[] = ['direct', 'gateway'];
 
 export interface SessionsOptions {
@@ -52,6 +52,8 @@ export class Sessions {
 
   /** Opens those that are missing and may be expected to stay; each writes a line. */
   async openMissing(): Promise<void> {
+    // Until nodes were heard by the next one, it tells what was.
+    for (const [fault, until] of this.#harms) if (fault.what === CONTROLLER && until > Date.now()) return;
     const { items } = await this.options.client.list(WORKSPACE, { namespace: 'default' });
     const opened = items
       .filter(workspace => workspace.spec.driver !== 'memory' && isReady(workspace))

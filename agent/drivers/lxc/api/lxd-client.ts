@@ -61,6 +61,11 @@ export class LxdClient {
     return (await this.call<T>('GET', path, signal ? { signal } : {})).metadata;
   }
 
+  /** What is in a collection: Incus says null of an empty one. */
+  async list<T>(path: string, signal?: AbortSignal): Promise<T[]> {
+    return (await this.get<T[] | null>(path, signal)) ?? [];
+  }
+
   /** Undefined when it is not there. */
   async find<T>(path: string, signal?: AbortSignal): Promise<T | undefined> {
     try {

@@ -20,7 +20,8 @@ export function isStatus(error: unknown, status: number): boolean {
 /** Sentences by which an operation that tells no status is told apart. */
 const SENTENCES: [RegExp, DriverErrorCode][] = [
   [/(instance|storage volume|network|image|profile)s? not found|no such object/i, 'NotFound'],
-  [/instance is not running|not running/i, 'NotRunning'],
+  // The second of Incus, of one that ends at that moment.
+  [/not running|failed to retrieve pid of executing child/i, 'NotRunning'],
   [/still in use|currently in use|is in use/i, 'InUse'],
   [/^invalid |unknown configuration key|fail(ed|ure).*validation/i, 'Invalid'],
 ];

@@ -15,7 +15,7 @@ export function listDerivedImages(
 ): Promise<DerivedImage[]> {
   return lxdCall('list derived images', async () => {
     const [images, used, kept] = await Promise.all([
-      context.lxd.get<LxdImage[]>('/1.0/images?recursion=1'),
+      context.lxd.list<LxdImage>('/1.0/images?recursion=1'),
       usedImages(context),
       Promise.all(wanted.map(reference => findComplete(reference).catch(() => undefined))),
     ]);

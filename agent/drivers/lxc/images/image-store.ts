@@ -59,7 +59,7 @@ export function lxcImages(context: LxcContext, making: Making): ImageStore {
 
 /** Aliases that people gave, the largest image first. */
 export async function imageNames({ lxd }: LxcContext): Promise<string[]> {
-  const images = await lxd.get<LxdImage[]>('/1.0/images?recursion=1');
+  const images = await lxd.list<LxdImage>('/1.0/images?recursion=1');
   const named = images.flatMap(({ size, aliases }) => (aliases ?? []).map(({ name }) => ({ name, size })));
   named.sort((a, b) => b.size - a.size || (a.name < b.name ? -1 : 1));
   return named.map(({ name }) => name).filter(name => !isOwnAlias(name));
