@@ -29,6 +29,7 @@ export function createContext({
     connecting ??= connect({
       file,
       context: flags.context ?? io.env.NEXUS_CONTEXT,
+      token: io.env.NEXUS_TOKEN,
       userAgent: `nexus/${VERSION}`,
       clock,
       loginToken: async to => (await import('./login/token.ts')).loginToken(to, result),

@@ -10,6 +10,8 @@ export interface ConnectOptions {
   file: string;
   /** Defaults to the file's current context. */
   context?: string;
+  /** In place of whatever credential the context has. */
+  token?: string;
   userAgent?: string;
   metrics?: Metrics;
   clock?: Clock;
@@ -31,7 +33,8 @@ const TOKEN_FILE_MS = 60_000;
  */
 export async function connect(options: ConnectOptions): Promise<{ client: Client; connection: Connection }> {
   const config = await readKubeconfig(options.file);
-  const connection = await resolveConnection(config, options);
+  const resolved = await resolveConnection(config, options);
+  const connection = options.token ? withToken(resolved, options.token) : resolved;
   const clock = options.clock ?? systemClock;
   const { server, ca, insecure, serverName, clientCert } = connection;
   const socketPath = connection.socket && isOurSocket(connection.socket) ? connection.socket : undefined;
@@ -39,6 +42,11 @@ export async function connect(options: ConnectOptions): Promise<{ client: Client
   const transport = httpsTransport({ ...base, ...(await authentication(connection, options, clock)) });
   const client = createClient({ transport, clock, userAgent: options.userAgent, metrics: options.metrics });
   return { client, connection };
+}
+
+function withToken(connection: Connection, token: string): Connection {
+  const { login: _login, clientCert: _cert, tokenFile: _file, ...rest } = connection;
+  return { ...rest, exec: false, token };
 }
 
 /** A kubeconfig may have come from another machine; a token goes only to a socket that this user made. */

@@ -10,6 +10,8 @@ export interface CliResult {
 
 export interface CliOptions {
   stdin?: string;
+  /** Standard input is a terminal. */
+  tty?: boolean;
   env?: Record<string, string | undefined>;
   cwd?: string;
   signal?: AbortSignal;
@@ -32,7 +34,9 @@ export async function cli(args: string[], options: CliOptions = {}): Promise<Cli
     return stream;
   };
   const io: Io = {
-    stdin: Readable.from(options.stdin === undefined ? [] : [Buffer.from(options.stdin)]),
+    stdin: Object.assign(Readable.from(options.stdin === undefined ? [] : [Buffer.from(options.stdin)]), {
+      isTTY: options.tty ?? false,
+    }),
     stdout: collect('stdout'),
     stderr: collect('stderr'),
     env: { NO_COLOR: '1', PATH: process.env.PATH, ...options.env },

@@ -126,6 +126,11 @@ t.test('a server that is not known is not talked to before its fingerprint is gi
     stderr: /not the one that was given/,
   });
   t.notOk(existsSync(join(dave.home, '.nexus', 'kubeconfig')), 'nothing is kept');
+  const refused = await dave.nexus(['login', host], { stdin: 'no\n', tty: true });
+  t.match(refused, { code: 6, stderr: /Is it the same\?[\s\S]*nothing was sent to it/ });
+  t.ok(refused.stderr.includes(fingerprint));
+  const confirmed = await dave.nexus(['login', host], { stdin: 'y\n', tty: true });
+  t.match(confirmed, { code: 6, stderr: /dave is not registered/ }, 'it is asked who that is');
   await registered(dave);
   t.match(await dave.nexus(['login', host]), { code: 0 }, 'it is known from then on');
 });
@@ -141,6 +146,16 @@ t.test('a server that was exchanged for another is noticed', { skip }, async t =
   writeFileSync(config, readFileSync(config, 'utf8').replaceAll(host, at));
   t.match(await erin.nexus(['login', at]), { code: 6, stderr: /not the one it is known by/ });
   t.match(await erin.nexus(['whoami']), { code: 6 }, 'the token stays here');
+});
+
+t.test('NEXUS_TOKEN is who one is, whatever the kubeconfig says', { skip }, async t => {
+  const gus = await somebody(t, 'gus');
+  await registered(gus);
+  const { users } = await readKubeconfig(server.kubeconfig);
+  const env = { NEXUS_TOKEN: users?.[0]?.user.token };
+  t.match(await gus.nexus(['whoami'], { env }), { code: 0, stdout: /user +admin\n/ });
+  t.match(await gus.nexus(['user', 'keys', 'gus'], { env }), { code: 0 });
+  t.match(await gus.nexus(['whoami'], { env: { NEXUS_TOKEN: 'nexus_wrong' } }), { code: 6 });
 });
 
 t.test('logging out ends the token there and forgets it here', { skip }, async t => {
