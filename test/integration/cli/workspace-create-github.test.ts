@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { parse } from 'yaml';
@@ -142,6 +142,33 @@ t.test('nobody is logged in: public ones work, private ones say what to type', a
     code: EXIT.usage,
     stderr: /next: nexus auth github, and it is cloned by HTTPS/,
   });
+});
+
+t.test('gh: absent or too old', async t => {
+  const bin = (text: string | undefined) => {
+    const folder = mkdtempSync(join(server.home, 'bin-'));
+    if (text) writeFileSync(join(folder, 'gh'), text, { mode: 0o755 });
+    for (const name of ['git', 'sh', 'cat'])
+      symlinkSync(
+        execFileSync('sh', ['-c', `command -v ${name}`])
+          .toString()
+          .trim(),
+        join(folder, name),
+      );
+    return folder;
+  };
+  const as = (text?: string) => ({ env: { ...env(undefined), PATH: bin(text) } });
+  const without = await server.cli(['workspace', 'create', 'acme/secret', '--dry-run'], as());
+  t.match(without, { code: EXIT.noAccess, stderr: /^next: nexus auth github$/m });
+  const withToken = await server.cli(['workspace', 'create', 'acme/secret', '--dry-run', '--name', 'gh'], {
+    env: { ...env(token), PATH: bin(undefined) },
+  });
+  t.match(withToken, { code: 0, stderr: /acme\/secret: private, yours to write/ }, 'the token does');
+  const old = await server.cli(
+    ['workspace', 'create', 'acme/secret', '--dry-run'],
+    as('#!/bin/sh\necho gh version 1.0.0\n'),
+  );
+  t.match(old, { code: EXIT.failed, stderr: /gh 1\.0\.0 is too old.*\nnext: .*apt-get install gh/ });
 });
 
 t.test("an Enterprise server's repository is its own", async t => {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -8,6 +8,7 @@ import { parse } from 'yaml';
 import { EXIT } from '../../../cli/errors.ts';
 import { WORKSPACE } from '../../../crds/kinds.ts';
 import type { Workspace } from '../../../crds/types.generated.ts';
+import { makeCertificates } from '../../support/certificates.ts';
 import { publish, startGitServer } from '../../support/git-server.ts';
 import { localServer } from '../../support/local-server.ts';
 import { cli } from '../../support/run-cli.ts';
@@ -244,6 +245,49 @@ t.test('without git, without a server and without rights it says so', async t =>
     code: EXIT.failed,
     stderr: /already declared by a service/,
   });
+});
+
+t.test('a server that is not there, not trusted or does not know one is told', async t => {
+  type Config = {
+    clusters: { cluster: Record<string, string> }[];
+    users: { user: Record<string, string> }[];
+  };
+  const good = parse(readFileSync(server.kubeconfig, 'utf8')) as Config;
+  // The way for this machine alone, which asks no certificate.
+  delete good.clusters[0]?.cluster.extensions;
+  const other = (await makeCertificates()).ca;
+  const rows: { why: string; change: (config: Config) => void; code: number; says: RegExp }[] = [
+    {
+      why: 'unreachable',
+      change: ({ clusters }) => Object.assign(clusters[0]!.cluster, { server: 'https://127.0.0.1:1' }),
+      code: EXIT.unreachable,
+      says: /next: is the server running\?/,
+    },
+    {
+      why: 'certificate unknown',
+      change: ({ clusters }) =>
+        Object.assign(clusters[0]!.cluster, {
+          'certificate-authority-data': Buffer.from(other).toString('base64'),
+        }),
+      code: EXIT.unreachable,
+      says: /certificate/,
+    },
+    {
+      why: 'token expired',
+      change: ({ users }) => Object.assign(users[0]!.user, { token: 'nexus_expired' }),
+      code: EXIT.noAccess,
+      says: /next: /,
+    },
+  ];
+  for (const { why, change, code, says } of rows) {
+    const config = structuredClone(good);
+    change(config);
+    const file = join(t.testdir({ kubeconfig: JSON.stringify(config) }), 'kubeconfig');
+    const args = ['--kubeconfig', file, 'workspace', 'create', at('shop'), '--name', 'nowhere', '--no-wait'];
+    const result = await server.cli(args);
+    t.match(result, { code, stdout: '', stderr: says }, why);
+    t.match(result.stderr, /^next: /m, why);
+  }
 });
 
 t.test('it waits, tells the steps, and Ctrl-C leaves one that converges anyway', async t => {
