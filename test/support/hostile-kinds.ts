@@ -54,6 +54,15 @@ export const KINDS: readonly Kind[] = [
     body: { type: 'Opaque', data: { a: 'eA==' }, stringData: { b: 'c' } },
   },
   {
+    path: `/api/v1/${IN}/resourcequotas`,
+    apiVersion: 'v1',
+    kind: 'ResourceQuota',
+    body: {
+      spec: { hard: { 'count/leases.coordination.k8s.io': '40', pods: 3 } },
+      status: { used: { pods: '1' } },
+    },
+  },
+  {
     path: '/api/v1/namespaces',
     apiVersion: 'v1',
     kind: 'Namespace',

@@ -51,7 +51,7 @@ export async function answerPath(
     const { bytes, hash } = parts.openApi.getV2Protobuf();
     const etag = `"${hash}-protobuf"`;
     reply.header('etag', etag).header('vary', 'accept');
-    if (http.headers['if-none-match'] === etag) return reply.code(304).send();
+    if (hasTag(http, etag)) return reply.code(304).send();
     return reply.type(OPENAPI_V2_PROTOBUF).send(bytes);
   }
   if (path.startsWith('/openapi/')) {
@@ -94,7 +94,7 @@ async function sendDocument(
   if (!document) throw noSuchResource();
   const etag = `"${document.hash}"`;
   reply.header('etag', etag).header('vary', 'accept');
-  if (http.headers['if-none-match'] === etag) return reply.code(304).send();
+  if (hasTag(http, etag)) return reply.code(304).send();
   // A path with its hash in it never changes.
   const immutable = http.url.includes(`hash=${document.hash}`);
   await sendJson(http, reply, {
@@ -103,9 +103,18 @@ async function sendDocument(
     format,
     gzipAboveBytes,
     type,
+    // The aggregated form is asked for again and again: a cache may keep it, and asks with its tag.
+    ...(type && { cache: 'public' }),
     ...(immutable && { cache: 'public, immutable, max-age=31536000' }),
   });
   return reply;
+}
+
+/** Whether the client has it already, by If-None-Match: a list of tags, weak ones too, or `*`. */
+function hasTag({ headers }: FastifyRequest, etag: string): boolean {
+  const known = headers['if-none-match'];
+  if (known === undefined || known === etag) return known !== undefined;
+  return known.split(',').some(tag => ['*', etag, `W/${etag}`].includes(tag.trim()));
 }
 
 function versionJson(version: string): string {

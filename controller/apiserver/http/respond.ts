@@ -38,7 +38,9 @@ export async function sendJson(
   if (body.length <= answer.gzipAboveBytes || !acceptsGzip(request))
     return reply.send(answer.type ? Buffer.from(body) : body);
   const zipped = await compress(body, { level: constants.Z_BEST_SPEED });
-  reply.header('content-encoding', 'gzip').header('vary', 'accept-encoding');
+  const vary = reply.getHeader('vary');
+  reply.header('content-encoding', 'gzip');
+  reply.header('vary', vary ? `${vary}, accept-encoding` : 'accept-encoding');
   return reply.send(zipped);
 }
 

@@ -5,6 +5,7 @@ import { compileJsonPath } from '../../kit/jsonpath.ts';
 import { type CustomResourceDefinition, completeNames } from '../registry/crd.ts';
 import { forbidden, invalid, notSupported } from '../schema/causes.ts';
 import { checkStructural } from '../schema/compile.ts';
+import { isObject } from '../schema/json-schema.ts';
 import { PLAIN_STRATEGY, type Strategy } from './strategy.ts';
 
 const LABEL = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
@@ -18,7 +19,7 @@ export const crdStrategy: Strategy = {
   prepareForCreate(object) {
     const crd = object as CustomResourceDefinition;
     fillIn(crd);
-    const storage = crd.spec?.versions?.find?.(({ storage }) => storage)?.name;
+    const storage = storageVersion(crd);
     crd.status = {
       conditions: [],
       acceptedNames: { plural: '', kind: '' },
@@ -30,7 +31,7 @@ export const crdStrategy: Strategy = {
     fillIn(crd);
     // At once, so that no version in which something may be stored is forgotten, however fast it changes.
     const stored = crd.status?.storedVersions ?? [];
-    const storage = crd.spec?.versions?.find?.(version => version.storage)?.name;
+    const storage = storageVersion(crd);
     if (crd.status && storage !== undefined && !stored.includes(storage))
       crd.status = { ...crd.status, storedVersions: [...stored, storage] };
   },
@@ -51,9 +52,16 @@ export const crdStrategy: Strategy = {
   validate: (object, old) => validateCrd(object as CustomResourceDefinition, old as CustomResourceDefinition),
 };
 
+/** Of a definition that may be anything still: what it is filled in with comes before it is validated. */
+function storageVersion({ spec }: CustomResourceDefinition): string | undefined {
+  const versions: unknown = spec?.versions;
+  return Array.isArray(versions) ? versions.find(version => version?.storage)?.name : undefined;
+}
+
 function fillIn(crd: CustomResourceDefinition): void {
-  if (typeof crd.spec?.names?.kind === 'string') crd.spec.names = completeNames(crd.spec.names);
-  if (crd.spec && crd.spec.conversion === undefined) crd.spec.conversion = { strategy: 'None' };
+  if (!isObject(crd.spec)) return;
+  if (typeof crd.spec.names?.kind === 'string') crd.spec.names = completeNames(crd.spec.names);
+  if (crd.spec.conversion === undefined) crd.spec.conversion = { strategy: 'None' };
 }
 
 function validateCrd(crd: CustomResourceDefinition, old?: CustomResourceDefinition): Cause[] {

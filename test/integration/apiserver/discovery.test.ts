@@ -143,6 +143,30 @@ t.test('OpenAPI v2 in one piece, without what v2 cannot say; also as protobuf', 
   t.equal((await call('GET', '/openapi/v2', undefined, { headers: again })).code, 304);
 });
 
+t.test('a document is sent once to who names its tag, and caches are told what it depends on', async t => {
+  const { call } = await startLab(t, { limits: { gzipAboveBytes: 2000 } });
+  for (const [path, accept] of [
+    ['/apis', AGGREGATED],
+    ['/openapi/v2', 'application/json'],
+    ['/openapi/v3/api/v1', 'application/json'],
+  ] as const) {
+    const { headers } = await call('GET', path, undefined, {
+      headers: { accept, 'accept-encoding': 'gzip' },
+    });
+    t.match(headers, { 'content-encoding': 'gzip', vary: 'accept, accept-encoding' }, path);
+    const etag = String(headers.etag);
+    for (const known of [etag, `"x", ${etag}`, `W/${etag}`, '*'])
+      t.match(
+        await call('GET', path, undefined, { headers: { accept, 'if-none-match': known } }),
+        { code: 304, text: '' },
+        known,
+      );
+    t.equal((await call('GET', path, undefined, { headers: { accept, 'if-none-match': '"x"' } })).code, 200);
+  }
+  const { headers } = await call('GET', '/apis', undefined, { headers: { accept: AGGREGATED } });
+  t.equal(headers['cache-control'], 'public');
+});
+
 t.test('version, health and the root', async t => {
   const { call, server } = await startLab(t, { version: '1.2.3' });
   t.match((await call('GET', '/version')).body, {
