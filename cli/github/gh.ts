@@ -2,11 +2,13 @@ import { capture, type RunResult } from '../capture.ts';
 import type { CommandContext } from '../command.ts';
 import { CliError } from '../errors.ts';
 import { runProgram } from '../ssh/run.ts';
+import { outOfReach } from './answer.ts';
 
 /** `gh auth token` is there since. */
 const OLDEST = [2, 17];
 const HOW = 'on Debian: apt-get install gh; elsewhere https://cli.github.com';
 const KEEP = 16 * 1024 * 1024;
+const LIMIT_MS = 45_000;
 
 /** GitHub's own command line, for one host. */
 export interface Gh {
@@ -26,10 +28,18 @@ export async function findGh(
 ): Promise<Gh | undefined> {
   const { io, signal } = context;
   const env = { ...io.env, GH_HOST: host, GH_NO_UPDATE_NOTIFIER: '1' };
-  const run = (args: string[], stdin?: string) => {
+  const run = async (args: string[], stdin?: string) => {
     context.verbose(`gh ${args.join(' ')}`);
     const quiet = { ...env, GH_PROMPT_DISABLED: '1', NO_COLOR: '1', CLICOLOR_FORCE: '', GH_FORCE_TTY: '' };
-    return capture('gh', args, { env: quiet, signal, keep: KEEP, ...(stdin !== undefined && { stdin }) });
+    // gh itself waits for ever for a server that says nothing.
+    const limit = AbortSignal.timeout(LIMIT_MS);
+    const options = { env: quiet, signal: AbortSignal.any([signal, limit]), keep: KEEP };
+    try {
+      return await capture('gh', args, { ...options, ...(stdin !== undefined && { stdin }) });
+    } catch (error) {
+      if (!limit.aborted || signal.aborted) throw error;
+      throw outOfReach(host, `gh had no answer within ${LIMIT_MS / 1000} s`, error);
+    }
   };
   let told: RunResult;
   try {
