@@ -255,7 +255,7 @@ t.test('a rule that fails in itself is reported, not thrown', async t => {
 
 t.test('a hostile rule ends with its budget', async t => {
   const numbers = Array.from({ length: 300 }, (_, i) => i);
-  const start = performance.now();
+  const start = process.cpuUsage();
   const loops = 'self.numbers.all(a, self.numbers.all(b, self.numbers.all(c, a + b + c >= 0)))';
   t.match(judge(loops, { numbers }), [{ message: /running out of cost budget/ }]);
   t.match(
@@ -270,7 +270,8 @@ t.test('a hostile rule ends with its budget', async t => {
   t.match(judge("self.text.replace('', self.text).size() > 0", { text: 'a'.repeat(5000) }), [
     { message: /grows beyond|budget/ },
   ]);
-  t.ok(performance.now() - start < 10_000);
+  // Of this process: what else runs on the machine takes its time too.
+  t.ok(process.cpuUsage(start).user < 10_000_000);
 });
 
 t.test('rules read name and generateName of metadata, and nothing else of it', async t => {

@@ -10,7 +10,7 @@ t.test('a challenge holds once, for a minute, where it was made', async t => {
   t.equal(challenges.redeem(challenge), true);
   t.equal(challenges.redeem(challenge), false, 'again');
   const late = challenges.issue().challenge;
-  clock.advance(60_000);
+  await clock.advance(60_000);
   t.equal(challenges.redeem(late), false, 'too late');
   t.equal(challenges.redeem(challenge), false, 'what was used and forgotten is over');
 });
