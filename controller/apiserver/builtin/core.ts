@@ -70,15 +70,19 @@ export const SERVICE_ACCOUNT_SCHEMA: JsonSchema = kind(
   {
     secrets: map(
       'Secrets that go with the account.',
-      object('A Secret of the same namespace.', {
-        kind: string('Kind of the object.'),
-        namespace: string('Namespace of the object.'),
-        name: string('Name of the object.'),
-        uid: string('UID of the object.'),
-        apiVersion: string('API version of the object.'),
-        resourceVersion: string('Version of the object that is meant.'),
-        fieldPath: string('A part of the object.'),
-      }),
+      object(
+        'A Secret of the same namespace.',
+        {
+          kind: string('Kind of the object.'),
+          namespace: string('Namespace of the object.'),
+          name: string('Name of the object.'),
+          uid: string('UID of the object.'),
+          apiVersion: string('API version of the object.'),
+          resourceVersion: string('Version of the object that is meant.'),
+          fieldPath: string('A part of the object.'),
+        },
+        ['name'],
+      ),
       ['name'],
     ),
     imagePullSecrets: list(
