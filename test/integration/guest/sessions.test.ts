@@ -119,41 +119,56 @@ if (lab) {
     t.equal(refused.code, 255);
   });
 
-  t.test('a changed key holds from the next login on, and the open session goes on', async t => {
-    const session = lab.session(['cat']);
-    const lines = createInterface({ input: session.stdout! })[Symbol.asyncIterator]();
-    const echo = async (line: string) => {
-      session.stdin?.write(`${line}\n`);
-      return (await lines.next()).value;
-    };
-    t.equal(await echo('before'), 'before');
-    const before = (await lab.sh('cat /run/nexus/sshd.pid')).stdout;
-    await lab.configure({ authorizedKeys: [await readFile(join(lab.dir, 'other.pub'), 'utf8')] });
-    t.equal((await login('true', { key: 'other' })).code, 0);
-    t.equal((await login('true', { key: 'user' })).code, 255);
-    t.equal(await echo('after'), 'after');
-    t.equal((await lab.sh('cat /run/nexus/sshd.pid')).stdout, before);
-    await lab.configure({ authorizedKeys: [await readFile(join(lab.dir, 'user.pub'), 'utf8')] });
+  t.test(
+    'changed keys hold from the next login on, and the open session of one that stays goes on',
+    async t => {
+      const [user, other] = await Promise.all(
+        ['user.pub', 'other.pub'].map(name => readFile(join(lab.dir, name), 'utf8')),
+      );
+      const session = lab.session(['cat']);
+      const lines = createInterface({ input: session.stdout! })[Symbol.asyncIterator]();
+      const echo = async (line: string) => {
+        session.stdin?.write(`${line}\n`);
+        return (await lines.next()).value;
+      };
+      t.equal(await echo('before'), 'before');
+      const before = (await lab.sh('cat /run/nexus/sshd.pid')).stdout;
+      await lab.configure({ authorizedKeys: [user!, other!] });
+      t.equal((await login('true', { key: 'other' })).code, 0);
+      t.equal(await echo('more'), 'more');
+      await lab.configure({ authorizedKeys: [user!] });
+      t.equal((await login('true', { key: 'other' })).code, 255);
+      t.equal(await echo('less'), 'less');
+      t.equal((await lab.sh('cat /run/nexus/sshd.pid')).stdout, before);
 
-    await t.test('as it does when sshd is killed, which is back at once', async t => {
-      await lab.sh('kill -9 $(cat /run/nexus/sshd.pid)');
-      const state = await lab.until(state => state.sshd.restarts === 1 && state.sshd.running, 5);
-      t.equal(state.sshd.restarts, 1);
-      t.equal((await login('echo back')).stdout, 'back\n');
-      t.equal(await echo('still'), 'still');
-    });
+      await t.test('as it does when sshd is killed, which is back at once', async t => {
+        await lab.sh('kill -9 $(cat /run/nexus/sshd.pid)');
+        const state = await lab.until(state => state.sshd.restarts === 1 && state.sshd.running, 5);
+        t.equal(state.sshd.restarts, 1);
+        t.equal((await login('echo back')).stdout, 'back\n');
+        t.equal(await echo('still'), 'still');
+      });
 
-    await t.test('and when its host key changes, which the next login sees', async t => {
-      const fresh = await readFile(join(lab.dir, 'other'), 'utf8');
-      const own = lab.desired.hostKey;
-      await lab.configure({ hostKey: fresh });
-      t.equal((await login('true')).code, 255);
-      t.equal(await echo('yet'), 'yet');
-      await lab.configure({ hostKey: own });
-      t.equal((await login('true')).code, 0);
-    });
-    session.kill();
-  });
+      await t.test('and when its host key changes, which the next login sees', async t => {
+        const fresh = await readFile(join(lab.dir, 'other'), 'utf8');
+        const own = lab.desired.hostKey;
+        await lab.configure({ hostKey: fresh });
+        t.equal((await login('true')).code, 255);
+        t.equal(await echo('yet'), 'yet');
+        await lab.configure({ hostKey: own });
+        t.equal((await login('true')).code, 0);
+      });
+
+      await t.test('until its own key is removed', async t => {
+        const ended = once(session, 'exit');
+        await lab.configure({ authorizedKeys: [other!] });
+        t.strictSame(await ended, [255, null]);
+        t.equal((await login('true')).code, 255);
+        await lab.configure({ authorizedKeys: [user!] });
+        t.equal((await login('true')).code, 0);
+      });
+    },
+  );
 
   t.test('a shell chosen with chsh is kept, and sessions have the environment in it', async t => {
     await lab.sh('usermod -s /bin/dash dev');
