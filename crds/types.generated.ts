@@ -26,6 +26,19 @@ ref?: string
  */
 upstream?: string
 /**
+ * Who commits in the clone are by, as its user.name and user.email, unless its user has set them before. A later change is not carried into a clone that is there.
+ */
+author?: {
+/**
+ * Name of the author.
+ */
+name: string
+/**
+ * Mail address of the author.
+ */
+email: string
+}
+/**
  * Whether a change of .nexus/config.yaml in the working tree is carried out by itself. It is the mandate to write services, lifecycle, image, resources and env of this spec as the file says. Defaults to false: the condition ConfigDrift tells, and `nexus workspace sync` carries it out.
  */
 followConfig?: boolean
@@ -656,6 +669,19 @@ ref?: string
  * URL of the remote upstream.
  */
 upstream?: string
+/**
+ * Who commits in the clone are by.
+ */
+author?: {
+/**
+ * Name of the author.
+ */
+name: string
+/**
+ * Mail address of the author.
+ */
+email: string
+}
 /**
  * Whether the placement's Secret has credentials for it.
  */

@@ -129,6 +129,8 @@ export interface CloneRequest {
   ref?: string;
   /** Becomes the remote upstream. */
   upstream?: string;
+  /** Who commits are by, where the user has not said it before. */
+  author?: { name: string; email: string };
   token: string;
 }
 

@@ -19,7 +19,13 @@ export function putPayload(files: GuestFile[]): string {
 /** The request of a clone, without the login that its URL may hold. */
 export function clonePayload(request: CloneRequest): string {
   const { url } = splitLogin(request.url);
-  const values = { nexus_url: url, nexus_ref: request.ref, nexus_upstream: request.upstream };
+  const values = {
+    nexus_url: url,
+    nexus_ref: request.ref,
+    nexus_upstream: request.upstream,
+    nexus_author: request.author?.name,
+    nexus_email: request.author?.email,
+  };
   const content = Object.entries(values)
     .map(([name, value]) => `${name}=${shellQuote(value ?? '')}\n`)
     .join('');

@@ -1,6 +1,6 @@
 import type { HealthCheck, PlacementForward } from '../../crds/kinds.ts';
 import type { DriverName, GuestFile, ImageLogin, InstanceSpec } from '../driver.ts';
-import type { GuestConfig } from '../guest/guest.ts';
+import type { CloneRequest, GuestConfig } from '../guest/guest.ts';
 
 /** What a Placement and its Secret ask of this node, resolved: no reference left, nothing to look up. */
 export interface Desired {
@@ -63,6 +63,7 @@ export interface DesiredRepo {
   url: string;
   ref?: string;
   upstream?: string;
+  author?: CloneRequest['author'];
   /** Digest of all that a clone depends on; attempts are told apart by a suffix. */
   token: string;
 }

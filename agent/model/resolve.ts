@@ -78,6 +78,7 @@ export function resolve(placement: Placement, secret: Secret | undefined, facts:
         url: spec.repo.url,
         ...(spec.repo.ref !== undefined && { ref: spec.repo.ref }),
         ...(spec.repo.upstream !== undefined && { upstream: spec.repo.upstream }),
+        ...(spec.repo.author && { author: spec.repo.author }),
         token: digest([spec.repo, spec.repo.credentials ? givenCredentials(values.read) : null], 16),
       },
     }),

@@ -143,6 +143,7 @@ async function performInside(
         url: desired.repo.url,
         ...(desired.repo.ref !== undefined && { ref: desired.repo.ref }),
         ...(desired.repo.upstream !== undefined && { upstream: desired.repo.upstream }),
+        ...(desired.repo.author && { author: desired.repo.author }),
         token: action.token,
       });
       return undefined;

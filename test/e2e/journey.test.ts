@@ -71,11 +71,14 @@ async function journey(t: Test): Promise<void> {
   took('a command over ssh');
   t.ok(totalMs < LIMIT_MS, `within ${LIMIT_MS / 1000} s: ${(totalMs / 1000).toFixed(1)} s`);
 
-  const commit =
-    "git -c user.name=Ada -c user.email=ada@example.com commit -q --allow-empty -m 'from inside'";
+  const commit = "git commit -q --allow-empty -m 'from inside'";
   await t.test('a push from inside arrives', async t => {
     const pushed = await inside(`cd workspace && ${commit} && git push -q origin main && git rev-parse HEAD`);
     t.equal(pushed.code, 0, pushed.text);
+    t.match(
+      (await inside("cd workspace && git log -1 --format='by %an <%ae>'")).text,
+      /by ada <\d+\+ada@users\.noreply\.github\.com>/,
+    );
     const arrived = await ada.sh('git clone -q https://github.com/acme/shop.git arrived 2>&1 || true');
     t.match(arrived.text, /could not read Username|terminal prompts disabled/, 'it is private');
     t.match(

@@ -1,5 +1,5 @@
 # shellcheck shell=dash
-# The clone, as the user. Request: nexus_url without a login, nexus_ref, nexus_upstream. Into a folder beside the target and renamed, so that a half one is never taken for a whole one.
+# The clone, as the user. Request: nexus_url without a login, nexus_ref, nexus_upstream, nexus_author, nexus_email. Into a folder beside the target and renamed, so that a half one is never taken for a whole one.
 
 clone_user() {
   local target=$1/workspace new=$1/.nexus-clone ssh
@@ -22,11 +22,18 @@ clone_user() {
   clone_checkout
   clone_submodules
   [ -z "$nexus_upstream" ] || git remote add upstream "$nexus_upstream"
+  clone_author
   git update-ref refs/nexus/cloned HEAD 2>/dev/null
   cd "$1" || exit 1
   if [ -d "$target" ]; then rmdir "$target" || exit 13; fi
   mv "$new" "$target" || exit 1
   exit 0
+}
+
+# Whoever has said it for all repositories, in a home that was there before, is not overruled.
+clone_author() {
+  [ -z "$nexus_author" ] || git config user.name >/dev/null || git config user.name "$nexus_author"
+  [ -z "$nexus_email" ] || git config user.email >/dev/null || git config user.email "$nexus_email"
 }
 
 # Branch, tag, commit or full name of a ref, in this order.

@@ -1,6 +1,7 @@
 import type { Workspace } from '../../../crds/types.generated.ts';
 import type { CommandContext } from '../../command.ts';
 import { CliError, EXIT } from '../../errors.ts';
+import { findAuthor } from '../../git/author.ts';
 import { githubHost } from '../../github/host.ts';
 import { step } from '../../output/steps.ts';
 import { gitSecretName } from '../git-secret.ts';
@@ -37,10 +38,12 @@ export async function planWorkspace(flags: CreateFlags, context: CommandContext)
   const config = parseConfig(found.config, context);
   const name = chooseName(asked, config, located.name);
   const secret = credentialsSecret ?? (resolved.login && gitSecretName(name));
+  const author = await findAuthor({ folder, github: resolved.github }, context);
   const repo = {
     url: resolved.url,
     ...(found.ref !== undefined && { ref: found.ref }),
     ...(resolved.upstream !== undefined && { upstream: resolved.upstream }),
+    ...(author && { author }),
     ...(secret !== undefined && { credentialsSecretRef: { name: secret } }),
   };
   const cloneTo = await whereToClone(flags.clone, resolved, context);

@@ -17,6 +17,8 @@ export interface Resolved {
   login?: GitLogin;
   /** Where to read; that of the original while there is no fork. */
   readUrl: string;
+  /** Where it is, as the account that reads it. */
+  github?: GitHub;
   /** What is to be forked. */
   toFork?: { github: GitHub; repository: GitHubRepository };
 }
@@ -37,7 +39,7 @@ export async function resolveRepository(
   const host = /^(?:[a-z]+:\/\/)?(?:[^@/]+@)?([^/:]+)/i.exec(url)?.[1]?.toLowerCase() ?? '';
   const found = isGitHub(host, context) ? repositoryIn(url, host) : undefined;
   const github = found && (await findGitHub(context, host));
-  if (github && found) return onGitHub(github, found, options, context);
+  if (github && found) return { ...(await onGitHub(github, found, options, context)), github };
   const next = found ? loginCommand(host) : undefined;
   const origin = originOf(url);
   if (origin !== undefined) return withOwnLogin(url, { origin, next }, context);

@@ -53,6 +53,7 @@ export function resolvePlacement(
         url: spec.repo.url,
         ...(spec.repo.ref !== undefined && { ref: spec.repo.ref }),
         ...(spec.repo.upstream !== undefined && { upstream: spec.repo.upstream }),
+        ...(spec.repo.author && { author: spec.repo.author }),
         ...(secrets.credentials && { credentials: true }),
       },
     }),

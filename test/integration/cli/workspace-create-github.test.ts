@@ -90,6 +90,7 @@ t.test('one that may not be written is forked, once', async t => {
   const repo = {
     url: 'https://github.com/ada/shop.git',
     upstream: 'https://github.com/acme/shop.git',
+    author: { name: 'ada', email: `${github.world.accounts.get('ada')?.id}+ada@users.noreply.github.com` },
     credentialsSecretRef: { name: 'shop-git' },
   };
   t.strictSame((await get('shop')).spec.repo, repo);

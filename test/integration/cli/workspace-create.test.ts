@@ -152,6 +152,14 @@ t.test('an empty repository is a bare workspace', async t => {
   t.strictSame(spec, { repo: { url: at('blank') } });
 });
 
+t.test('commits in the workspace are by whom they are here', async t => {
+  const home = t.testdir({ '.gitconfig': '[user]\n\tname = Ann <Hara>\n\temail = ann@example.com\n' });
+  const { stdout } = await cli(['workspace', 'create', '--dry-run', '-o', 'yaml', at('shop')], {
+    env: { PATH: process.env.PATH, HOME: home },
+  });
+  t.match(parse(stdout), { spec: { repo: { author: { name: 'Ann Hara', email: 'ann@example.com' } } } });
+});
+
 t.test('a tag and a commit are refs too', async t => {
   await run('git', ['-C', join(root, 'shop.git'), 'tag', 'v1', shop]);
   await run('git', ['-C', join(root, 'shop.git'), 'config', 'uploadpack.allowAnySHA1InWant', 'true']);

@@ -61,8 +61,10 @@ if (lab) {
     );
     t.equal(await git('status --porcelain --branch'), '## main...origin/main');
     t.equal(await git('remote'), 'origin');
-    await clone({ url: open, upstream: closed });
+    await clone({ url: open, upstream: closed, author: { name: "Ann O'Hara", email: 'ann@example.com' } });
     t.equal(await git('remote get-url upstream'), closed);
+    t.equal(await git('config --local user.name'), "Ann O'Hara");
+    t.equal(await git('config --local user.email'), 'ann@example.com');
   });
 
   t.test('a branch, a tag, a commit and any other ref are checked out', async t => {
