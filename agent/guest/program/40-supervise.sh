@@ -125,7 +125,8 @@ supervise_main() {
       : >"$RUN/hashed"
       hash_files
     fi
-    [ $((n % 5)) -ne 0 ] || { watch_shell; watch_home; }
+    [ $((n % 5)) -ne 0 ] || watch_shell
+    [ $((n % 2)) -ne 0 ] || watch_home
     [ $((n % 30)) -ne 0 ] || { bound_own_log; bound_logins; }
     WOKEN=no
     snapshot

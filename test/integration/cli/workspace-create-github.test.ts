@@ -23,6 +23,10 @@ await github.addRepository('acme/secret', { private: true, writers: ['ada'], fil
 await github.addRepository('acme/shop', { files: CONFIG });
 await github.addRepository('acme/closed', { forkable: false, files: CONFIG });
 
+const author = {
+  name: 'ada',
+  email: `${github.world.accounts.get('ada')?.id}+ada@users.noreply.github.com`,
+};
 const env = (given: string | undefined) => ({
   ...github.env,
   PATH: process.env.PATH,
@@ -90,7 +94,7 @@ t.test('one that may not be written is forked, once', async t => {
   const repo = {
     url: 'https://github.com/ada/shop.git',
     upstream: 'https://github.com/acme/shop.git',
-    author: { name: 'ada', email: `${github.world.accounts.get('ada')?.id}+ada@users.noreply.github.com` },
+    author,
     credentialsSecretRef: { name: 'shop-git' },
   };
   t.strictSame((await get('shop')).spec.repo, repo);
@@ -117,7 +121,7 @@ t.test('a branch that the fork has not got is told, with the way to get it', asy
 t.test('what may be read alone is cloned as it is when one asks for that', async t => {
   const result = await create(['acme/closed', '--no-fork']);
   t.match(result, { code: 0, stderr: /acme\/closed is cloned and cannot be pushed to/ });
-  t.strictSame((await get('closed')).spec.repo, { url: 'https://github.com/acme/closed.git' });
+  t.strictSame((await get('closed')).spec.repo, { url: 'https://github.com/acme/closed.git', author });
 });
 
 t.test('of the repository one stands in, by ssh or not', async t => {
