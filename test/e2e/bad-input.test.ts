@@ -184,7 +184,10 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
     await lab.untilCondition('ports', 'Scheduled', 'PortsExhausted', TOLD_MS);
     t.equal(await (await lab.ssh('ports')).untilLogin(), 'here', 'what runs goes on');
     await narrow(from + 5);
-    t.match((await lab.ready('ports', TOLD_MS)).status?.ports, [{ hostPort: from }, { hostPort: from + 1 }]);
+    const ports = (await lab.ready('ports', TOLD_MS)).status?.ports ?? [];
+    t.match(ports, [{ hostPort: from }, { name: 'b' }]);
+    // The next one may be taken by another program of the machine.
+    t.ok((ports[1]?.hostPort ?? 0) > from && (ports[1]?.hostPort ?? 0) <= from + 5, 'within the wider range');
   });
 
   await t.test('a spec that contradicts itself is refused, and nothing is stored', async t => {

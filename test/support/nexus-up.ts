@@ -57,6 +57,12 @@ export interface NexusUpOptions {
 const DOCKER = { socketPath: '/var/run/docker.sock' };
 
 let instances = 0;
+/** Files that run at the same time have numbers of their own; other runs on this machine begin elsewhere, most likely. */
+const JOB = Number(process.env.TAP_JOB_ID ?? 0) % 4;
+const BEGIN = Math.floor(Math.random() * 50);
+
+/** First of a hundred ports, below those that the kernel gives out, that no other test of this run has. */
+const ownPorts = (): number => 10_000 + JOB * 5000 + ((BEGIN + instances) % 50) * 100;
 
 /** `nexus up` as a process of its own, with a home of its own and a node of its own on the engine. */
 export async function nexusUp(options: NexusUpOptions = {}): Promise<NexusUp> {
@@ -112,8 +118,7 @@ export async function nexusUp(options: NexusUpOptions = {}): Promise<NexusUp> {
   await start();
   const { client } = await connect({ file: kubeconfig });
   const key = (name: string) => ({ name, namespace: 'default' });
-  // Other tests run at the same time, and ports that collide would be given out anew.
-  const first = 10_000 + Math.floor(Math.random() * 200) * 100;
+  const first = ownPorts();
   const ports = { ssh: { from: first, to: first + 29 }, services: { from: first + 30, to: first + 99 } };
   const up: NexusUp = {
     home,
