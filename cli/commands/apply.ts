@@ -1,5 +1,4 @@
 import type { Client } from '../../controller/client/client.ts';
-import { parseDuration } from '../../controller/kit/duration.ts';
 import { ApiError, isApiError } from '../../controller/kit/errors.ts';
 import { jsonEqual } from '../../controller/kit/json.ts';
 import type { Resource } from '../../crds/kinds.ts';
@@ -11,6 +10,7 @@ import type { Manifest } from '../manifest/read.ts';
 import { readDeclared } from '../manifest/read-declared.ts';
 import { type Format, formatObject, nameOf, parseFormat } from '../output/format.ts';
 import { prune } from '../prune.ts';
+import { readTimeout } from '../wait/timeout.ts';
 import { APPLY_OPTIONS, type ApplyFlags } from './apply-flags.ts';
 
 /** The owner of the fields that `nexus apply` sets. */
@@ -48,9 +48,7 @@ export const apply: Command = {
         '--prune needs -l, so that it deletes nothing by accident',
         'nexus apply -f DIR --prune -l app=shop',
       );
-    const timeoutMs = parseDuration(flags.timeout);
-    if (timeoutMs === undefined || timeoutMs <= 0)
-      throw usageError(`--timeout must be a duration such as 90s or 5m, not "${flags.timeout}"`);
+    const timeoutMs = readTimeout(flags.timeout, { mayBeZero: false });
     const format = flags.output === undefined ? undefined : parseFormat(flags.output);
     if (format?.kind === 'table') throw usageError('apply -o takes json, yaml, name or jsonpath={…}');
     const { manifests, prepared } = await readDeclared(flags, context);

@@ -1,4 +1,3 @@
-import { parseDuration } from '../../controller/kit/duration.ts';
 import { isApiError } from '../../controller/kit/errors.ts';
 import { type Resource, WORKSPACE } from '../../crds/kinds.ts';
 import { ANNOTATION_FORCE_DELETE } from '../../crds/names.ts';
@@ -11,6 +10,7 @@ import { createResolver } from '../resources.ts';
 import { selections } from '../selections.ts';
 import { refreshConfig } from '../ssh/config/update.ts';
 import { followObject } from '../wait/follow.ts';
+import { readTimeout } from '../wait/timeout.ts';
 
 interface DeleteFlags extends Flags {
   resource?: string;
@@ -90,9 +90,7 @@ export const remove: Command = {
 
   async run(raw, context) {
     const flags = raw as DeleteFlags;
-    const timeoutMs = parseDuration(flags.timeout);
-    if (timeoutMs === undefined)
-      throw usageError(`--timeout must be a duration such as 90s or 5m, not "${flags.timeout}"`);
+    const timeoutMs = readTimeout(flags.timeout);
     const client = await context.client();
     const targets = await targetsOf(flags, context);
     if (targets.length === 0) context.note('nothing to delete');

@@ -1,13 +1,13 @@
 import type { Client } from '../../controller/client/client.ts';
 import type { Milliseconds } from '../../controller/kit/clock.ts';
-import { parseDuration } from '../../controller/kit/duration.ts';
 import { WORKSPACE } from '../../crds/kinds.ts';
 import { ANNOTATION_RESTARTED_AT } from '../../crds/names.ts';
 import type { Workspace } from '../../crds/types.generated.ts';
 import type { Command, CommandContext, Flags } from '../command.ts';
-import { CliError, EXIT, usageError } from '../errors.ts';
+import { CliError, EXIT } from '../errors.ts';
 import { waitUntilReady } from '../wait/ready.ts';
 import { untilRestarted } from '../wait/restarted.ts';
+import { readTimeout } from '../wait/timeout.ts';
 import { workspaceName } from '../workspace/find.ts';
 import { renewLogin } from '../workspace/renew-login.ts';
 
@@ -72,9 +72,7 @@ function command(verb: Verb): Command {
         .option('timeout', { type: 'string', default: '5m', describe: 'How long to wait' }),
     async run(raw, context) {
       const flags = raw as PowerFlags;
-      const timeoutMs = parseDuration(flags.timeout);
-      if (timeoutMs === undefined)
-        throw usageError(`--timeout must be a duration such as 90s or 5m, not "${flags.timeout}"`);
+      const timeoutMs = readTimeout(flags.timeout);
       const client = await context.client();
       const namespace = await context.namespace();
       const keys = flags.names.map(name => ({ name: workspaceName(name), namespace }));

@@ -1,4 +1,3 @@
-import { parseDuration } from '../../controller/kit/duration.ts';
 import type { Resource } from '../../crds/kinds.ts';
 import type { Condition, KubeObject } from '../../crds/object.ts';
 import type { Command, CommandContext, Flags } from '../command.ts';
@@ -6,6 +5,7 @@ import { CliError, EXIT, usageError } from '../errors.ts';
 import { nameOf } from '../output/format.ts';
 import { selections } from '../selections.ts';
 import { followObject } from '../wait/follow.ts';
+import { readTimeout } from '../wait/timeout.ts';
 
 interface WaitFlags extends Flags {
   resource: string;
@@ -83,9 +83,7 @@ export const wait: Command = {
     const flags = raw as WaitFlags;
     const expected = parseExpectation(flags.for);
     const mayBeMissing = flags.for === 'delete' || flags.for === 'create';
-    const timeoutMs = parseDuration(flags.timeout);
-    if (timeoutMs === undefined)
-      throw usageError(`--timeout must be a duration such as 90s or 5m, not "${flags.timeout}"`);
+    const timeoutMs = readTimeout(flags.timeout);
     const targets = await named(flags, context);
     const expired = new AbortController();
     const cancel = context.clock.after(timeoutMs, () => expired.abort());

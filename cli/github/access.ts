@@ -3,7 +3,7 @@ import { CliError, EXIT } from '../errors.ts';
 import { type GitHubAnswer, messageOf, outOfReach, refuseCommon, scopesOf } from './answer.ts';
 import { findGh, type Gh } from './gh.ts';
 import { apiBase, githubHost, tokenOfEnvironment } from './host.ts';
-import { sendHttps } from './https.ts';
+import { askGitHub } from './https.ts';
 import { readKeptToken } from './kept-token.ts';
 
 export interface GitHubUser {
@@ -132,7 +132,7 @@ function throughGh(gh: Gh, host: string): Send {
 
 function byOurselves(context: CommandContext, host: string, token: string): Send {
   return async (method, path, body) => {
-    const { status, headers, text } = await sendHttps(context, {
+    const { status, headers, text } = await askGitHub(context, {
       method,
       url: `${apiBase(host)}${path}`,
       headers: {

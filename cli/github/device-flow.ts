@@ -1,7 +1,7 @@
 import { slept } from '../../controller/kit/abort.ts';
 import type { CommandContext } from '../command.ts';
 import { CliError, EXIT } from '../errors.ts';
-import { sendHttps } from './https.ts';
+import { askGitHub } from './https.ts';
 
 interface DeviceCode {
   device_code: string;
@@ -29,7 +29,7 @@ export async function deviceFlow(
 ): Promise<string> {
   const { clock, signal } = context;
   const post = async <T>(path: string, form: Record<string, string>): Promise<T & { error?: string }> => {
-    const { status, text } = await sendHttps(context, {
+    const { status, text } = await askGitHub(context, {
       method: 'POST',
       url: `https://${host}${path}`,
       headers: { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },

@@ -22,10 +22,7 @@ export interface Gh {
 }
 
 /** Undefined where it is not installed. Throws CliError where it is too old. */
-export async function findGh(
-  context: Pick<CommandContext, 'io' | 'signal' | 'verbose'> & CommandContext,
-  host: string,
-): Promise<Gh | undefined> {
+export async function findGh(context: CommandContext, host: string): Promise<Gh | undefined> {
   const { io, signal } = context;
   const env = { ...io.env, GH_HOST: host, GH_NO_UPDATE_NOTIFIER: '1' };
   const run = async (args: string[], stdin?: string) => {

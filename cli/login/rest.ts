@@ -1,8 +1,7 @@
-import { Agent, request } from 'node:https';
-import type { TLSSocket } from 'node:tls';
-import { VERSION } from '../../controller/kit/version.ts';
+import { Agent } from 'node:https';
 import type { CommandContext } from '../command.ts';
 import { CliError, EXIT, type ExitCode } from '../errors.ts';
+import { sendHttps } from '../send-https.ts';
 
 /** A server of ours: where it is, and how to know it. */
 export interface ServerAddress {
@@ -42,7 +41,6 @@ export class RestRefusal extends CliError {
   }
 }
 
-const TIMEOUT_MS = 20_000;
 const MAX_BYTES = 4 * 1024 * 1024;
 const EXITS: Readonly<Record<number, ExitCode>> = {
   401: EXIT.noAccess,
@@ -59,17 +57,22 @@ export async function callRest<T>(
   { method, path, token, body }: RestCall,
 ): Promise<RestReply<T>> {
   const payload = body === undefined ? undefined : JSON.stringify(body);
-  const { status, text, certificate } = await send(context, `${server}/api/v1${path}`, {
-    method,
-    ca,
-    rejectUnauthorized: !unchecked,
-    payload,
-    headers: {
-      'user-agent': `nexus/${VERSION}`,
-      ...(token !== undefined && { authorization: `Bearer ${token}` }),
-      ...(payload !== undefined && { 'content-type': 'application/json' }),
+  const url = `${server}/api/v1${path}`;
+  const { status, text, certificate } = await sendHttps(
+    {
+      method,
+      url,
+      headers: {
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(payload !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(payload !== undefined && { body: payload }),
+      agent: new Agent({ ca, rejectUnauthorized: !unchecked }),
+      maxBytes: MAX_BYTES,
     },
-  });
+    context.signal,
+    cause => unreachable(url, cause),
+  );
   const answer = parsed(text);
   if (status >= 200 && status < 300) return { body: answer as T, certificate };
   const { error = '', message } = (answer ?? {}) as Refusal;
@@ -77,43 +80,6 @@ export async function callRest<T>(
     exitCode: EXITS[status] ?? EXIT.failed,
     ...(status === 429 && { next: 'try again in a moment' }),
   });
-}
-
-interface Sent {
-  method: string;
-  ca?: string;
-  rejectUnauthorized: boolean;
-  payload?: string;
-  headers: Record<string, string>;
-}
-
-function send(
-  { signal }: Pick<CommandContext, 'signal'>,
-  url: string,
-  { method, ca, rejectUnauthorized, payload, headers }: Sent,
-): Promise<{ status: number; text: string; certificate: Buffer }> {
-  const agent = new Agent({ ca, rejectUnauthorized });
-  return new Promise<{ status: number; text: string; certificate: Buffer }>((resolve, reject) => {
-    const fail = (error: NodeJS.ErrnoException) =>
-      reject(signal.aborted ? signal.reason : unreachable(url, error));
-    const sent = request(
-      url,
-      { method, agent, headers, signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]) },
-      response => {
-        const certificate = (response.socket as TLSSocket).getPeerCertificate().raw;
-        let text = '';
-        response.setEncoding('utf8');
-        response.on('data', chunk => {
-          text += chunk;
-          if (text.length > MAX_BYTES) sent.destroy(new Error('the answer is too large'));
-        });
-        response.once('error', fail);
-        response.once('end', () => resolve({ status: response.statusCode ?? 0, text, certificate }));
-      },
-    );
-    sent.once('error', fail);
-    sent.end(payload);
-  }).finally(() => agent.destroy());
 }
 
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO|TLS_CERT/;

@@ -1,4 +1,3 @@
-import { parseDuration } from '../../controller/kit/duration.ts';
 import { WORKSPACE } from '../../crds/kinds.ts';
 import type { Workspace } from '../../crds/types.generated.ts';
 import type { Command, CommandContext } from '../command.ts';
@@ -6,6 +5,7 @@ import { EXIT, usageError } from '../errors.ts';
 import { type Format, formatObject, nameOf, parseFormat } from '../output/format.ts';
 import { step } from '../output/steps.ts';
 import { waitUntilReady } from '../wait/ready.ts';
+import { readTimeout } from '../wait/timeout.ts';
 import { applyOnce } from './create/apply-once.ts';
 import { cloneHere } from './create/clone-here.ts';
 import { CREATE_OPTIONS, type CreateFlags } from './create/flags.ts';
@@ -33,9 +33,7 @@ export const create: Command = {
   async run(raw, context) {
     const flags = raw as CreateFlags;
     const { output, dryRun } = flags;
-    const timeoutMs = parseDuration(flags.timeout);
-    if (timeoutMs === undefined || timeoutMs <= 0)
-      throw usageError(`--timeout must be a duration such as 90s or 5m, not "${flags.timeout}"`);
+    const timeoutMs = readTimeout(flags.timeout, { mayBeZero: false });
     const format = output === undefined ? undefined : parseFormat(output);
     if (format?.kind === 'table') throw usageError('create -o takes json, yaml, name or jsonpath={…}');
     const plan = await tellingOfCtrlC(context, () => planWorkspace(flags, context));

@@ -1,10 +1,10 @@
-import { parseDuration } from '../../controller/kit/duration.ts';
 import { WORKSPACE } from '../../crds/kinds.ts';
 import { ANNOTATION_SYNC_CONFIG } from '../../crds/names.ts';
 import type { Workspace } from '../../crds/types.generated.ts';
 import type { Command, CommandContext, Flags } from '../command.ts';
-import { CliError, EXIT, usageError } from '../errors.ts';
+import { CliError, EXIT } from '../errors.ts';
 import { waitUntilReady } from '../wait/ready.ts';
+import { readTimeout } from '../wait/timeout.ts';
 import { findWorkspace, followWorkspace } from './find.ts';
 
 interface SyncFlags extends Flags {
@@ -33,9 +33,7 @@ export const sync: Command = {
       .option('timeout', { type: 'string', default: '5m', describe: 'How long to wait' }),
   async run(raw, context) {
     const flags = raw as SyncFlags;
-    const timeoutMs = parseDuration(flags.timeout);
-    if (timeoutMs === undefined)
-      throw usageError(`--timeout must be a duration such as 90s or 5m, not "${flags.timeout}"`);
+    const timeoutMs = readTimeout(flags.timeout);
     const workspace = await findWorkspace(flags.name, context);
     const { name } = workspace.metadata;
     const drift = driftOf(workspace);

@@ -1,12 +1,11 @@
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { CONFIG_PATH } from '../../../controller/repo-config/config-schema.ts';
 import { detectConfig } from '../../../controller/repo-config/detect.ts';
 import { readRepoConfig } from '../../../controller/repo-config/read-repo-config.ts';
 import type { Finding, RepoConfig } from '../../../controller/repo-config/repo-config.ts';
 import type { CommandContext } from '../../command.ts';
-import { CliError, EXIT } from '../../errors.ts';
+import { CliError } from '../../errors.ts';
 import { decideOverTree, type RemoteTree } from '../../git/read-remote.ts';
+import { readConfigFile } from '../../read-config-file.ts';
 
 /** The text of a configuration and where it was found. */
 export interface ConfigText {
@@ -21,24 +20,7 @@ export interface ConfigText {
 
 /** Of a file of this machine. Throws CliError. */
 export async function configOfFile(path: string, context: CommandContext): Promise<ConfigText> {
-  try {
-    return {
-      text: await readFile(resolve(context.io.cwd, path), 'utf8'),
-      path,
-      from: path,
-      notes: [],
-    };
-  } catch (cause) {
-    const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new CliError(
-      `cannot read ${path}: ${isMissing ? 'there is no such file' : (cause as Error).message}`,
-      {
-        exitCode: isMissing ? EXIT.notFound : EXIT.failed,
-        next: '`nexus init` writes one that fits the repository',
-        cause,
-      },
-    );
-  }
+  return { text: await readConfigFile(path, context), path, from: path, notes: [] };
 }
 
 /** The repository's own, else one made of what is in the repository, with the reasons for it. Throws CliError. */
