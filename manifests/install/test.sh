@@ -17,6 +17,7 @@ if [ $# -gt 0 ]; then
   exec tap run --disable-coverage "$@"
 fi
 status=0
-tap run --coverage-report=json-summary --coverage-report=text-summary || status=$?
+tap run --output-file=.tap/run.tap --coverage-report=json-summary --coverage-report=text-summary || status=$?
 "$node" manifests/install/coverage.ts || status=1
+"$node" manifests/install/test-summary.ts .tap/run.tap
 exit "$status"
