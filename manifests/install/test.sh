@@ -16,8 +16,13 @@ fi
 if [ $# -gt 0 ]; then
   exec tap run --disable-coverage "$@"
 fi
-status=0
-tap run --output-file=.tap/run.tap --coverage-report=json-summary --coverage-report=text-summary || status=$?
+mkdir -p .tap
+{
+  status=0
+  tap run --coverage-report=json-summary --coverage-report=text-summary || status=$?
+  echo "$status" >.tap/status
+} | tee .tap/run.tap
+status=$(cat .tap/status)
 "$node" manifests/install/coverage.ts || status=1
 "$node" manifests/install/test-summary.ts .tap/run.tap
 exit "$status"

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { LEASE } from '../../crds/kinds.ts';
@@ -100,6 +101,11 @@ t.test('a node whose server is away looks after itself', { skip }, async t => {
     const now = await containerOf('lost');
     t.equal(await inside(now?.Id ?? '', 'cat /home/dev/precious'), 'precious', 'the same volume');
     t.equal(await session.ask('hung'), 'hung');
+    const checkpoint = join(up.home, 'agent', 'checkpoint.json');
+    await until(() => readFileSync(checkpoint, 'utf8').includes('"ContainerMissing"'), {
+      timeoutMs: REPAIRED_MS,
+      what: () => 'what was done to be kept for the server',
+    });
   });
 
   await t.test('an agent that is killed meanwhile goes on from what it remembers', async t => {

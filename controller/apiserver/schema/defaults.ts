@@ -5,6 +5,9 @@ export type Default = (value: unknown) => void;
 
 const nothing: Default = () => {};
 
+/** Lists that are longer, and longer than their schema allows, are refused as they are: defaults would cost memory. */
+const LONG_LIST = 10_000;
+
 interface Field {
   name: string;
   nullable: boolean;
@@ -22,11 +25,12 @@ export function compileDefault(schema: JsonSchema, skip: ReadonlySet<string> = n
   const extra = additionalSchema(schema);
   const additional = extra && compileField('', extra);
   const items = schema.items && compileField('', schema.items);
+  const maxItems = Math.max(schema.maxItems ?? Number.POSITIVE_INFINITY, LONG_LIST);
   if (fields.length === 0 && !additional && !items) return nothing;
   const withDefault = fields.filter(field => field.make !== undefined);
   return value => {
     if (Array.isArray(value)) {
-      if (items) for (let i = 0; i < value.length; i++) defaultItem(value, i, items);
+      if (items && value.length <= maxItems) for (let i = 0; i < value.length; i++) defaultItem(value, i, items);
       return;
     }
     if (!isObject(value)) return;

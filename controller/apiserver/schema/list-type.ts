@@ -47,7 +47,7 @@ function refuseTwice(
   return (value, found) => {
     if (!Array.isArray(value) || value.length < 2) return;
     const seen = new Set<string>();
-    for (let i = 0; i < value.length; i++) {
+    for (let i = 0; i < value.length && !found.full; i++) {
       const key = keyOf(value[i]);
       if (key === undefined) continue;
       if (seen.has(key)) found.add(causes.duplicate(causes.renderPath([...found.path, i]), show(value[i])));

@@ -1,7 +1,10 @@
 import { renderPath, type Segment } from './causes.ts';
 import { additionalSchema, isObject, type JsonObject, type JsonSchema } from './json-schema.ts';
 
-/** Drops what the schema does not name from `value`, in place, and adds the paths of what it dropped. */
+/** As many paths of dropped fields are told as a person would read. */
+const MAX_DROPPED = 1000;
+
+/** Drops what the schema does not name from `value`, in place, and adds the paths of what it dropped, the first ones. */
 export type Prune = (value: unknown, path: Segment[], dropped: string[]) => void;
 
 const TYPE_META = new Set(['apiVersion', 'kind', 'metadata']);
@@ -54,7 +57,7 @@ function compileObject(schema: JsonSchema, preserve: boolean, metadata: Prune | 
       path.push(key);
       if (prune) prune(object[key], path, dropped);
       else {
-        dropped.push(renderPath(path));
+        if (dropped.length < MAX_DROPPED) dropped.push(renderPath(path));
         delete object[key];
       }
       path.pop();

@@ -27,7 +27,11 @@ export class Findings {
     this.keep({ cause, at: this.path.slice(), transition });
   }
   keep(finding: Finding): void {
-    if (this.list.length < MAX_FINDINGS) this.list.push(finding);
+    if (!this.full) this.list.push(finding);
+  }
+  /** Nothing more is kept: looking further is work for nothing. */
+  get full(): boolean {
+    return this.list.length >= MAX_FINDINGS;
   }
   get field(): string {
     return renderPath(this.path);
@@ -184,7 +188,7 @@ function* compileArray(schema: JsonSchema): Iterable<Validate> {
   const validate = compileValidate(items);
   yield (value, found) => {
     if (!Array.isArray(value)) return;
-    for (let i = 0; i < value.length; i++) {
+    for (let i = 0; i < value.length && !found.full; i++) {
       found.path.push(i);
       validate(value[i], found);
       found.path.pop();
@@ -224,6 +228,7 @@ function* compileObject(schema: JsonSchema, skip?: ReadonlySet<string>): Iterabl
   yield (value, found) => {
     if (!isObject(value)) return;
     for (const key in value) {
+      if (found.full) return;
       const validate = properties.get(key) ?? (skip?.has(key) ? undefined : additional);
       if (!validate || value[key] === undefined) continue;
       found.path.push(key);

@@ -5,7 +5,7 @@ import { LABEL_WORKSPACE_UID } from '../../../crds/names.ts';
 import type { Node, Placement } from '../../../crds/types.generated.ts';
 import { Fleet, type FleetNode } from '../../support/fleet-lab.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 const movable = { onNodeLoss: 'Reschedule' } as const;
 
 const isLive = ({ metadata, spec }: Placement) => spec.running && !metadata.deletionTimestamp;
