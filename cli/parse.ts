@@ -50,6 +50,7 @@ export async function parseCommandLine(args: string[], options: CommandLineOptio
         error ?? usageError(sentence(message, meant), `${['nexus', ...meant.map(nameOf)].join(' ')} --help`)
       );
     });
+  withoutHelpInAdvance(y);
   globals(y);
   y.completion('completion', 'Print a completion script: source <(nexus completion)');
   for (const key of isKnown ? [name] : Object.keys(COMMANDS)) {
@@ -160,6 +161,14 @@ function register(
     },
     handler: parsed => run(command, lastOfEach(y, parsed) as unknown as Flags),
   });
+}
+
+/** yargs renders the help of each command that it runs, in case somebody asks afterwards: a tenth of a short command. */
+function withoutHelpInAdvance(y: Argv): void {
+  const internals = y as unknown as {
+    getInternalMethods(): { getUsageInstance(): { cacheHelpMessage(): void } };
+  };
+  internals.getInternalMethods().getUsageInstance().cacheHelpMessage = () => {};
 }
 
 interface YargsOptions {
