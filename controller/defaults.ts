@@ -1,13 +1,11 @@
-import { parse, parseAllDocuments } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import type { KubeObject } from '../crds/object.ts';
 import type { CustomResourceDefinition } from './apiserver/registry/crd.ts';
-import { listShipped, readShipped } from './kit/program.ts';
+import { readShipped } from './kit/program.ts';
 
-/** The kinds of Nexus, from the files that `kubectl apply -f crds/` installs on Kubernetes. */
+/** The kinds of Nexus: what the files say that `kubectl apply -f crds/` installs on Kubernetes. */
 export function loadCrds(): CustomResourceDefinition[] {
-  return listShipped('crds')
-    .filter(path => path.endsWith('.yaml'))
-    .map(path => parse(readShipped(path), { merge: true }) as CustomResourceDefinition);
+  return JSON.parse(readShipped('crds/definitions.generated.json')) as CustomResourceDefinition[];
 }
 
 /** The roles of Nexus, from the file that `kubectl apply -f manifests/rbac/` puts on Kubernetes. */

@@ -49,7 +49,7 @@ const OFTEN = ['get', 'apply'];
 
 /** Read while the program runs, by readShipped(). */
 const SHIPPED = ['crds', 'agent/guest/program', 'manifests/image', 'manifests/rbac', 'manifests/systemd'];
-const SHIPPED_FILE = /\.(yaml|sh|service|txt)$|\/Dockerfile$/;
+const SHIPPED_FILE = /\.(yaml|json|sh|service|txt)$|\/Dockerfile$/;
 /** Started by startThread(). */
 const THREADS = ['controller/store/sqlite/worker.ts'];
 /** The one file that may ask where it lies, as it knows releases. */

@@ -30,7 +30,8 @@ export function compileDefault(schema: JsonSchema, skip: ReadonlySet<string> = n
   const withDefault = fields.filter(field => field.make !== undefined);
   return value => {
     if (Array.isArray(value)) {
-      if (items && value.length <= maxItems) for (let i = 0; i < value.length; i++) defaultItem(value, i, items);
+      if (items && value.length <= maxItems)
+        for (let i = 0; i < value.length; i++) defaultItem(value, i, items);
       return;
     }
     if (!isObject(value)) return;
