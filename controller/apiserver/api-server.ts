@@ -16,11 +16,12 @@ import { workspaceAdmission } from './admission/workspace.ts';
 import { type AuditLog, NO_AUDIT } from './audit/audit-log.ts';
 import type { Authorizer } from './auth/authorizer.ts';
 import { ClientCertificates } from './auth/client-certificates.ts';
+import { credentialFeeds } from './auth/credential-feeds.ts';
 import type { Authenticator } from './auth/identity.ts';
 import { loginHolds } from './auth/login-holds.ts';
 import { Aggregator } from './auth/rbac/aggregation.ts';
 import { Policy } from './auth/rbac/policy.ts';
-import { PolicyFeed } from './auth/rbac/policy-feed.ts';
+import { policyFeed } from './auth/rbac/policy-feed.ts';
 import { rbacAuthorizer } from './auth/rbac/rbac-authorizer.ts';
 import { Tokens } from './auth/tokens.ts';
 import { applyAggregated, bootstrap, saveQuotaStatus } from './bootstrap.ts';
@@ -33,7 +34,7 @@ import { registerRoutes, sendStatus } from './http/routes.ts';
 import { serverMetrics } from './metrics.ts';
 import { OpenApi } from './openapi/openapi.ts';
 import { QuotaGuard } from './quota/quota-guard.ts';
-import { QuotaStatus } from './quota/quota-status.ts';
+import { quotaStatusFeed } from './quota/quota-status.ts';
 import { builtinResources } from './registry/builtin.ts';
 import type { CustomResourceDefinition } from './registry/crd.ts';
 import { CrdController } from './registry/crd-controller.ts';
@@ -139,25 +140,22 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     clock,
     log,
   });
-  const feed = new PolicyFeed({
-    store,
-    policy: rights,
-    clock,
-    log,
-    onChange: clusterRoles => {
-      watches.changed();
-      if (clusterRoles) void aggregator.wake();
-    },
-  });
-  feed.start();
+  const feeds = [
+    policyFeed({
+      store,
+      policy: rights,
+      clock,
+      log,
+      onChange: clusterRoles => {
+        watches.changed();
+        if (clusterRoles) void aggregator.wake();
+      },
+    }),
+    ...credentialFeeds({ store, onChange: () => watches.changed(), clock, log }),
+    quotaStatusFeed({ store, save: (live, status) => saveQuotaStatus(context, live, status), clock, log }),
+  ];
+  for (const feed of feeds) feed.start();
   await aggregator.wake();
-  const quotaStatus = new QuotaStatus({
-    store,
-    save: (live, status) => saveQuotaStatus(context, live, status),
-    clock,
-    log,
-  });
-  quotaStatus.start();
 
   const closing = new AbortController();
   const bearers = options.authenticator ?? tokens;
@@ -208,7 +206,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
         const cancel = clock.after(CLOSE_GRACE_MS, () => app.server.closeAllConnections());
         await app.close();
         cancel();
-        await Promise.all([controller.stop(), feed.stop(), aggregator.stop(), quotaStatus.stop()]);
+        await Promise.all([controller, aggregator, ...feeds].map(part => part.stop()));
       })();
       return closed;
     },

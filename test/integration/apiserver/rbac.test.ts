@@ -265,3 +265,50 @@ t.test('a watch ends when the right to it, or the credential, is taken away', as
   admin.lines.close();
   t.equal((await (await as('ann'))('GET', `${CM}?watch=true`)).code, 403);
 });
+
+t.test('a watch ends within a second of what its credential stands for or is bound to', async t => {
+  const { call, watch, server, clock } = await startRbacLab(t);
+  const group = { kind: 'Group', name: 'people' } as const;
+  const accounts = { kind: 'Group', name: 'system:serviceaccounts' } as const;
+  await call('POST', `${RBAC}/clusterrolebindings`, clusterBinding('all', 'cluster-admin', group, accounts));
+  const USERS = '/apis/nexus.dev/v1alpha1/users';
+  const ACCOUNTS = '/api/v1/namespaces/default/serviceaccounts';
+  const SECRETS = '/api/v1/namespaces/default/secrets';
+  const person = async (name: string) => {
+    const made = await call('POST', USERS, {
+      apiVersion: 'nexus.dev/v1alpha1',
+      kind: 'User',
+      metadata: { name },
+      spec: { role: 'member', github: { login: name, id: 7 } },
+    });
+    const login = { uid: made.body.metadata.uid, extra: { 'nexus.dev/login': ['github:7'] } };
+    return (await server.tokens.create({ user: name, groups: ['people'], ...login })).token;
+  };
+  const account = async (name: string, spec: object = {}) => {
+    await call('POST', ACCOUNTS, { metadata: { name } });
+    return (await call('POST', `${ACCOUNTS}/${name}/token`, { spec })).body.status.token as string;
+  };
+  await call('POST', SECRETS, { metadata: { name: 'bound' } });
+  const boundObjectRef = { kind: 'Secret', apiVersion: 'v1', name: 'bound' };
+  const cases: [what: string, token: string, end: () => Promise<unknown>][] = [
+    ['a user who is deleted', await person('ann'), () => call('DELETE', `${USERS}/ann`)],
+    [
+      'a user who is suspended',
+      await person('bob'),
+      () => call('PATCH', `${USERS}/bob`, { spec: { suspended: true } }, MERGE),
+    ],
+    ['a deleted service account', await account('ci'), () => call('DELETE', `${ACCOUNTS}/ci`)],
+    [
+      'a deleted secret that its token is bound to',
+      await account('app', { boundObjectRef }),
+      () => call('DELETE', `${SECRETS}/bound`),
+    ],
+  ];
+  for (const [what, token, end] of cases) {
+    const lines = await watch(`${CM}?watch=true&resourceVersion=0`, { token });
+    t.equal(lines.code, 200, what);
+    await end();
+    await clock.advance(1000);
+    t.equal(await lines.next(), undefined, what);
+  }
+});
