@@ -88,6 +88,14 @@ export const CONFIG_MAP: Resource<ConfigMap> = {
   namespaced: true,
 };
 export const EVENT: Resource<Event> = { ...core, kind: 'Event', plural: 'events', namespaced: true };
+/** The same objects as EVENT, in the form of the newer group. */
+export const EVENT_V1: Resource = {
+  group: 'events.k8s.io',
+  version: 'v1',
+  kind: 'Event',
+  plural: 'events',
+  namespaced: true,
+};
 export const LEASE: Resource<Lease> = {
   group: 'coordination.k8s.io',
   version: 'v1',

@@ -188,6 +188,7 @@ export interface Event extends KubeObject {
   firstTimestamp?: string;
   lastTimestamp?: string;
   eventTime?: string | null;
+  series?: { count?: number; lastObservedTime?: string };
   source?: { component?: string; host?: string };
   reportingComponent?: string;
   reportingInstance?: string;

@@ -7,7 +7,8 @@ import { alignColumns } from './columns.ts';
 
 /** When an Event last happened, RFC 3339. */
 export function eventTime(event: Event): string {
-  return event.lastTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp ?? '';
+  const { series, lastTimestamp, metadata } = event;
+  return series?.lastObservedTime ?? lastTimestamp ?? event.eventTime ?? metadata.creationTimestamp ?? '';
 }
 
 /** Events about an object, oldest first. */

@@ -14,12 +14,14 @@ export interface CredentialFeedsParts {
 }
 
 /** Any change of a User: its keys, its account, its suspension. Of the others only that one is gone, or another one. */
-const CHANGES: readonly (readonly [resource: typeof USER | typeof SECRET, matters: (e: StoreEvent) => boolean])[] =
-  [
-    [USER, ({ previous }) => previous !== undefined],
-    [SERVICE_ACCOUNT, ({ type }) => type === 'DELETE'],
-    [SECRET, ({ type }) => type === 'DELETE'],
-  ];
+const CHANGES: readonly (readonly [
+  resource: typeof USER | typeof SECRET,
+  matters: (e: StoreEvent) => boolean,
+])[] = [
+  [USER, ({ previous }) => previous !== undefined],
+  [SERVICE_ACCOUNT, ({ type }) => type === 'DELETE'],
+  [SECRET, ({ type }) => type === 'DELETE'],
+];
 
 /** Follow the objects that tokens end with. */
 export function credentialFeeds({ store, onChange, clock, log }: CredentialFeedsParts): StoreFeed[] {

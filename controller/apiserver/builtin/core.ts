@@ -102,46 +102,6 @@ export const CONFIG_MAP_SCHEMA: JsonSchema = kind('ConfigMap holds configuration
   immutable: boolean('Whether data may not be changed any more. Cannot be unset.'),
 });
 
-const objectReference = (description: string): JsonSchema => ({
-  ...object(description, {
-    apiVersion: string('API version of the object.'),
-    kind: string('Kind of the object.'),
-    namespace: string('Namespace of the object.'),
-    name: string('Name of the object.'),
-    uid: string('UID of the object.'),
-    resourceVersion: string('Version of the object that is meant.'),
-    fieldPath: string('A part of the object, as in spec.containers{name}.'),
-  }),
-  'x-kubernetes-map-type': 'atomic',
-});
-
-export const EVENT_SCHEMA: JsonSchema = kind(
-  'Event reports something that happened to an object. Events are kept for a limited time; do not rely on them.',
-  {
-    involvedObject: objectReference('The object that it happened to.'),
-    reason: string('CamelCase reason, for programs.'),
-    message: string('What happened, for people.'),
-    source: object('Who reports it.', {
-      component: string('Name of the program.'),
-      host: string('Name of the machine.'),
-    }),
-    firstTimestamp: { ...time('When it happened first.'), nullable: true },
-    lastTimestamp: { ...time('When it happened last.'), nullable: true },
-    count: int32('How often it happened.'),
-    type: string('Normal or Warning.'),
-    eventTime: microTime('When it happened first, to the microsecond.'),
-    series: object('A series of the same event.', {
-      count: int32('How often it happened in the series.'),
-      lastObservedTime: microTime('When it happened last.'),
-    }),
-    action: string('What was done about it.'),
-    related: objectReference('Another object that has to do with it.'),
-    reportingComponent: string('Name of the controller that reports it, as in example.com/controller.'),
-    reportingInstance: string('Which of the instances of the controller it was.'),
-  },
-  ['involvedObject'],
-);
-
 export const LEASE_SCHEMA: JsonSchema = kind(
   'Lease says who holds something, and until when: a leader, or a node that is alive.',
   {

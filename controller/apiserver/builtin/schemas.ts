@@ -16,7 +16,6 @@ import {
 import type { JsonSchema } from '../schema/json-schema.ts';
 import {
   CONFIG_MAP_SCHEMA,
-  EVENT_SCHEMA,
   LEASE_SCHEMA,
   NAMESPACE_SCHEMA,
   RESOURCE_QUOTA_SCHEMA,
@@ -24,6 +23,7 @@ import {
   SERVICE_ACCOUNT_SCHEMA,
 } from './core.ts';
 import { CRD_SCHEMA } from './crd.ts';
+import { EVENT_SCHEMA } from './event.ts';
 import {
   CLUSTER_ROLE_BINDING_SCHEMA,
   CLUSTER_ROLE_SCHEMA,

@@ -76,6 +76,9 @@ const OBJECT_REFERENCE: Message = {
   7: one('fieldPath'),
 };
 
+const EVENT_SERIES: Message = { 1: one('count', 'count'), 2: one('lastObservedTime', 'microTime') };
+const EVENT_SOURCE: Message = { 1: one('component'), 2: one('host') };
+
 const RULES: Field = many('rules', {
   1: many('verbs'),
   2: many('apiGroups'),
@@ -143,17 +146,34 @@ export const MESSAGES: Readonly<Record<string, Message>> = {
     2: one('involvedObject', OBJECT_REFERENCE),
     3: one('reason'),
     4: one('message'),
-    5: one('source', { 1: one('component'), 2: one('host') }),
+    5: one('source', EVENT_SOURCE),
     6: one('firstTimestamp', 'time'),
     7: one('lastTimestamp', 'time'),
     8: one('count', 'count'),
     9: one('type'),
     10: one('eventTime', 'microTime'),
-    11: one('series', { 1: one('count', 'count'), 2: one('lastObservedTime', 'microTime') }),
+    11: one('series', EVENT_SERIES),
     12: one('action'),
     13: one('related', OBJECT_REFERENCE),
     14: one('reportingComponent'),
     15: one('reportingInstance'),
+  },
+  'events.k8s.io/v1/Event': {
+    1: METADATA,
+    2: one('eventTime', 'microTime'),
+    3: one('series', EVENT_SERIES),
+    4: one('reportingController'),
+    5: one('reportingInstance'),
+    6: one('action'),
+    7: one('reason'),
+    8: one('regarding', OBJECT_REFERENCE),
+    9: one('related', OBJECT_REFERENCE),
+    10: one('note'),
+    11: one('type'),
+    12: one('deprecatedSource', EVENT_SOURCE),
+    13: one('deprecatedFirstTimestamp', 'time'),
+    14: one('deprecatedLastTimestamp', 'time'),
+    15: one('deprecatedCount', 'count'),
   },
   'coordination.k8s.io/v1/Lease': {
     1: METADATA,

@@ -5,6 +5,7 @@ import { BUILTIN_STRATEGIES } from '../strategies/builtin.ts';
 import { PLAIN_STRATEGY } from '../strategies/strategy.ts';
 import { BUILTIN_COLUMNS } from '../tables/builtin-columns.ts';
 import { printerColumns } from '../tables/column.ts';
+import { eventsV1 } from './events-v1.ts';
 import { type ServedResource, servedResource } from './served-resource.ts';
 
 const involved = (field: keyof Event['involvedObject']): [string, FieldReader] => [
@@ -32,20 +33,23 @@ const FIELDS: Readonly<Record<string, readonly [string, FieldReader][]>> = {
 
 /** The kinds that are served without a definition. */
 export function builtinResources(): ServedResource[] {
-  return BUILTIN_KINDS.map(({ resource, schema, singular, shortNames, categories, statusSubresource }) => {
-    const fieldLabels: FieldLabels = new Map([...METADATA_FIELDS, ...(FIELDS[resource.kind] ?? [])]);
-    return servedResource({
-      resource,
-      singular,
-      listKind: `${resource.kind}List`,
-      shortNames,
-      categories,
-      custom: false,
-      hasStatus: statusSubresource,
-      schema,
-      columns: BUILTIN_COLUMNS[resource.kind] ?? printerColumns(undefined),
-      fieldLabels,
-      strategy: BUILTIN_STRATEGIES[resource.kind] ?? PLAIN_STRATEGY,
-    });
-  });
+  const kinds = BUILTIN_KINDS.map(
+    ({ resource, schema, singular, shortNames, categories, statusSubresource }) => {
+      const fieldLabels: FieldLabels = new Map([...METADATA_FIELDS, ...(FIELDS[resource.kind] ?? [])]);
+      return servedResource({
+        resource,
+        singular,
+        listKind: `${resource.kind}List`,
+        shortNames,
+        categories,
+        custom: false,
+        hasStatus: statusSubresource,
+        schema,
+        columns: BUILTIN_COLUMNS[resource.kind] ?? printerColumns(undefined),
+        fieldLabels,
+        strategy: BUILTIN_STRATEGIES[resource.kind] ?? PLAIN_STRATEGY,
+      });
+    },
+  );
+  return [...kinds, eventsV1()];
 }

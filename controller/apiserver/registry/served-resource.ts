@@ -38,6 +38,14 @@ export interface ServedResource {
   readonly terminating?: boolean;
   /** Sent as a Warning header with every request. */
   readonly deprecation?: string;
+  /** Where objects are stored as those of another kind, which this is only another form of. */
+  readonly form?: StoredForm;
+}
+
+/** Between what is served and what is stored. Neither method changes what it is given. */
+export interface StoredForm {
+  fromStored(object: KubeObject): KubeObject;
+  toStored(object: KubeObject): KubeObject;
 }
 
 /** Keys on the way to each of them. */
@@ -59,14 +67,18 @@ export const VERBS = [
   'watch',
 ] as const;
 
+/** Groups whose keys begin with something else than their name. Events of both groups are the same ones. */
+const STORED_IN: Readonly<Record<string, string>> = { '': 'core', 'events.k8s.io': 'core' };
+
 /** Prefix of the keys of all objects of a resource, or of those in one namespace. */
 export function prefixOf(resource: Pick<Resource, 'group' | 'plural'>, namespace = ''): string {
-  const prefix = `/${resource.group || 'core'}/${resource.plural}/`;
+  const { group, plural } = resource;
+  const prefix = `/${STORED_IN[group] ?? group}/${plural}/`;
   return namespace ? `${prefix}${namespace}/` : prefix;
 }
 
 export function keyOf(resource: Pick<Resource, 'group' | 'plural'>, namespace: string, name: string): string {
-  return `/${resource.group || 'core'}/${resource.plural}/${namespace}/${name}`;
+  return `${prefixOf(resource)}${namespace}/${name}`;
 }
 
 /** The same as VERBS, as discovery lists them for custom kinds. */

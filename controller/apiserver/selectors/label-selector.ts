@@ -140,6 +140,15 @@ export function isQualifiedName(key: string): boolean {
   return PREFIX.test(key.slice(0, slash)) && NAME.test(key.slice(slash + 1));
 }
 
+const QUALIFIED_NAME_RULE =
+  "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+
+/** Why `name` is no qualified name, in Kubernetes' words. */
+export function qualifiedNameFaults(name: string): string[] {
+  if (isQualifiedName(name)) return [];
+  return name === '' ? ['name part must be non-empty', QUALIFIED_NAME_RULE] : [QUALIFIED_NAME_RULE];
+}
+
 /** Whether `value` may be the value of a label. */
 export function isLabelValue(value: string): boolean {
   return value === '' || NAME.test(value);

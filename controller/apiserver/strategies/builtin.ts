@@ -1,8 +1,9 @@
-import type { ConfigMap, Event, KubeObject, Namespace, Secret } from '../../../crds/object.ts';
+import type { ConfigMap, KubeObject, Namespace, Secret } from '../../../crds/object.ts';
 import type { Cause } from '../../kit/errors.ts';
 import { jsonEqual } from '../../kit/json.ts';
 import { forbidden, invalid, required, tooLong } from '../schema/causes.ts';
 import { crdStrategy } from './crd.ts';
+import { eventStrategy } from './event.ts';
 import { quotaStrategy } from './quota.ts';
 import { RBAC_STRATEGIES } from './rbac.ts';
 import { PLAIN_STRATEGY, type Strategy } from './strategy.ts';
@@ -126,29 +127,12 @@ const namespace: Strategy = {
   },
 };
 
-const event: Strategy = {
-  ...PLAIN_STRATEGY,
-  validate(object) {
-    const { involvedObject, metadata } = object as Event;
-    const namespace = involvedObject?.namespace || 'default';
-    return metadata.namespace === namespace
-      ? []
-      : [
-          invalid(
-            'involvedObject.namespace',
-            involvedObject?.namespace ?? '',
-            'does not match event.namespace',
-          ),
-        ];
-  },
-};
-
 /** By kind. */
 export const BUILTIN_STRATEGIES: Readonly<Record<string, Strategy>> = {
   Secret: secret,
   ConfigMap: configMap,
   Namespace: namespace,
-  Event: event,
+  Event: eventStrategy,
   Lease: PLAIN_STRATEGY,
   ResourceQuota: quotaStrategy,
   ServiceAccount: PLAIN_STRATEGY,

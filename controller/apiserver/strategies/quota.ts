@@ -3,7 +3,7 @@ import type { Cause } from '../../kit/errors.ts';
 import { Quantity } from '../../kit/quantity.ts';
 import { isCount, isStandard } from '../quota/counted.ts';
 import { invalid } from '../schema/causes.ts';
-import { isQualifiedName } from '../selectors/label-selector.ts';
+import { qualifiedNameFaults } from '../selectors/label-selector.ts';
 import { PLAIN_STRATEGY, type Strategy } from './strategy.ts';
 
 /** A quota bounds counts of objects; what Kubernetes bounds beside them is taken and not enforced: nothing here has it. */
@@ -24,12 +24,9 @@ function numbersAsText(object: KubeObject): void {
     if (typeof value === 'number') (hard as Record<string, string>)[name] = String(value);
 }
 
-const QUALIFIED =
-  "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
-
 function nameCauses(name: string): Cause[] {
   const field = `spec.hard[${name}]`;
-  const causes = isQualifiedName(name) ? [] : [invalid(field, name, QUALIFIED)];
+  const causes = qualifiedNameFaults(name).map(fault => invalid(field, name, fault));
   if (name.includes('/') || isStandard(name)) return causes;
   return [...causes, invalid(field, name, 'must be a standard resource for quota')];
 }

@@ -25,12 +25,8 @@ function of<T extends KubeObject>(
 const size = (map: object | undefined) => (map ? Object.keys(map).length : 0);
 const wide = { priority: 1 };
 
-interface EventSeries {
-  series?: { count?: number; lastObservedTime?: string };
-}
-
 const EVENT_COLUMNS: Column[] = [
-  of<Event & EventSeries>('Last Seen', (event, now) =>
+  of<Event>('Last Seen', (event, now) =>
     ageOf(event.series?.lastObservedTime ?? event.lastTimestamp ?? event.eventTime, now),
   ),
   of<Event>('Type', event => event.type ?? ''),
@@ -47,7 +43,7 @@ const EVENT_COLUMNS: Column[] = [
   ),
   of<Event>('Message', event => (event.message ?? '').trim()),
   of<Event>('First Seen', (event, now) => ageOf(event.firstTimestamp ?? event.eventTime, now), wide),
-  of<Event & EventSeries>('Count', event => event.series?.count ?? event.count ?? 1, {
+  of<Event>('Count', event => event.series?.count ?? event.count ?? 1, {
     ...wide,
     type: 'integer',
   }),

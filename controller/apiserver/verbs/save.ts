@@ -191,6 +191,7 @@ export function isReleased(object: KubeObject, served: ServedResource): boolean 
 }
 
 export function toStored(object: KubeObject, served: ServedResource): KubeObject {
+  if (served.form) return served.form.toStored(object);
   return object.apiVersion === served.storageApiVersion
     ? object
     : { ...object, apiVersion: served.storageApiVersion };

@@ -8,13 +8,14 @@ export interface View {
 }
 
 /**
- * What is stored, in the version that is served. Versions differ in their name alone (conversion None), so most of the
- * time that is the stored JSON as it is. Objects are written with apiVersion first, see asObject.
+ * What is stored, in the version that is served. Versions differ in their name alone (conversion None, but for Events), so
+ * most of the time that is the stored JSON as it is. Objects are written with apiVersion first, see asObject.
  */
 export function viewOf(stored: View, served: ServedResource): View {
-  return stored.json.startsWith(`{"apiVersion":"${served.apiVersion}"`)
-    ? stored
-    : viewOfObject({ ...stored.object, apiVersion: served.apiVersion });
+  if (stored.json.startsWith(`{"apiVersion":"${served.apiVersion}"`)) return stored;
+  return viewOfObject(
+    served.form?.fromStored(stored.object) ?? { ...stored.object, apiVersion: served.apiVersion },
+  );
 }
 
 export function viewOfObject(object: KubeObject): View {

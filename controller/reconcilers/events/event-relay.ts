@@ -73,7 +73,9 @@ export function createEventRelay(options: EventRelayOptions): Reconciler {
 
 /** When an Event last happened, in milliseconds since the epoch. */
 export function eventTime(event: Event): Milliseconds {
-  const text = event.lastTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp ?? '';
+  const { series, lastTimestamp, metadata } = event;
+  const text =
+    series?.lastObservedTime ?? lastTimestamp ?? event.eventTime ?? metadata.creationTimestamp ?? '';
   return Date.parse(text) || 0;
 }
 

@@ -1,4 +1,4 @@
-import type { Resource } from '../../../crds/kinds.ts';
+import { EVENT_V1, type Resource } from '../../../crds/kinds.ts';
 import type { Client } from '../../client/client.ts';
 import { isApiError } from '../../kit/errors.ts';
 import { groupPath } from '../../kit/paths.ts';
@@ -51,5 +51,7 @@ export async function discoverKinds(
       }
     }),
   );
-  return { kinds: lists.flat(), isComplete };
+  // Events come by under the core group.
+  const kinds = lists.flat().filter(kind => kindId(kind) !== kindId(EVENT_V1));
+  return { kinds, isComplete };
 }

@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/utils/ptr"
@@ -27,6 +28,7 @@ const finalizer = "clients.example.com/cleanup"
 // reconciler makes a ConfigMap for each Widget, says so in its status, and lets go of it at the end.
 type reconciler struct {
 	client.Client
+	events  events.EventRecorder
 	cleaned chan string
 }
 
@@ -53,6 +55,7 @@ func (r reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.R
 	}); err != nil {
 		return ctrl.Result{}, err
 	}
+	r.events.Eventf(object, owned, corev1.EventTypeNormal, "Made", "Reconcile", "it is %s", colour)
 	before := object.DeepCopy()
 	must2(unstructured.SetNestedField(object.Object, "Ready", "status", "phase"))
 	return ctrl.Result{}, r.Status().Patch(ctx, object, client.MergeFrom(before))
@@ -77,7 +80,7 @@ func TestManagerWithReconcilerAndFinalizer(t *testing.T) {
 		GracefulShutdownTimeout: ptr.To(5 * time.Second),
 	})
 	must(l, err)
-	r := reconciler{manager.GetClient(), make(chan string, 10)}
+	r := reconciler{manager.GetClient(), manager.GetEventRecorder("widgets"), make(chan string, 10)}
 	must(l, ctrl.NewControllerManagedBy(manager).For(widget("", nil)).Owns(&corev1.ConfigMap{}).Complete(r))
 	ctx, stop := context.WithCancel(l.ctx)
 	ended := make(chan error, 1)
@@ -98,6 +101,18 @@ func TestManagerWithReconcilerAndFinalizer(t *testing.T) {
 		must(l, err)
 		phase, _, _ := unstructured.NestedString(live.Object, "status", "phase")
 		return phase == "Ready" && live.GetGeneration() == 1
+	})
+	l.eventually("an Event says so, under both groups", func() bool {
+		about := metav1.ListOptions{FieldSelector: "regarding.kind=Widget,regarding.name=a,reason=Made"}
+		recorded, err := l.typed.EventsV1().Events(l.namespace).List(l.ctx, about)
+		must(l, err)
+		if len(recorded.Items) == 0 {
+			return false
+		}
+		event := recorded.Items[0]
+		same, err := l.typed.CoreV1().Events(l.namespace).Get(l.ctx, event.Name, metav1.GetOptions{})
+		must(l, err)
+		return event.Note == "it is red" && same.Message == event.Note && same.ReportingController == "widgets"
 	})
 	must(l, maps.Delete(l.ctx, "a", metav1.DeleteOptions{}))
 	l.eventually("what is deleted by hand is made again", hasColour("red"))
