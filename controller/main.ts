@@ -12,8 +12,9 @@ import {
   type Identity,
 } from './apiserver/auth/identity.ts';
 import type { Tokens } from './apiserver/auth/tokens.ts';
+import { signClientRequest } from './apiserver/certificates.ts';
 import { registerMaintenance } from './apiserver/maintenance.ts';
-import { openTls } from './apiserver/tls.ts';
+import { openClientAuthority, openTls } from './apiserver/tls.ts';
 import { watchAuthorizedKeys } from './authorized-keys.ts';
 import { createClient } from './client/create-client.ts';
 import { injectTransport } from './client/inject-transport.ts';
@@ -79,6 +80,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       log,
     });
     closers.unshift(async () => tls.close());
+    const clients = await openClientAuthority(join(dir, 'tls'), clock);
     const auditFile = new RotatedFile({
       file: join(dir, 'audit', 'audit.log'),
       maxBytes: options.auditMaxSize * 1024 * 1024,
@@ -170,6 +172,10 @@ export async function runController(options: ControllerOptions, signal: AbortSig
         leaseGraceMs: options.nodeGrace,
         nodeLossDeleteMs: options.nodeLossDelete,
         eventTtlMs: options.eventTtl,
+        signer: {
+          sign: (request, ttlMs) => signClientRequest(clients, request, ttlMs, clock.now()),
+          maxTtlMs: options.clientCertTtl,
+        },
         workers: options.workers,
       },
     );

@@ -62,6 +62,13 @@ export const SERVER_OPTIONS = {
     env: 'NEXUS_EVENT_TTL',
     help: 'How long Events are kept',
   },
+  clientCertTtl: {
+    type: 'duration',
+    default: '24h',
+    min: 600_000,
+    env: 'NEXUS_CLIENT_CERT_TTL',
+    help: 'Longest lifetime of client certificates that are asked for by a CertificateSigningRequest',
+  },
   workers: {
     type: 'number',
     default: 8,

@@ -196,6 +196,36 @@ export interface Event extends KubeObject {
   related?: ObjectReference;
 }
 
+/** Asks for a certificate: approved or denied by a person, then signed by the controller. */
+export interface CertificateSigningRequest extends KubeObject {
+  spec: {
+    /** PKCS#10 in PEM, in base64. */
+    request: string;
+    signerName: string;
+    usages: string[];
+    expirationSeconds?: number;
+    username?: string;
+    uid?: string;
+    groups?: string[];
+    extra?: Record<string, string[]>;
+  };
+  status?: {
+    conditions?: CertificateCondition[];
+    /** PEM, in base64. */
+    certificate?: string;
+  };
+}
+
+export interface CertificateCondition {
+  /** Approved, Denied or Failed; signers may have others. */
+  type: string;
+  status: 'True' | 'False' | 'Unknown';
+  reason?: string;
+  message?: string;
+  lastUpdateTime?: string | null;
+  lastTransitionTime?: string | null;
+}
+
 /** metav1.Status: what every refusal of the API is. */
 export interface Status {
   apiVersion: 'v1';

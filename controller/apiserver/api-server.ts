@@ -7,6 +7,7 @@ import { type Logger, silentLogger } from '../kit/log.ts';
 import { Metrics } from '../kit/metrics.ts';
 import type { Store } from '../store/store.ts';
 import { Admission, type AdmissionPlugin } from './admission/admission.ts';
+import { certificateRequestAdmission } from './admission/certificate-requests.ts';
 import { namespaceLifecycle } from './admission/namespace-lifecycle.ts';
 import { nodeRestriction } from './admission/node-restriction.ts';
 import { rbacEscalation } from './admission/rbac-escalation.ts';
@@ -125,6 +126,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       systemDefinitions(new Set(crds.map(crd => crd.metadata.name))),
       rbacEscalation(authorizer, rights),
       nodeRestriction,
+      certificateRequestAdmission(authorizer),
       workspaceAdmission,
       userAdmission(store),
       ...(options.admission ?? []),

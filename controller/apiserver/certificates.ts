@@ -16,6 +16,7 @@ import {
   X509CertificateGenerator,
 } from '@peculiar/x509';
 import type { Milliseconds } from '../kit/clock.ts';
+import { parseCertificateRequest } from './certificate-request.ts';
 
 cryptoProvider.set(webcrypto);
 
@@ -26,6 +27,14 @@ const CA_DAYS = 20 * 365;
 const SERVER_DAYS = 397;
 /** Clocks of clients may be behind. */
 const BACKDATE_MS = 3_600_000;
+/** The same of what is asked for by somebody who waits for it: as in Kubernetes. */
+const REQUEST_BACKDATE_MS = 300_000;
+
+const CLIENT_EXTENSIONS = [
+  new BasicConstraintsExtension(false, undefined, true),
+  new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+  new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth]),
+];
 
 /** A certificate and its private key, both PEM. */
 export interface KeyPair {
@@ -106,14 +115,34 @@ export async function createClientCertificate(
     signingAlgorithm: ALGORITHM,
     notBefore: new Date(now - BACKDATE_MS),
     notAfter: new Date(now + ttlMs),
-    extensions: [
-      new BasicConstraintsExtension(false, undefined, true),
-      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-      new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth]),
-      await AuthorityKeyIdentifierExtension.create(issuer.publicKey),
-    ],
+    extensions: [...CLIENT_EXTENSIONS, await AuthorityKeyIdentifierExtension.create(issuer.publicKey)],
   });
   return { cert: cert.toString('pem'), key: await exportKey(keys.privateKey) };
+}
+
+/**
+ * The certificate that a PKCS#10 request in PEM asks for, for a client and for nothing else: its subject and its key, and
+ * none of its extensions. Ends with the authority at the latest. Throws Error for a request that does not hold.
+ */
+export async function signClientRequest(
+  authority: KeyPair,
+  request: string,
+  ttlMs: Milliseconds,
+  now: Milliseconds,
+): Promise<string> {
+  const { subjectName, publicKey } = parseCertificateRequest(request);
+  const issuer = new X509Certificate(authority.cert);
+  const cert = await X509CertificateGenerator.create({
+    subject: subjectName,
+    issuer: issuer.subject,
+    publicKey,
+    signingKey: await importKey(authority.key),
+    signingAlgorithm: ALGORITHM,
+    notBefore: new Date(now - REQUEST_BACKDATE_MS),
+    notAfter: new Date(Math.min(now + ttlMs, issuer.notAfter.getTime())),
+    extensions: [...CLIENT_EXTENSIONS, await AuthorityKeyIdentifierExtension.create(issuer.publicKey)],
+  });
+  return cert.toString('pem');
 }
 
 const validity = (now: Milliseconds, days: number) => ({

@@ -1,4 +1,5 @@
 import {
+  CERTIFICATE_SIGNING_REQUEST,
   CLUSTER_ROLE,
   CLUSTER_ROLE_BINDING,
   EVENT,
@@ -21,6 +22,7 @@ import { type Controller, createController, watch } from '../runtime/controller.
 import { createInformer } from '../runtime/informer.ts';
 import type { Part } from '../runtime/manager.ts';
 import type { Informer } from '../runtime/reconciler.ts';
+import { createCertificateRequests } from './certificates/certificate-requests.ts';
 import {
   DEFAULT_EVENT_TTL_MS,
   DEFAULT_LEASE_GRACE_MS,
@@ -191,7 +193,16 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
       ],
     }),
   ];
-  if (options.embedded)
+  if (options.embedded) {
+    const requests = inform(CERTIFICATE_SIGNING_REQUEST);
+    if (options.signer)
+      controllers.push(
+        control({
+          reconciler: createCertificateRequests({ client, clock, requests, ...options.signer }),
+          watches: [watch(requests)],
+          workers: 1,
+        }),
+      );
     controllers.push(
       ...createCollectors({
         ...deps,
@@ -207,10 +218,12 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
           users,
           commands,
           quotas,
+          requests,
           ...policy,
         },
       }),
     );
+  }
   if (metrics) {
     const phases = metrics.gauge('nexus_workspaces', 'Workspaces by phase.', ['phase']);
     metrics.onCollect(() => {

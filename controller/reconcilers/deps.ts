@@ -4,6 +4,7 @@ import type { Clock, Milliseconds } from '../kit/clock.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Metrics } from '../kit/metrics.ts';
 import type { EventRecorder } from '../runtime/reconciler.ts';
+import type { SignRequest } from './certificates/certificate-requests.ts';
 import type { LocalNode } from './node/ensure-node.ts';
 
 /** What writes as the controller in managedFields. Agents write as `nexus-agent`. */
@@ -46,6 +47,8 @@ export interface ReconcilerOptions {
   nodeLossDeleteMs?: Milliseconds;
   /** How long Events are kept, embedded only. Defaults to 1 h. */
   eventTtlMs?: Milliseconds;
+  /** Signs certificates of clients, embedded only. Without it requests for them stay as they are. */
+  signer?: { sign: SignRequest; maxTtlMs: Milliseconds };
   /** Workspaces that are reconciled side by side. Defaults to 8. */
   workers?: number;
 }

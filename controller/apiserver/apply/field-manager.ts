@@ -2,6 +2,7 @@ import type { KubeObject } from '../../../crds/object.ts';
 import { ApiError } from '../../kit/errors.ts';
 import { jsonEqual } from '../../kit/json.ts';
 import type { JsonObject, JsonSchema } from '../schema/json-schema.ts';
+import { isStatusPath } from '../strategies/strategy.ts';
 import { type Comparison, compareFields } from './compare.ts';
 import { type Conflict, conflictError } from './conflicts.ts';
 import { refuseDuplicates } from './duplicates.ts';
@@ -281,7 +282,7 @@ function untracked(object: KubeObject): JsonObject {
 
 /** What the endpoint writes: the status path status alone, the main path everything but it. */
 function writes({ subresource, statusSubresource = true }: Common, field: string): boolean {
-  if (subresource === 'status') return field === 'f:status';
+  if (isStatusPath(subresource ?? '')) return field === 'f:status';
   return !(field === 'f:status' && !subresource && statusSubresource);
 }
 

@@ -1,4 +1,5 @@
 import {
+  CERTIFICATE_SIGNING_REQUEST,
   CLUSTER_ROLE,
   CLUSTER_ROLE_BINDING,
   CONFIG_MAP,
@@ -14,6 +15,7 @@ import {
   SERVICE_ACCOUNT,
 } from '../../../crds/kinds.ts';
 import type { JsonSchema } from '../schema/json-schema.ts';
+import { CERTIFICATE_SIGNING_REQUEST_SCHEMA } from './certificates.ts';
 import {
   CONFIG_MAP_SCHEMA,
   LEASE_SCHEMA,
@@ -111,6 +113,14 @@ export const BUILTIN_KINDS: readonly BuiltinKind[] = [
     shortNames: [],
     categories: [],
     statusSubresource: false,
+  },
+  {
+    resource: CERTIFICATE_SIGNING_REQUEST,
+    schema: CERTIFICATE_SIGNING_REQUEST_SCHEMA,
+    singular: 'certificatesigningrequest',
+    shortNames: ['csr'],
+    categories: [],
+    statusSubresource: true,
   },
   {
     resource: CRD,

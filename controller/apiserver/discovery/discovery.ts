@@ -117,6 +117,7 @@ function discoverGroups(served: readonly ServedGroup[]): DiscoveredGroup[] {
 function discovered(served: ServedResource): DiscoveredResource {
   const { resource, hasStatus } = served;
   const subresources = [
+    ...(served.strategy.hasApproval ? [{ name: 'approval', kind: resource.kind, verbs: STATUS_VERBS }] : []),
     ...(resource.kind === 'Namespace' && resource.group === ''
       ? [{ name: 'finalize', kind: resource.kind, verbs: ['update'] }]
       : []),

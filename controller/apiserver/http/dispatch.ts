@@ -111,6 +111,7 @@ function isServed({ subresource }: ResourceTarget, served: ApiRequest['served'])
   if (subresource === '') return true;
   if (subresource === 'status') return served.hasStatus;
   if (subresource === 'scale') return served.scale !== undefined;
+  if (subresource === 'approval') return served.strategy.hasApproval === true;
   if (subresource === 'token') return served.resource.kind === 'ServiceAccount' && !served.custom;
   return subresource === 'finalize' && served.resource.kind === 'Namespace' && !served.custom;
 }

@@ -7,6 +7,7 @@ export type RefPrefix = '#/components/schemas/' | '#/definitions/';
 
 const BUILTIN_PACKAGES: Readonly<Record<string, string>> = {
   '': 'io.k8s.api.core',
+  'certificates.k8s.io': 'io.k8s.api.certificates',
   'coordination.k8s.io': 'io.k8s.api.coordination',
   'events.k8s.io': 'io.k8s.api.events',
   'rbac.authorization.k8s.io': 'io.k8s.api.rbac',

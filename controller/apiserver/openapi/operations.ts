@@ -92,6 +92,13 @@ export function pathsOf(served: ServedResource, dialect: Dialect): Record<string
         patch: make.patch('Status'),
       }),
     }),
+    ...(served.strategy.hasApproval && {
+      [`${collection}/{name}/approval`]: at(named, {
+        get: make.read('Approval'),
+        put: make.replace('Approval'),
+        patch: make.patch('Approval'),
+      }),
+    }),
     ...(served.scale && {
       [`${collection}/{name}/scale`]: at(named, {
         get: make.read('Scale'),

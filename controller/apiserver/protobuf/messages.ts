@@ -175,6 +175,30 @@ export const MESSAGES: Readonly<Record<string, Message>> = {
     14: one('deprecatedLastTimestamp', 'time'),
     15: one('deprecatedCount', 'count'),
   },
+  'certificates.k8s.io/v1/CertificateSigningRequest': {
+    1: METADATA,
+    2: one('spec', {
+      1: one('request', 'bytes'),
+      2: one('username'),
+      3: one('uid'),
+      4: many('groups'),
+      5: many('usages'),
+      6: one('extra', 'listMap'),
+      7: one('signerName'),
+      8: one('expirationSeconds', 'int'),
+    }),
+    3: one('status', {
+      1: many('conditions', {
+        1: one('type'),
+        2: one('reason'),
+        3: one('message'),
+        4: one('lastUpdateTime', 'time'),
+        5: one('lastTransitionTime', 'time'),
+        6: one('status'),
+      }),
+      2: one('certificate', 'bytes'),
+    }),
+  },
   'coordination.k8s.io/v1/Lease': {
     1: METADATA,
     2: one('spec', {

@@ -1,4 +1,4 @@
-import type { Event, Namespace, Secret } from '../../../crds/object.ts';
+import type { CertificateSigningRequest, Event, Namespace, Secret } from '../../../crds/object.ts';
 import { BUILTIN_KINDS } from '../builtin/schemas.ts';
 import { type FieldLabels, type FieldReader, METADATA_FIELDS } from '../selectors/field-selector.ts';
 import { BUILTIN_STRATEGIES } from '../strategies/builtin.ts';
@@ -26,6 +26,9 @@ const FIELDS: Readonly<Record<string, readonly [string, FieldReader][]>> = {
     ['type', object => (object as Event).type ?? ''],
     ['reportingComponent', object => (object as Event).reportingComponent ?? ''],
     ['source', object => (object as Event).source?.component ?? (object as Event).reportingComponent ?? ''],
+  ],
+  CertificateSigningRequest: [
+    ['spec.signerName', object => (object as CertificateSigningRequest).spec.signerName],
   ],
   Secret: [['type', object => (object as Secret).type ?? '']],
   Namespace: [['status.phase', object => (object as Namespace).status?.phase ?? '']],

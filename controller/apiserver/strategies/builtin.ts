@@ -2,6 +2,7 @@ import type { ConfigMap, KubeObject, Namespace, Secret } from '../../../crds/obj
 import type { Cause } from '../../kit/errors.ts';
 import { jsonEqual } from '../../kit/json.ts';
 import { forbidden, invalid, required, tooLong } from '../schema/causes.ts';
+import { certificateRequestStrategy } from './certificate-request.ts';
 import { crdStrategy } from './crd.ts';
 import { eventStrategy } from './event.ts';
 import { quotaStrategy } from './quota.ts';
@@ -137,5 +138,6 @@ export const BUILTIN_STRATEGIES: Readonly<Record<string, Strategy>> = {
   ResourceQuota: quotaStrategy,
   ServiceAccount: PLAIN_STRATEGY,
   CustomResourceDefinition: crdStrategy,
+  CertificateSigningRequest: certificateRequestStrategy,
   ...RBAC_STRATEGIES,
 };

@@ -1,4 +1,5 @@
 import type {
+  CertificateSigningRequest,
   ConfigMap,
   Event,
   KubeObject,
@@ -10,6 +11,7 @@ import type {
   ServiceAccount,
   Subject,
 } from '../../../crds/object.ts';
+import { formatAge } from '../../kit/duration.ts';
 import { ageOf } from './age.ts';
 import { AGE_COLUMN, type Column, column, NAME_COLUMN } from './column.ts';
 
@@ -78,6 +80,12 @@ const BINDING_COLUMNS: Column[] = [
   subjects('ServiceAccounts', 'ServiceAccount', ({ name, namespace = '' }) => `${namespace}/${name}`),
 ];
 
+function certificateCondition({ status = {} }: CertificateSigningRequest): string {
+  const types = new Set((status.conditions ?? []).map(({ type }) => type));
+  const decided = types.has('Denied') ? 'Denied' : types.has('Approved') ? 'Approved' : 'Pending';
+  return `${decided}${types.has('Failed') ? ',Failed' : ''}${status.certificate ? ',Issued' : ''}`;
+}
+
 /** What `kubectl get` shows of the built-in kinds, by kind. */
 export const BUILTIN_COLUMNS: Readonly<Record<string, Column[]>> = {
   Namespace: [
@@ -119,6 +127,16 @@ export const BUILTIN_COLUMNS: Readonly<Record<string, Column[]>> = {
     ),
     of<ResourceQuota>('Limit', () => ''),
     AGE_COLUMN,
+  ],
+  CertificateSigningRequest: [
+    NAME_COLUMN,
+    AGE_COLUMN,
+    of<CertificateSigningRequest>('SignerName', ({ spec }) => spec.signerName || '<none>'),
+    of<CertificateSigningRequest>('Requestor', ({ spec }) => spec.username ?? ''),
+    of<CertificateSigningRequest>('RequestedDuration', ({ spec: { expirationSeconds: seconds } }) =>
+      seconds === undefined ? '<none>' : formatAge(seconds * 1000),
+    ),
+    of<CertificateSigningRequest>('Condition', certificateCondition),
   ],
   Event: EVENT_COLUMNS,
   Lease: [

@@ -11,6 +11,7 @@ import { mergePatch } from '../patch/merge-patch.ts';
 import { strategicMergePatch } from '../patch/strategic-merge-patch.ts';
 import { badRequest, conflict, methodNotAllowed, notFound } from '../refusals.ts';
 import { keyOf } from '../registry/served-resource.ts';
+import { isStatusPath } from '../strategies/strategy.ts';
 import { asObject, pruneObject } from './decode-object.ts';
 import { checkPreconditions, saveChange, saveNew } from './save.ts';
 import { copyOf, viewOf } from './view.ts';
@@ -105,7 +106,7 @@ function prepareApplied(
   pruneObject(object, request, options.fieldValidation, duplicates);
   served.strategy.normalize?.(object);
   if (served.hasStatus && target.subresource === '') delete (object as { status?: unknown }).status;
-  if (target.subresource !== 'status') return object;
+  if (!isStatusPath(target.subresource)) return object;
   const { apiVersion, kind, metadata } = object;
   const { status } = object as { status?: unknown };
   return { apiVersion, kind, metadata, ...(status !== undefined && { status }) } as KubeObject;

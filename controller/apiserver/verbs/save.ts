@@ -8,6 +8,7 @@ import type { ApiContext, ApiRequest, ObjectAnswer } from '../context.ts';
 import type { WriteOptions } from '../http/write-options.ts';
 import { alreadyExists, badRequest, conflict, invalid } from '../refusals.ts';
 import { keyOf, type ServedResource } from '../registry/served-resource.ts';
+import { isStatusPath, type WriteContext } from '../strategies/strategy.ts';
 import { carryMetadata, fillNewMetadata, validateMetadata, validateMetadataUpdate } from './metadata.ts';
 import { storing } from './store-errors.ts';
 import { answerOf, viewOf, viewOfObject } from './view.ts';
@@ -28,11 +29,11 @@ export async function saveNew(context: ApiContext, request: ApiRequest, save: Sa
   const { metadata } = object;
   if (metadata.resourceVersion)
     throw badRequest('resourceVersion should not be set on objects to be created');
+  const time = timestamp(context.clock.now());
   strategy.normalize?.(object);
-  strategy.prepareForCreate?.(object);
+  strategy.prepareForCreate?.(object, { user, time, subresource: '' });
   if (served.custom && served.hasStatus) delete (object as { status?: unknown }).status;
   served.compiled.default(object);
-  const time = timestamp(context.clock.now());
   fillNewMetadata(metadata, time, strategy.hasGeneration);
   refuse(served, metadata.name ?? '', [
     ...validateMetadata(object, strategy.names),
@@ -93,13 +94,14 @@ export async function saveChange(
   const before = viewOf(live, served);
   const old = before.object;
   const { name } = old.metadata;
-  const next = prepareChange(request, old, save.object);
+  const time = timestamp(context.clock.now());
+  const next = prepareChange(request, old, save.object, { user, time });
   const same = jsonEqual(content(next), content(old));
   if (same && (!save.managed || sameManagers(next, old))) return answerOf(before);
   if (
     !same &&
     strategy.hasGeneration &&
-    target.subresource !== 'status' &&
+    !isStatusPath(target.subresource) &&
     !jsonEqual(desired(next, served), desired(old, served))
   )
     next.metadata.generation = (old.metadata.generation ?? 0) + 1;
@@ -108,7 +110,7 @@ export async function saveChange(
     ...validateMetadata(next, 'any'),
     ...served.compiled.validate(next, old),
   ]);
-  refuse(served, name, strategy.validate?.(next, old));
+  refuse(served, name, strategy.validate?.(next, old, target.subresource));
   context.admission.admit({
     operation: 'UPDATE',
     served,
@@ -127,7 +129,7 @@ export async function saveChange(
         manager: save.options.fieldManager,
         subresource: target.subresource,
         schema: served.schema,
-        time: timestamp(context.clock.now()),
+        time,
         statusSubresource: served.hasStatus,
       });
   if (save.options.dryRun) return answerOf(viewOfObject(final));
@@ -144,9 +146,14 @@ export async function saveChange(
 }
 
 /** What would be stored, but for its managedFields and generation. */
-function prepareChange({ served, target }: ApiRequest, old: KubeObject, object: KubeObject): KubeObject {
+function prepareChange(
+  { served, target }: ApiRequest,
+  old: KubeObject,
+  object: KubeObject,
+  write: Omit<WriteContext, 'subresource'>,
+): KubeObject {
   const { strategy } = served;
-  if (target.subresource === 'status') {
+  if (isStatusPath(target.subresource)) {
     const status = (object as { status?: unknown }).status;
     const metadata = { ...old.metadata, managedFields: object.metadata.managedFields };
     const next = { ...old, metadata, status } as KubeObject & { status?: unknown };
@@ -154,7 +161,9 @@ function prepareChange({ served, target }: ApiRequest, old: KubeObject, object: 
     // Only status is new; defaults may be filled into it alone.
     const copy = { ...next, metadata: { ...metadata } };
     served.compiled.default(copy);
-    return { ...next, ...('status' in copy && { status: copy.status }), metadata };
+    const prepared = { ...next, ...('status' in copy && { status: copy.status }), metadata };
+    strategy.prepareStatus?.(prepared, old, { ...write, subresource: target.subresource });
+    return prepared;
   }
   carryMetadata(object.metadata, old.metadata);
   if (served.hasStatus) {

@@ -1,4 +1,5 @@
 import {
+  CERTIFICATE_SIGNING_REQUEST,
   CLUSTER_ROLE,
   CLUSTER_ROLE_BINDING,
   EVENT,
@@ -15,7 +16,15 @@ import {
   USER,
   WORKSPACE,
 } from '../../../crds/kinds.ts';
-import type { Event, KubeObject, Lease, Namespace, ResourceQuota, Secret } from '../../../crds/object.ts';
+import type {
+  CertificateSigningRequest,
+  Event,
+  KubeObject,
+  Lease,
+  Namespace,
+  ResourceQuota,
+  Secret,
+} from '../../../crds/object.ts';
 import type { Node, NodeCommand, Placement, User, Workspace } from '../../../crds/types.generated.ts';
 import type { Milliseconds } from '../../kit/clock.ts';
 import { type Controller, createController } from '../../runtime/controller.ts';
@@ -40,6 +49,7 @@ export interface SharedInformers extends PolicyCaches {
   users: Informer<User>;
   quotas: Informer<ResourceQuota>;
   commands: Informer<NodeCommand>;
+  requests: Informer<CertificateSigningRequest>;
 }
 
 /** What Kubernetes does by itself and the embedded server must be helped with: ownership, namespaces, old Events. */
@@ -58,6 +68,7 @@ export function createCollectors(
     [USER, shared.users],
     [RESOURCE_QUOTA, shared.quotas],
     [NODE_COMMAND, shared.commands],
+    [CERTIFICATE_SIGNING_REQUEST, shared.requests],
     [ROLE, shared.roles],
     [CLUSTER_ROLE, shared.clusterRoles],
     [ROLE_BINDING, shared.roleBindings],

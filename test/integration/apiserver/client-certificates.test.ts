@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -10,9 +11,19 @@ import {
   createClientCertificate,
   createServerCertificate,
   type KeyPair,
+  signClientRequest,
 } from '../../../controller/apiserver/certificates.ts';
 import { openClientAuthority, openTls } from '../../../controller/apiserver/tls.ts';
+import { createClient } from '../../../controller/client/create-client.ts';
+import { injectTransport } from '../../../controller/client/inject-transport.ts';
+import { silentLogger } from '../../../controller/kit/log.ts';
+import { createCertificateRequests } from '../../../controller/reconcilers/certificates/certificate-requests.ts';
+import { createController, watch } from '../../../controller/runtime/controller.ts';
+import { createInformer } from '../../../controller/runtime/informer.ts';
+import { CERTIFICATE_SIGNING_REQUEST } from '../../../crds/kinds.ts';
+import { newCertificateRequest } from '../../support/certificate-request.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { until } from '../../support/until.ts';
 import { type Any, startLab } from './lab.ts';
 
 const run = promisify(execFile);
@@ -138,4 +149,93 @@ t.test('kubectl uses it as it stands in a kubeconfig, and rights are by user and
   );
   t.match((await kubectl('get', 'configmaps', '-o', 'name')).stdout, '');
   await t.rejects(kubectl('get', 'secrets'), /User "ann" cannot list resource "secrets"/);
+});
+
+t.test('one that is asked for is given when somebody approves it, and forgotten after an hour', async t => {
+  const { whoami, call, clock, authority, server, token } = await startCertificateLab(t);
+  const transport = injectTransport(server.app, { authorization: `Bearer ${token}` });
+  const client = createClient({ transport, clock });
+  t.teardown(() => client.close());
+  const common = { client, clock, log: silentLogger };
+  const informer = createInformer({ ...common, resource: CERTIFICATE_SIGNING_REQUEST });
+  const signer = createController({
+    ...common,
+    reconciler: createCertificateRequests({
+      ...common,
+      requests: informer,
+      sign: (request, ttlMs) => signClientRequest(authority, request, ttlMs, clock.now()),
+      maxTtlMs: 2 * HOUR_MS,
+    }),
+    watches: [watch(informer)],
+  });
+  const stop = new AbortController();
+  const running = [informer.run(stop.signal), signer.run(stop.signal)];
+  t.teardown(async () => {
+    stop.abort();
+    await Promise.all(running);
+  });
+  const REQUESTS = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
+  const ask = async (name: string, spec: object = {}) => {
+    const { request, key } = await newCertificateRequest('ann', ['dev', 'ops']);
+    await call('POST', REQUESTS, {
+      metadata: { name },
+      spec: {
+        request: Buffer.from(request).toString('base64'),
+        signerName: 'kubernetes.io/kube-apiserver-client',
+        usages: ['client auth'],
+        ...spec,
+      },
+    });
+    return key;
+  };
+  const merge = { type: 'application/merge-patch+json' };
+  const decide = (name: string, type: string) => {
+    const conditions = [{ type, status: 'True', reason: 'Test', message: '' }];
+    return call('PATCH', `${REQUESTS}/${name}/approval`, { status: { conditions } }, merge);
+  };
+  const settled = (name: string) =>
+    until(
+      async () => {
+        const { status } = (await call('GET', `${REQUESTS}/${name}`)).body;
+        return (status.certificate || status.conditions?.[1]) && status;
+      },
+      { timeoutMs: 20_000, what: () => `${name} to be settled` },
+    );
+  const hours = (pem: string) => {
+    const { validFromDate, validToDate } = new X509Certificate(pem);
+    return Math.round((validToDate.getTime() - validFromDate.getTime()) / (HOUR_MS / 10)) / 10;
+  };
+  const certificateOf = async (name: string) =>
+    Buffer.from((await settled(name)).certificate, 'base64').toString();
+
+  const key = await ask('one', { expirationSeconds: 3600 });
+  await ask('long', { expirationSeconds: 1_000_000 });
+  await ask('odd', { usages: ['client auth', 'server auth'] });
+  await ask('denied');
+  await ask('waiting');
+  for (const name of ['one', 'long', 'odd']) await decide(name, 'Approved');
+  await decide('denied', 'Denied');
+  const cert = await certificateOf('one');
+  t.match(await whoami({ cert, key }), { username: 'ann', groups: ['dev', 'ops', 'system:authenticated'] });
+  t.equal(hours(cert), 1.1, 'as long as was asked for, and five minutes before');
+  t.equal(hours(await certificateOf('long')), 2.1, 'no longer than is allowed');
+  t.match((await settled('odd')).conditions[1], {
+    type: 'Failed',
+    reason: 'SignerValidationFailure',
+    message: 'invalid usage for client certificate: server auth',
+  });
+  for (const name of ['denied', 'waiting'])
+    t.notOk((await call('GET', `${REQUESTS}/${name}`)).body.status.certificate, name);
+  const left = async (wanted: string[]) =>
+    until(
+      async () => {
+        const { items } = (await call('GET', REQUESTS)).body;
+        return items.map(({ metadata }: Any) => metadata.name).join() === wanted.join();
+      },
+      { timeoutMs: 20_000, what: () => `only ${wanted} to be left` },
+    );
+  await clock.advance(HOUR_MS);
+  await left(['waiting']);
+  await clock.advance(24 * HOUR_MS);
+  await left([]);
 });

@@ -83,7 +83,7 @@ t.test('what is no valid role or binding is named field by field', async t => {
   for (const { object, errors } of read('validation.jsonl')) {
     const { strategy, compiled } = served.get(object.kind)!;
     const text = JSON.stringify(object);
-    strategy.prepareForCreate?.(object);
+    strategy.prepareForCreate?.(object, { user: { name: 'admin', groups: [] }, time: '', subresource: '' });
     compiled.default(object);
     const causes = [
       ...validateMetadata(object, strategy.names),

@@ -131,6 +131,12 @@ export const KUBERNETES_ROLES: readonly ClusterRole[] = [
     rule(['create'], 'authentication.k8s.io', 'tokenreviews'),
     rule(['create'], 'authorization.k8s.io', 'subjectaccessreviews'),
   ]),
+  role('system:certificates.k8s.io:kube-apiserver-client-approver', [
+    {
+      ...rule(['approve'], 'certificates.k8s.io', 'signers'),
+      resourceNames: ['kubernetes.io/kube-apiserver-client'],
+    },
+  ]),
 ];
 
 /** Who has them from the start. */
