@@ -134,10 +134,11 @@ function startingManagers(request: ApplyRequest, before: Managers, type: MergeTy
     name: BEFORE_FIRST_APPLY,
     operation: 'Update',
     apiVersion: request.live.apiVersion,
-    subresource: '',
+    subresource: request.subresource ?? '',
     time: request.time,
-    fields: tracked(added, { ...request, subresource: '' }),
+    fields: tracked(added, request),
   };
+  if (isEmpty(owner.fields)) return new Map();
   return new Map([[managerKey(owner), owner]]);
 }
 

@@ -75,7 +75,6 @@ function apply(state: State, { op, path, from, value }: Operation, index: number
   if (op === 'add') add(state, path, structuredClone(value), at);
   else if (op === 'remove') remove(state, path, at);
   else if (op === 'replace') {
-    get(state, path, at);
     if (path.length === 0) state.root = structuredClone(value);
     else set(state, path, structuredClone(value), at);
   } else if (op === 'move') {
@@ -145,10 +144,14 @@ function add(state: State, path: readonly string[], value: unknown, at: string):
   parent.splice(index, 0, value);
 }
 
+/** As in Kubernetes, what `replace` puts into a map need not have been there. */
 function set(state: State, path: readonly string[], value: unknown, at: string): void {
   const [parent, key] = parentOf(state, path, at);
-  if (Array.isArray(parent)) parent[Number(key)] = value;
-  else setOwn(parent, key, value);
+  if (!Array.isArray(parent)) setOwn(parent, key, value);
+  else {
+    get(state, path, at);
+    parent[Number(key)] = value;
+  }
 }
 
 function remove(state: State, path: readonly string[], at: string): void {

@@ -5,8 +5,8 @@ import { isObject, type JsonObject } from '../schema/json-schema.ts';
 export const MAX_DEPTH = 200;
 
 /**
- * Applies a JSON merge patch (RFC 7386): null removes, objects merge, everything else replaces. Neither argument is
- * changed; the result shares what did not change with `object`. Throws ApiError BadRequest when the patch is no object.
+ * Applies a JSON merge patch (RFC 7386): null removes, objects merge, everything else replaces. In what replaces, objects in
+ * lists lose their nulls too, as in Kubernetes. Neither argument is changed; the result shares what did not change with `object`. Throws ApiError BadRequest when the patch is no object.
  */
 export function mergePatch<T extends object>(object: T, patch: unknown): T {
   if (!isObject(patch)) throw new ApiError('BadRequest', 'the merge patch must be a JSON object');
@@ -14,8 +14,6 @@ export function mergePatch<T extends object>(object: T, patch: unknown): T {
 }
 
 function mergeObject(target: JsonObject | undefined, patch: JsonObject, depth: number): JsonObject {
-  if (depth > MAX_DEPTH)
-    throw new ApiError('BadRequest', `the merge patch is nested more than ${MAX_DEPTH} levels deep`);
   const out: JsonObject = { ...target };
   for (const key of Object.keys(patch)) {
     const value = patch[key];
@@ -23,14 +21,18 @@ function mergeObject(target: JsonObject | undefined, patch: JsonObject, depth: n
     else if (value === undefined) continue;
     else {
       const old = target && Object.hasOwn(target, key) ? target[key] : undefined;
-      setOwn(
-        out,
-        key,
-        isObject(value) ? mergeObject(isObject(old) ? old : undefined, value, depth + 1) : value,
-      );
+      setOwn(out, key, mergeValue(old, value, depth + 1));
     }
   }
   return out;
+}
+
+function mergeValue(old: unknown, value: unknown, depth: number): unknown {
+  if (depth > MAX_DEPTH)
+    throw new ApiError('BadRequest', `the merge patch is nested more than ${MAX_DEPTH} levels deep`);
+  if (isObject(value)) return mergeObject(isObject(old) ? old : undefined, value, depth);
+  if (!Array.isArray(value) || isObject(old)) return value;
+  return value.map(item => mergeValue(undefined, item, depth + 1));
 }
 
 /** Sets a property even when it is called `__proto__`. */

@@ -11,7 +11,9 @@ t.test('plain discovery names every resource, with what can be done to it', asyn
     'apiextensions.k8s.io',
     'authentication.k8s.io',
     'authorization.k8s.io',
+    'certificates.k8s.io',
     'coordination.k8s.io',
+    'events.k8s.io',
     'nexus.dev',
     'rbac.authorization.k8s.io',
   ]);
@@ -89,7 +91,9 @@ t.test('OpenAPI v3: an index by content, and a document a group version', async 
   t.same(Object.keys(paths).sort(), [
     'api/v1',
     'apis/apiextensions.k8s.io/v1',
+    'apis/certificates.k8s.io/v1',
     'apis/coordination.k8s.io/v1',
+    'apis/events.k8s.io/v1',
     'apis/nexus.dev/v1alpha1',
     'apis/rbac.authorization.k8s.io/v1',
   ]);

@@ -359,6 +359,19 @@ t.test('an object from before managers is not taken over silently', async t => {
     ['alice', 'before-first-apply'],
   );
   t.match(applied.metadata, { uid: 'u', resourceVersion: '3' });
+  const ofStatus = applyPatch({
+    live,
+    applied: { ...ws({}), status: { phase: 'Running' } } as KubeObject,
+    manager: 'alice',
+    subresource: 'status',
+    schema,
+    time: '2026-01-01T00:00:00Z',
+  });
+  t.strictSame(
+    ofStatus.metadata.managedFields?.map(entry => [entry.manager, entry.subresource]),
+    [['alice', 'status']],
+    'an apply of the status keeps account of the status alone',
+  );
   t.strictSame(update(live, { ...live, spec: { image: 'z' } }, 'edit').metadata.managedFields, undefined);
 });
 

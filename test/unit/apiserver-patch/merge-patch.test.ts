@@ -15,8 +15,14 @@ const table: [before: object, patch: object, after: object][] = [
   [{}, { a: { bb: { ccc: null } } }, { a: { bb: {} } }],
   [{ a: 1 }, {}, { a: 1 }],
 ];
-t.test('RFC 7386, by its own examples', async t => {
-  for (const [before, patch, after] of table) {
+const kubernetes: typeof table = [
+  [{}, { a: [{ b: null, c: [{ d: null }] }, null] }, { a: [{ c: [{}] }, null] }],
+  [{ a: [] }, { a: [{ b: null }] }, { a: [{}] }],
+  [{ a: 'x' }, { a: [{ b: null }] }, { a: [{}] }],
+  [{ a: {} }, { a: [{ b: null }] }, { a: [{ b: null }] }],
+];
+t.test('RFC 7386, by its own examples, and what Kubernetes does beyond it', async t => {
+  for (const [before, patch, after] of [...table, ...kubernetes]) {
     const [object, copy] = [structuredClone(before), structuredClone(patch)];
     t.strictSame(mergePatch(object, copy), after, JSON.stringify(patch));
     t.strictSame(object, before);
