@@ -10,6 +10,7 @@ import type { Fence } from './fence/fence.ts';
 import type { Forwarder } from './forwards/forwarder.ts';
 import type { Guest } from './guest/guest.ts';
 import type { Probe } from './health/probe.ts';
+import type { HostKeys } from './host-keys.ts';
 import type { NodeFacts } from './model/resolve.ts';
 import type { Unit } from './reconcile/unit.ts';
 import type { TunnelFactory } from './ssh/tunnel.ts';
@@ -37,6 +38,7 @@ export interface AgentContext {
   readonly backends: ReadonlyMap<DriverName, Backend>;
   readonly events: EventRecorder;
   readonly checkpoint: Checkpoint;
+  readonly hostKeys: HostKeys;
   readonly statuses: StatusWriter;
   readonly metrics: AgentMetrics;
   /** Whether what may be moved may run here. */

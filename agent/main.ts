@@ -23,12 +23,14 @@ import type { DriverName } from './driver.ts';
 import { Fence } from './fence/fence.ts';
 import { openFence } from './fence/open-fence.ts';
 import { renewGuests } from './fence/renew-guests.ts';
+import { openHostKeys } from './host-keys.ts';
 import { openHttpEndpoint } from './http-endpoint.ts';
 import { keepNodeLease } from './node/node-lease.ts';
 import { createNodeReporter } from './node/node-reporter.ts';
 import { createPlacementSource } from './placement-source.ts';
 import { PlacementReconciler } from './reconcile/placement-reconciler.ts';
 import type { Unit } from './reconcile/unit.ts';
+import { whatWaits } from './reconcile/what-waits.ts';
 import { loadAgentKey, newAgentKey } from './ssh/agent-key.ts';
 import { createStatusWriter } from './status/status-writer.ts';
 import { runSweepLoop } from './sweep-loop.ts';
@@ -71,18 +73,26 @@ async function runOnce(options: AgentOptions, signal: AbortSignal): Promise<'sto
   /** Of what still tells what was observed when everything else has stopped. */
   const silence = new AbortController();
 
+  const units = new Map<string, Unit>();
   let isSynced = false;
-  const ready = () => (isSynced ? undefined : 'the caches are not in sync with the server yet');
+  const ready = () => {
+    if (isSynced) return undefined;
+    const waiting = [...units.values()].flatMap(
+      ({ resolved }) => (resolved && whatWaits(resolved.desired)) ?? [],
+    );
+    return ['the caches are not in sync with the server yet', ...waiting].join('\n');
+  };
   const { listen } = settings;
   // First: on the socket in its folder one agent finds another.
   const endpoint = listen === undefined ? undefined : await openHttpEndpoint({ listen, metrics, ready });
   if (endpoint) options.onListen?.(endpoint.url);
   const key = folder === undefined ? newAgentKey() : await loadAgentKey(folder);
-  const units = new Map<string, Unit>();
   const shared = { folder, gateway, key, units, clock, log, random, metrics };
   const { client, uplink } = await connectServer(options, shared);
   const path = folder === undefined ? undefined : join(folder, 'checkpoint.json');
   const checkpoint = await openCheckpoint({ path, clock, log });
+  const keysFolder = folder === undefined ? undefined : join(folder, 'host-keys');
+  const hostKeys = await openHostKeys({ folder: keysFolder, log });
   const common = { client, nodeName, namespace, clock, log, random, metrics };
 
   const placements = createInformer<Placement>({ ...common, resource: PLACEMENT });
@@ -143,6 +153,7 @@ async function runOnce(options: AgentOptions, signal: AbortSignal): Promise<'sto
     backends,
     events,
     checkpoint,
+    hostKeys,
     statuses,
     wake,
     metrics: agentMetrics,
@@ -201,6 +212,8 @@ async function runOnce(options: AgentOptions, signal: AbortSignal): Promise<'sto
     }
     await source.synced;
     isSynced = true;
+    const placed = placements.list({ namespace }).map(({ spec }) => spec.workspace.uid);
+    await hostKeys.keepOnly(new Set(placed));
     begin();
     wakeAll();
     sweep.start(await reporter.registered);
@@ -250,6 +263,7 @@ async function runOnce(options: AgentOptions, signal: AbortSignal): Promise<'sto
       await view.driver.close();
     }
     await checkpoint.flush().catch(error => log.warn({ err: error, path }, 'the checkpoint was not written'));
+    await hostKeys.flush();
     await endpoint?.close();
     if (!options.client) await client.close();
     await Promise.all([linked, following]);

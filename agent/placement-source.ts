@@ -5,7 +5,7 @@ import type { Checkpoint } from './checkpoint.ts';
 
 /**
  * Where passes find what is asked for: the API's cache and, until that is there for the first time, the checkpoint. A
- * node whose server is away goes on healing from the last desired state; without secrets, so the inside stays as it is.
+ * node whose server is away goes on healing from the last desired state, without secrets but for host keys.
  */
 export interface PlacementSource {
   readonly isSynced: boolean;

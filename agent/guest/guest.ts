@@ -8,7 +8,8 @@ import type { GuestFile } from '../driver.ts';
  * up, it keeps up. Dependency order, health and hooks' order are the agent's to decide; the guest only does.
  *
  * Secrets (host key, secret variables, Git credentials) are only ever in the memory file system `/run/nexus`, so a
- * restarted instance waits for the agent to hand them over again: `GuestState.configured` is then false.
+ * restarted instance waits for the agent to hand them over again: `GuestState.configured` is then false. The files of a
+ * GuestConfig may be some of them: those that it does not name stay as they are.
  */
 
 /** What the inside should be, resolved from a Placement and its Secret. */

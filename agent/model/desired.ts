@@ -28,7 +28,7 @@ export interface Desired {
   immutable: Immutable;
   /** Opaque; a change restarts the instance once. */
   restartMark?: string;
-  /** Absent while the Secret that this spec speaks of is not known: the inside is left as it is. */
+  /** Absent while nothing is known of the Secret that this spec speaks of: the inside is left as it is. */
   inside?: Inside;
   /** Why `inside` is absent, for people. Pending: what is missing is on its way. */
   insideMissing?: { message: string; isPending: boolean };
@@ -54,9 +54,28 @@ export interface Immutable {
 }
 
 export interface Inside {
+  /** What is known of it: with `withheld` neither the files nor the services that need the Secret. */
   config: GuestConfig;
+  /** OpenSSH private key, secret. */
+  hostKey: string;
   /** `ssh-ed25519 AAAA…` of the host key. */
   hostPublicKey: string;
+  /** The Secret is not there, but the host key that the node kept is. Absent: everything is known. */
+  withheld?: Withheld;
+  /** As much as is known of files that are not in `config`: for a start, as a later look may find them whole. */
+  atStart?: GuestFile[];
+}
+
+/** What a workspace lacks whose Secret is out of reach: it goes on as it is where it runs, and waits where it does not. */
+export interface Withheld {
+  /** Why, for people. */
+  message: string;
+  /** Of the workspace: hooks and every service need it. */
+  env: boolean;
+  /** Git's login. */
+  git: boolean;
+  /** Names of services whose environment is not known. */
+  services: string[];
 }
 
 export interface DesiredRepo {

@@ -1,26 +1,26 @@
 import { digest, sha256 } from '../../controller/kit/hash.ts';
-import { secretHash } from '../../controller/kit/secret-hash.ts';
-import { publicKeyOf } from '../../controller/kit/ssh-key-file.ts';
-import type { PlacementEnv, PlacementService } from '../../crds/kinds.ts';
+import type { PlacementService } from '../../crds/kinds.ts';
 import {
   DEFAULT_PIDS,
   LABEL_NODE,
   LABEL_PLACEMENT,
   LABEL_SPEC_HASH,
   LABEL_WORKSPACE_UID,
-  SECRET_GIT_PASSWORD,
-  SECRET_GIT_SSH_KEY,
-  SECRET_GIT_USERNAME,
   SECRET_HOST_KEY,
   SECRET_IMAGE_LOGIN,
 } from '../../crds/names.ts';
 import type { Secret } from '../../crds/object.ts';
 import type { Placement, PlacementSpec } from '../../crds/types.generated.ts';
 import type { DriverName, ImageLogin, InstanceSpec } from '../driver.ts';
-import { type GivenCredentials, splitLogin } from '../guest/git-login.ts';
-import { GUEST_SSH_PORT, type Guest, type GuestDesired } from '../guest/guest.ts';
-import { aboutWorkspace } from './about-workspace.ts';
-import type { Desired, DesiredLogin, DesiredService, Immutable, Inside, ResolvedCheck } from './desired.ts';
+import { GUEST_SSH_PORT, type Guest } from '../guest/guest.ts';
+import type { Desired, DesiredLogin, DesiredService, Immutable, ResolvedCheck } from './desired.ts';
+import {
+  givenCredentials,
+  guestDesired,
+  insideOf,
+  type SecretValues,
+  secretValues,
+} from './resolve-inside.ts';
 import { specHash } from './spec-hash.ts';
 
 /** On a volume that outlives its placement. */
@@ -38,16 +38,24 @@ export interface NodeFacts {
   render: Guest['render'];
 }
 
-/** Pure. A Secret that is not there, or not yet the one that the spec speaks of, leaves `inside` out. */
-export function resolve(placement: Placement, secret: Secret | undefined, facts: NodeFacts): Desired {
+/**
+ * Pure. A Secret that is not there, or not yet the one that the spec speaks of, leaves `inside` out; where there is none
+ * at all, but the host key that the node kept, `inside` is what can be known without it.
+ */
+export function resolve(
+  placement: Placement,
+  secret: Secret | undefined,
+  facts: NodeFacts,
+  hostKey?: string,
+): Desired {
   const { spec, metadata } = placement;
-  const values = secretValues(spec, secret);
+  const values = secretValues(spec, secret, hostKey);
   const instance = instanceOf(placement, facts);
   const immutable = immutableOf(spec, instance);
-  const inside = values.missing === undefined ? insideOf(spec, values.read, facts) : undefined;
+  const inside = values.missing === undefined ? insideOf(spec, values, facts) : undefined;
   const problem =
     values.missing ?? (typeof inside === 'string' ? { message: inside, isPending: false } : undefined);
-  const blank = (): string => '';
+  const nothing = (): undefined => undefined;
   return {
     name: metadata.name,
     workspaceUid: spec.workspace.uid,
@@ -71,7 +79,7 @@ export function resolve(placement: Placement, secret: Secret | undefined, facts:
     ...(typeof inside === 'object' && { inside }),
     ...(problem !== undefined && { insideMissing: problem }),
     bootFiles:
-      typeof inside === 'object' ? inside.config.boot : facts.render(guestDesired(spec, blank, facts)).boot,
+      typeof inside === 'object' ? inside.config.boot : facts.render(guestDesired(spec, nothing, facts)).boot,
     user: spec.ssh.user,
     ...(spec.repo && {
       repo: {
@@ -79,7 +87,7 @@ export function resolve(placement: Placement, secret: Secret | undefined, facts:
         ...(spec.repo.ref !== undefined && { ref: spec.repo.ref }),
         ...(spec.repo.upstream !== undefined && { upstream: spec.repo.upstream }),
         ...(spec.repo.author && { author: spec.repo.author }),
-        token: digest([spec.repo, spec.repo.credentials ? givenCredentials(values.read) : null], 16),
+        token: digest([spec.repo, spec.repo.credentials ? givenCredentials(spec, values.read) : null], 16),
       },
     }),
     hooks: hooksOf(placement),
@@ -89,93 +97,8 @@ export function resolve(placement: Placement, secret: Secret | undefined, facts:
   };
 }
 
-type Read = (key: string) => string | undefined;
-
-function secretValues(
-  spec: PlacementSpec,
-  secret: Secret | undefined,
-): {
-  read: Read;
-  missing?: Desired['insideMissing'];
-} {
-  const read: Read = key => {
-    const value = secret?.data?.[key];
-    return value === undefined ? undefined : Buffer.from(value, 'base64').toString('utf8');
-  };
-  const name = spec.secretName ?? '';
-  if (!secret)
-    return { read, missing: { message: `the Secret ${name} is not on the node yet`, isPending: true } };
-  if (spec.secretHash !== undefined && secretHash(secret.data) !== spec.secretHash)
-    return {
-      read,
-      missing: {
-        message: `the Secret ${name} is not yet the one that this placement speaks of`,
-        isPending: true,
-      },
-    };
-  const keys = [
-    SECRET_HOST_KEY,
-    ...[...(spec.env ?? []), ...(spec.services ?? []).flatMap(service => service.env ?? [])].flatMap(
-      ({ secretKey }) => (secretKey === undefined ? [] : [secretKey]),
-    ),
-  ];
-  const absent = keys.find(key => secret.data?.[key] === undefined);
-  return absent === undefined
-    ? { read }
-    : { read, missing: { message: `the Secret ${name} has no key ${absent}`, isPending: false } };
-}
-
-/** A sentence when the Secret holds no usable host key. */
-function insideOf(spec: PlacementSpec, read: Read, facts: NodeFacts): Inside | string {
-  let hostPublicKey: string;
-  try {
-    hostPublicKey = publicKeyOf(read(SECRET_HOST_KEY) ?? '');
-  } catch {
-    return `${SECRET_HOST_KEY} in the Secret ${spec.secretName} is not an OpenSSH private key`;
-  }
-  const desired = guestDesired(spec, key => read(key) ?? '', facts);
-  const login =
-    spec.repo && splitLogin(spec.repo.url, spec.repo.credentials ? givenCredentials(read) : {}).login;
-  return { config: facts.render({ ...desired, ...(login && { git: login }) }), hostPublicKey };
-}
-
-function guestDesired(spec: PlacementSpec, read: (key: string) => string, facts: NodeFacts): GuestDesired {
-  const env = (list: PlacementEnv[] = []) =>
-    Object.fromEntries(
-      list.map(({ name, value, secretKey }) => [
-        name,
-        secretKey === undefined ? (value ?? '') : read(secretKey),
-      ]),
-    );
-  return {
-    user: spec.ssh.user,
-    authorizedKeys: spec.ssh.authorizedKeys ?? [],
-    ...(facts.agentKey !== undefined && { agentKey: facts.agentKey }),
-    hostKey: read(SECRET_HOST_KEY),
-    env: env(spec.env),
-    about: aboutWorkspace(spec),
-    services: (spec.services ?? []).map(({ name, command, workingDir, env: own }) => ({
-      name,
-      command,
-      ...(workingDir !== undefined && { workingDir }),
-      env: env(own),
-    })),
-  };
-}
-
-function givenCredentials(read: Read): GivenCredentials {
-  const username = read(SECRET_GIT_USERNAME);
-  const password = read(SECRET_GIT_PASSWORD);
-  const sshKey = read(SECRET_GIT_SSH_KEY);
-  return {
-    ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
-    ...(sshKey !== undefined && { sshKey }),
-  };
-}
-
 /** Its token is salted with the host key: what a log shows of it must not help to guess a password. */
-function imageLoginOf({ read, missing }: ReturnType<typeof secretValues>): DesiredLogin {
+function imageLoginOf({ read, missing }: SecretValues): DesiredLogin {
   const text = missing?.isPending ? undefined : read(SECRET_IMAGE_LOGIN);
   const token = digest([text ?? null, read(SECRET_HOST_KEY) ?? null], 16);
   return { token, ...(text !== undefined && { login: JSON.parse(text) as ImageLogin }) };

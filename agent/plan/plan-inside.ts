@@ -46,8 +46,8 @@ function digestOf(file: GuestFile): string {
 }
 
 /** Once: a working tree is never touched again, and one that was removed after its clone is the user's doing. */
-function planClone({ repo }: Desired, guest: GuestState): Action[] {
-  if (!repo || guest.repository) return [];
+function planClone({ repo, inside }: Desired, guest: GuestState): Action[] {
+  if (!repo || guest.repository || inside?.withheld?.git) return [];
   const job = guest.jobs.clone;
   const attempt = job ? tryOf(job.token, repo.token) : 0;
   if (job?.state === 'Succeeded') return [];
@@ -69,7 +69,7 @@ export function isPreStartSettled(desired: Desired, guest: GuestState): boolean 
 function planHook(hook: 'preStart' | 'postStart', desired: Desired, guest: GuestState): Action[] {
   const want: DesiredHook | undefined = desired.hooks[hook];
   const job = guest.jobs[hook];
-  if (!want || job?.state === 'Succeeded') return [];
+  if (!want || job?.state === 'Succeeded' || desired.inside?.withheld?.env) return [];
   const last = job ? tryOf(job.token, want.token) : 0;
   if (job?.state === 'Running' && last > 0) return [];
   return [{ type: 'runHook', hook, token: tryToken(want.token, last + 1) }];
@@ -92,11 +92,13 @@ function planServices(desired: Desired, observed: Observed, open: boolean): Acti
     const digest = desired.inside?.config.services[name]?.digest ?? '';
     const now = guest?.services.find(service => service.name === name);
     const health = observed.health[name];
+    const isWithheld = desired.inside?.withheld?.services.includes(name) === true;
     if (now?.wanted === 'Up') {
-      if (now.digest !== digest) actions.push({ type: 'serviceUp', service: name, digest, change: 'Update' });
+      if (now.digest !== digest && !isWithheld)
+        actions.push({ type: 'serviceUp', service: name, digest, change: 'Update' });
       else if (health?.restartDue)
         actions.push({ type: 'serviceRestart', service: name, message: health.message ?? '' });
-    } else if (open && dependsOn.every(other => isServiceReady(other, desired, observed)))
+    } else if (open && !isWithheld && dependsOn.every(other => isServiceReady(other, desired, observed)))
       actions.push({ type: 'serviceUp', service: name, digest, change: 'Start' });
   }
   return actions;

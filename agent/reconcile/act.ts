@@ -1,21 +1,19 @@
 import type { Milliseconds } from '../../controller/kit/clock.ts';
 import { isApiError } from '../../controller/kit/errors.ts';
 import { digest } from '../../controller/kit/hash.ts';
-import { removeFinalizer } from '../../controller/runtime/finalizers.ts';
-import { PLACEMENT } from '../../crds/kinds.ts';
-import { FINALIZER_PLACEMENT } from '../../crds/names.ts';
 import type { Placement } from '../../crds/types.generated.ts';
 import type { AgentContext, Backend } from '../agent-context.ts';
 import { DriverError } from '../driver.ts';
-import type { Desired } from '../model/desired.ts';
+import type { GuestConfig } from '../guest/guest.ts';
+import type { Desired, Inside } from '../model/desired.ts';
 import type { Observed } from '../model/observed.ts';
-import { leaveVolume } from '../moved-volumes.ts';
 import { type Action, laneOf } from '../plan/actions.ts';
 import { ensureImage } from '../plan/plan-instance.ts';
 import { tryOf } from '../plan/try-token.ts';
 import { failureOf, ImageJob } from './image-jobs.ts';
 import { type Notice, normal, warning } from './notice.ts';
-import { disposeUnit, type Unit } from './unit.ts';
+import { release } from './release.ts';
+import type { Unit } from './unit.ts';
 
 export interface Acting {
   context: AgentContext;
@@ -69,7 +67,10 @@ async function runLane(acting: Acting, lane: Action[], signal: AbortSignal): Pro
 async function perform(acting: Acting, action: Action): Promise<Notice | undefined> {
   const { context, desired } = acting;
   const backend = context.backends.get(desired.driver);
-  if (action.type === 'release') return release(acting);
+  if (action.type === 'release') {
+    await release(context, acting.unit, desired);
+    return undefined;
+  }
   if (action.type === 'removeStray') {
     const other = context.backends.get(action.driver);
     other?.view.invalidate();
@@ -123,8 +124,10 @@ async function performInside(
   switch (action.type) {
     case 'configure': {
       if (!inside) return undefined;
-      if (action.reason !== 'Start' || !acting.isHandedOver)
-        await guest.configure(id, inside.config, fenceMs(acting));
+      if (action.reason !== 'Start' || !acting.isHandedOver) {
+        const config = action.reason === 'Start' ? startConfig(inside) : inside.config;
+        await guest.configure(id, config, fenceMs(acting));
+      }
       if (action.reason === 'Start') unit.startedNowAt = context.clock.now();
       unit.tunnel?.tunnel.kick();
       const keys = digest(inside.config.keys.map(({ path, content }) => [path, String(content)]));
@@ -221,7 +224,11 @@ async function performOnEngine(
         await driver.start(idOf(acting), {
           ...(desired.inside &&
             guest.handover && {
-              input: guest.handover(desired.inside.config, action.reason === 'Created', fenceMs(acting)),
+              input: guest.handover(
+                startConfig(desired.inside),
+                action.reason === 'Created',
+                fenceMs(acting),
+              ),
             }),
         })
       ).inputTaken;
@@ -285,29 +292,15 @@ function fetchImage({ context, unit, desired }: Acting, driver: Backend['view'][
   });
 }
 
-/** The last step of a removal: the API forgets the placement. */
-async function release({ context, unit, desired }: Acting): Promise<Notice | undefined> {
-  await disposeUnit(unit);
-  for (const { forwarder } of context.backends.values()) await forwarder.closeAll(desired.name);
-  await context.statuses.forget(desired.name);
-  if (desired.retainVolume) await context.checkpoint.keepVolume(desired.instance.volume.name);
-  if (desired.isMoving) await leaveVolume(context, desired.name, desired.workspaceUid);
-  await context.checkpoint.forget(desired.name);
-  try {
-    const fresh = await context.client.get(PLACEMENT, { namespace: context.namespace, name: desired.name });
-    if (fresh.spec.workspace.uid === desired.workspaceUid)
-      await removeFinalizer(context.client, PLACEMENT, fresh, FINALIZER_PLACEMENT);
-    unit.isReleased = true;
-  } catch (error) {
-    if (!isApiError(error, 'NotFound')) throw error;
-  }
-  return undefined;
-}
-
 function conflictOf({ unit, desired }: Acting, { forwarder }: Backend, name: string): Notice | undefined {
   const now = forwarder.list(desired.name)[name];
   const isNews = !unit.status?.portConflicts?.includes(now?.hostPort ?? 0);
   return now?.reason === 'Conflict' && isNews ? warning('PortConflict', now.message ?? '') : undefined;
+}
+
+/** What an inside is begun with that has nothing yet. */
+function startConfig({ config, atStart = [] }: Inside): GuestConfig {
+  return { ...config, runtime: [...config.runtime, ...atStart] };
 }
 
 /** How long a workspace that may be moved goes on by itself. */

@@ -30,6 +30,7 @@ import { noticesBetween } from './notices.ts';
 import { observe } from './observe.ts';
 import { pendingKeys } from './pending-keys.ts';
 import { createUnit, disposeUnit, recall, type Unit } from './unit.ts';
+import { whatWaits } from './what-waits.ts';
 
 /** Rounds of one pass; more follow in another pass, so that no placement keeps a worker. */
 const MAX_ROUNDS = 12;
@@ -136,6 +137,7 @@ export class PlacementReconciler implements Reconciler {
     await this.#context.statuses.forget(name);
     if (unit.resolved?.desired.mayMove && !unit.isReleased)
       await leaveVolume(this.#context, name, unit.workspaceUid);
+    await this.#context.hostKeys.forget(unit.workspaceUid);
     await this.#context.checkpoint.forget(name);
     this.#onForgotten();
     return done;
@@ -179,8 +181,15 @@ export class PlacementReconciler implements Reconciler {
     const { resolved } = unit;
     if (resolved?.placement === versions.placement && resolved.secret === versions.secret)
       return resolved.desired;
-    const desired = resolve(placement, secret, backend.facts);
+    const { hostKeys } = this.#context;
+    const { uid } = spec.workspace;
+    const desired = resolve(placement, secret, backend.facts, hostKeys.get(uid));
     unit.resolved = { ...versions, desired };
+    // What may be moved never starts without its server, which has its host key.
+    if (desired.mayMove || desired.deleting) void hostKeys.forget(uid);
+    else if (desired.inside) void hostKeys.keep(uid, desired.inside.hostKey);
+    const withheld = whatWaits(desired);
+    if (withheld) this.#context.log.warn({ placement: desired.name }, withheld);
     return desired;
   }
 

@@ -37,6 +37,9 @@ export function repositoryCondition(
   if (!guest && condition?.status === 'True' && before.repository)
     return yes(condition.reason as Verdict['reason'], condition.message);
   if (!desired.running) return STOPPED;
+  const { withheld } = desired.inside ?? {};
+  if (withheld?.git && !job)
+    return no('Cloning', sentence(`The repository is cloned later: ${withheld.message}`));
   // A further try at what has failed is no news.
   const again = job?.state === 'Running' && tryOf(job.token, repo.token) > 1;
   if (again && condition?.status === 'False' && condition.reason !== 'Cloning')

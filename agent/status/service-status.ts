@@ -57,6 +57,8 @@ function healthOf(service: DesiredService, observed: Observed, now: GuestService
 export function waitsFor(service: DesiredService, desired: Desired, observed: Observed): string | undefined {
   const { guest } = observed;
   if (!guest) return undefined;
+  const { withheld } = desired.inside ?? {};
+  if (withheld?.services.includes(service.name)) return `waits: ${withheld.message}`;
   if (!isRepositorySettled(desired, guest)) return 'waits for the repository';
   if (!isPreStartSettled(desired, guest))
     return guest.jobs.preStart?.state === 'Failed' || isRetried('preStart', desired, observed)

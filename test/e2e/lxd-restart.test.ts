@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
 import { SECRET } from '../../crds/kinds.ts';
+import { agentAlone } from '../support/agent-alone.ts';
 import { lxdByHand } from '../support/lxd-by-hand.ts';
 import { noLxd, startLxd } from '../support/lxd-lab.ts';
 import { until } from '../support/until.ts';
@@ -89,6 +90,11 @@ t.test('an LXD that is restarted, killed or shut down with its machine', { skip:
     await lxd.start();
     const cameUp = async () => (await lab.engine.look(before.id))?.isRunning;
     await until(cameUp, { timeoutMs: BACK_MS, what: () => 'LXD to start what ran' });
+    const stop = await agentAlone(t, up, lab.engine.args);
+    const letsIn = () => ssh.exec('cat ~/precious; printenv TOKEN || echo none').catch(() => undefined);
+    const told = await until(letsIn, { timeoutMs: BACK_MS, what: () => `a login\n${up.log().slice(-3000)}` });
+    t.equal(told, 'precious\nnone', 'without its server, too');
+    await stop();
     await up.start();
     // Until an agent has looked, the status is that of the last one.
     await lab.untilEvent('shop', 'ContainerDied', BACK_MS, died);

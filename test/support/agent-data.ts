@@ -81,12 +81,14 @@ export function desiredOf(
     metadata?: Partial<Placement['metadata']>;
     values?: Record<string, string>;
     secret?: boolean;
+    /** That the node kept. */
+    hostKey?: string;
   } = {},
 ): Desired {
   const spec = placementSpec('shop', patch);
   const secret = placementSecret('n1', 'shop.default', options.values);
   const placement = placementOf('shop', { ...spec, secretHash: secretHash(secret.data) }, options.metadata);
-  return resolve(placement, options.secret === false ? undefined : secret, FACTS);
+  return resolve(placement, options.secret === false ? undefined : secret, FACTS, options.hostKey);
 }
 
 /** The instance that a desired state asks for, running. */

@@ -4,6 +4,7 @@ import { systemClock } from '../../../controller/kit/clock.ts';
 import { SECRET, WORKSPACE } from '../../../crds/kinds.ts';
 import type { KubeList } from '../../../crds/object.ts';
 import type { Workspace } from '../../../crds/types.generated.ts';
+import { agentAlone } from '../../support/agent-alone.ts';
 import { dockerByHand } from '../../support/docker-by-hand.ts';
 import { ownEngine } from '../../support/own-engine.ts';
 import { until } from '../../support/until.ts';
@@ -49,7 +50,10 @@ const shop = {
     { name: 'worker', command: 'exec sleep 1000', dependsOn: ['web'] },
   ],
 };
-const items = [workspace('shop', shop), workspace('plain', {}), workspace('idle', {})];
+/** Notes each of its runs, and what it knew. */
+const noting = (name: string) => ({ name, command: `echo "run $TOKEN" >>/tmp/${name}; exec sleep 1000` });
+const plain = { services: [noting('free'), { ...noting('locked'), env: shop.env }] };
+const items = [workspace('shop', shop), workspace('plain', plain), workspace('idle', {})];
 const applied = await up.apply(
   items.map(item => JSON.stringify(item)).join('\n---\n'),
   '--wait',
@@ -171,6 +175,37 @@ await t.test('server, agent and engine stopped in order, and started again', asy
   await up.start();
   await isSeen(died);
   await isAsBefore(t);
+});
+
+await t.test('the power was cut, and the server does not come back: the node lets people in', async t => {
+  const died = await lab.countOf('shop', 'ContainerDied');
+  const login = await lab.ssh('plain');
+  const before = await login.exec('cat /tmp/free; echo --; cat /tmp/locked');
+  await up.kill();
+  await engine.cutPower();
+  await engine.start();
+  const stop = await agentAlone(t, up, lab.engine.args);
+  const run = () => login.exec('cat /tmp/free; echo --; cat /tmp/locked').catch(() => undefined);
+  const goesOn = async () => {
+    const now = await run();
+    return now !== undefined && now !== before && now;
+  };
+  const now = await until(goesOn, { timeoutMs: BACK_MS, what: () => `a service\n${up.log().slice(-3000)}` });
+  t.equal(now, `run \n${before}`, 'what needs no Secret runs again, and what needs one does not');
+  t.equal(
+    await ssh.exec('cat ~/precious; printenv TOKEN || echo none'),
+    'precious\nnone',
+    'its variable is not there',
+  );
+  const { code, stdout } = await up.cli(['agent', 'status']);
+  t.equal(code, 1);
+  t.match(stdout, /plain\.default: the Secret .* is not on the node yet; until then wait services locked$/m);
+  t.match(stdout, /shop\.default: .* until then wait services web, worker; secret variables of sessions$/m);
+  await stop();
+  await up.start();
+  await isSeen(died);
+  await isAsBefore(t);
+  t.equal(await run(), `${now}\nrun hunter2`, 'what waited runs, and nothing that ran was restarted');
 });
 
 await t.test('the power was cut; server and agent are there before the engine is', async t => {

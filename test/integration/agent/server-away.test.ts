@@ -1,9 +1,12 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import type { Driver } from '../../../agent/driver.ts';
+import { GUEST_HOST_KEY_PATH, GUEST_KEYS_PATH } from '../../../agent/guest/program.ts';
 import { PLACEMENT } from '../../../crds/kinds.ts';
+import { HOST_KEY, USER_KEY } from '../../support/agent-data.ts';
 import { AgentLab, memoryNode } from '../../support/agent-lab.ts';
+import { recordingLogger } from '../../support/recording-logger.ts';
 import { until } from '../../support/until.ts';
 
 const services = [{ name: 'web', command: 'web', port: 3000, env: [{ name: 'TOKEN', secretKey: 'env.0' }] }];
@@ -34,35 +37,92 @@ t.test('a node whose server is away goes on healing, secrets and all', async t =
   await lab.ready('shop');
 });
 
-t.test('an agent that starts without its server goes on from its checkpoint', async t => {
+t.test('an agent that starts without its server after a reboot brings back what needs no Secret', async t => {
   const lab = await AgentLab.open(t);
   const node = memoryNode(lab);
   const home = t.testdir({});
   const first = node.start({ home });
-  await lab.place('shop', { services }, values);
+  const all = [
+    ...services,
+    { name: 'free', command: 'free' },
+    { name: 'late', command: 'l', dependsOn: ['web'] },
+  ];
+  await lab.place('shop', { services: all }, values);
   await lab.ready('shop');
   await first.stop();
   const path = join(home, 'agent', 'checkpoint.json');
   t.equal((await stat(path)).mode & 0o777, 0o600);
   t.notMatch(await readFile(path, 'utf8'), /hunter2|PRIVATE/, 'no secret is kept');
+  const keyFile = join(home, 'agent', 'host-keys', 'uid-of-shop');
+  t.equal((await stat(keyFile)).mode & 0o777, 0o600);
+  t.equal(await readFile(keyFile, 'utf8'), HOST_KEY.privateKey, 'but for the host key');
 
   lab.goAway();
   const { id } = node.instance('shop');
   node.engine.kill(id);
   node.engine.images.set('stranger', 'x');
-  node.start({ home });
-  await until(() => node.instance('shop').state === 'Running', {
+  const { log, lines } = recordingLogger();
+  node.start({ home, log });
+  const inside = () => node.guest.inside(id);
+  const isUp = () =>
+    node.instance('shop').state === 'Running' && inside().services.get('free')?.state.state === 'Running';
+  await until(isUp, {
     timeoutMs: 10_000,
-    what: () => 'the container to run again',
+    what: () => 'the service that needs no Secret to run',
   });
-  t.equal(node.guest.inside(id).configured, false, 'its secrets are with the server');
+  const file = (path: string) => node.engine.readFile(node.instance('shop'), path)?.content.toString();
+  t.equal(inside().sshd.running, true);
+  t.match(file(GUEST_KEYS_PATH), USER_KEY.publicKey, 'its user gets in');
+  t.match(file(GUEST_HOST_KEY_PATH), HOST_KEY.privateKey.trim(), 'and sees the host key that is known');
+  t.same([...inside().services.keys()], ['free'], 'what needs the Secret waits, and what depends on it');
+  t.match(lines.join('\n'), /the Secret shop\.default is not on the node yet; until then wait services web"/);
   await lab.edit('shop', spec => {
     spec.services?.push({ name: 'more', command: 'more' });
   });
+  const { pid, bootId } = { pid: inside().services.get('free')?.state.pid, bootId: inside().state().bootId };
   lab.comeBack();
   await lab.ready('shop', 30_000);
   t.equal(node.instance('shop').id, id);
-  t.equal(node.guest.inside(id).services.size, 2);
+  t.equal(inside().services.size, 4);
+  t.same(
+    { pid: inside().services.get('free')?.state.pid, bootId: inside().state().bootId },
+    { pid, bootId },
+    'nothing that ran is restarted',
+  );
+});
+
+t.test('host keys leave the disk of the node with the workspace', async t => {
+  const lab = await AgentLab.open(t);
+  const node = memoryNode(lab);
+  const home = t.testdir({});
+  const kept = () => readdir(join(home, 'agent', 'host-keys')).then(names => names.sort());
+  const agent = node.start({ home });
+  const names = ['deleted', 'forced', 'movable', 'stays'];
+  for (const [i, name] of names.entries()) await lab.place(name, { ssh: { port: 2222 + i } });
+  for (const name of names) await lab.ready(name);
+  t.same(
+    await kept(),
+    names.map(name => `uid-of-${name}`),
+  );
+  await lab.delete('deleted');
+  await lab.untilGone('deleted');
+  t.notOk((await kept()).includes('uid-of-deleted'), 'gone from the disk before it is gone from the API');
+  await lab.edit('movable', spec => {
+    spec.onNodeLoss = 'Reschedule';
+  });
+  await until(async () => !(await kept()).includes('uid-of-movable'), {
+    timeoutMs: 10_000,
+    what: () => 'the host key of what may be moved to go',
+  });
+  await agent.stop();
+  await lab.admin.patch(PLACEMENT, { namespace: lab.namespace, name: 'forced.default' }, 'merge', {
+    metadata: { finalizers: null },
+  });
+  await lab.delete('forced');
+  t.same(await kept(), ['uid-of-forced', 'uid-of-stays']);
+  await writeFile(join(home, 'agent', 'host-keys', 'uid-of-stays.0123'), 'what a crash left');
+  await node.start({ home }).ready;
+  t.same(await kept(), ['uid-of-stays'], 'also of what was deleted while no agent ran');
 });
 
 t.test('what became of a container before an agent started without its server is told as it was', async t => {

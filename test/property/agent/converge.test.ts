@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import type { AgentContext, Backend } from '../../../agent/agent-context.ts';
 import { openCheckpoint } from '../../../agent/checkpoint.ts';
 import { createMemoryDriver } from '../../../agent/drivers/memory/memory-driver.ts';
@@ -10,6 +10,7 @@ import { createMemoryForwarder } from '../../../agent/forwards/memory-forwarder.
 import { createMemoryGuest } from '../../../agent/guest/memory-guest.ts';
 import { GUEST_KEYS_PATH } from '../../../agent/guest/program.ts';
 import { createMemoryProbe } from '../../../agent/health/memory-probe.ts';
+import { openHostKeys } from '../../../agent/host-keys.ts';
 import { resolve } from '../../../agent/model/resolve.ts';
 import { plan } from '../../../agent/plan/plan.ts';
 import { observe } from '../../../agent/reconcile/observe.ts';
@@ -29,6 +30,11 @@ import {
 } from '../../support/agent-data.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
+/** A variable from the placement's Secret. */
+const SECRET = 'secret';
+const variable = (name: string, value: string) =>
+  value === SECRET ? { name, secretKey: 'env.0' } : { name, value };
+
 const name = (max: number) => fc.integer({ min: 0, max }).map(n => `s${n}`);
 
 /** Services that depend on earlier ones alone, so that there is no cycle. */
@@ -38,7 +44,7 @@ const services = fc
       command: fc.constantFrom('run', 'serve', 'work'),
       depends: fc.boolean(),
       check: fc.constantFrom(undefined, { tcp: { port: 80 } }, { exec: { command: ['true'] } }),
-      env: fc.option(fc.constantFrom('a', 'b'), { nil: undefined }),
+      env: fc.option(fc.constantFrom('a', 'b', SECRET), { nil: undefined }),
     }),
     { maxLength: 4 },
   )
@@ -48,7 +54,7 @@ const services = fc
       command,
       ...(depends && i > 0 && { dependsOn: [`s${i - 1}`] }),
       ...(check && { healthCheck: check }),
-      ...(env && { env: [{ name: 'OWN', value: env }] }),
+      ...(env && { env: [variable('OWN', env)] }),
     })),
   );
 
@@ -66,7 +72,7 @@ const arbitrarySpec: fc.Arbitrary<PlacementSpec> = fc
       }),
       { maxLength: 3, selector: ({ name }) => name },
     ),
-    env: fc.option(fc.constantFrom('1', '2'), { nil: undefined }),
+    env: fc.option(fc.constantFrom('1', '2', SECRET), { nil: undefined }),
     memoryBytes: fc.option(fc.constantFrom(2 ** 28, 2 ** 29), { nil: undefined }),
     repo: fc.boolean(),
     hooks: fc.boolean(),
@@ -79,7 +85,7 @@ const arbitrarySpec: fc.Arbitrary<PlacementSpec> = fc
       placementSpec('shop', {
         ...(rest as SpecPatch),
         ssh: { port },
-        ...(env && { env: [{ name: 'X', value: env }] }),
+        ...(env && { env: [variable('X', env)] }),
         ...(memoryBytes && { resources: { memoryBytes } }),
         ...(repo && { repo: { url: 'https://example.com/a.git' } }),
         ...(hooks && { lifecycle: { preStart: 'true', postStart: 'true', preStop: 'true' } }),
@@ -101,12 +107,16 @@ const damage = fc.constantFrom(
   'agent',
   'faults',
   'cut off',
+  'away',
+  'away and rebooted',
 );
 const FENCE_MS = 120_000;
 
 function lab() {
   const clock = new FakeClock();
-  const secret = placementSecret('n1', 'shop.default');
+  const secret = placementSecret('n1', 'shop.default', { 'env.0': 'hunter2' });
+  const hostKeys = openHostKeys({ log: silentLogger });
+  let isAway = false;
   let placement: Placement | undefined;
   const driver = createMemoryDriver({ node: 'n1', clock });
   const { engine } = driver;
@@ -146,6 +156,7 @@ function lab() {
       backends: new Map([['memory', backend]]),
       events: { event() {}, flush: async () => {} },
       checkpoint: await openCheckpoint({ clock, log: silentLogger }),
+      hostKeys: await hostKeys,
       statuses: {
         submit(of, status: PlacementStatus) {
           if (placement?.metadata.uid === of.metadata.uid) placement = { ...placement, status } as Placement;
@@ -161,7 +172,7 @@ function lab() {
     };
     const reconciler = new PlacementReconciler(context, {
       placement: () => placement,
-      secret: () => secret,
+      secret: () => (isAway ? undefined : secret),
     });
     return { context, reconciler };
   };
@@ -186,6 +197,14 @@ function lab() {
       }
       await pass();
       await clock.advance(1_000);
+    },
+    /** An agent is started without the Secret; `comeBack`: it is there again. */
+    async goAway() {
+      isAway = true;
+      await this.restart();
+    },
+    comeBack() {
+      isAway = false;
     },
     async restart() {
       await agent?.reconciler.stop();
@@ -258,6 +277,41 @@ function hurt(node: ReturnType<typeof lab>, what: string): void {
   if (what === 'sshd') guest.killSshd(instance.id);
 }
 
+/** A node whose server is away when its agent starts: what runs goes on, and what was rebooted comes up as far as it can. */
+async function away(
+  t: Test,
+  node: ReturnType<typeof lab>,
+  spec: PlacementSpec,
+  damage: string,
+): Promise<void> {
+  await node.converge();
+  const isUp = spec.running && spec.onNodeLoss !== 'Reschedule';
+  const id = node.instance?.id ?? '';
+  const isRebooted = damage === 'away and rebooted';
+  if (isUp && isRebooted) node.engine.kill(id, { restart: true, now: node.clock.now() });
+  const before = isUp && !isRebooted ? node.guest.inside(id).state() : undefined;
+  await node.goAway();
+  await node.converge();
+  if (isUp) {
+    const state = node.guest.inside(id).state();
+    if (before) t.same(state, before, 'untouched');
+    t.ok(state.configured && state.sshd.running && state.files[GUEST_KEYS_PATH], 'its user gets in');
+    const needsSecret = (env: PlacementSpec['env'] = []) => env.some(({ secretKey }) => secretKey);
+    const waits = new Set<string>();
+    for (const { name, env, dependsOn = [] } of spec.services ?? [])
+      if (needsSecret(spec.env) || needsSecret(env) || dependsOn.some(other => waits.has(other)))
+        waits.add(name);
+    const running = state.services.filter(one => one.wanted === 'Up').map(one => one.name);
+    const all = (spec.services ?? []).map(one => one.name);
+    const isHeld = spec.lifecycle && needsSecret(spec.env);
+    t.same(running.sort(), before ? all : isHeld ? [] : all.filter(one => !waits.has(one)), 'its services');
+  }
+  const bootId = node.instance?.bootId;
+  node.comeBack();
+  await node.converge();
+  t.equal(node.instance?.bootId, bootId, 'nothing is restarted for what was missing');
+}
+
 t.test('from any state to any other: it settles, with nothing left to do, exactly once', async t => {
   await fc.assert(
     fc.asyncProperty(
@@ -279,6 +333,7 @@ t.test('from any state to any other: it settles, with nothing left to do, exactl
               const isUp = node.instance?.state === 'Running';
               t.equal(isUp, spec.running && spec.onNodeLoss !== 'Reschedule', 'cut off');
             }
+            if (damage.startsWith('away')) await away(t, node, spec, damage);
             await node.converge();
             t.same(await node.rest(), []);
             const { instance, status } = node;

@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { GuestFile } from '../../../agent/driver.ts';
 import { sameRepositoryUrl, withoutCredentials } from '../../../agent/model/repository-url.ts';
 import { resolve } from '../../../agent/model/resolve.ts';
 import { matchesSpecHash, specHash } from '../../../agent/model/spec-hash.ts';
@@ -9,6 +10,7 @@ import {
   placementOf,
   placementSecret,
   placementSpec,
+  type SpecPatch,
 } from '../../support/agent-data.ts';
 
 t.test('names and labels lead back to the placement, and the volume outlives the container', async t => {
@@ -75,6 +77,50 @@ t.test('the Secret must be the one that the spec speaks of', async t => {
     'is not an OpenSSH private key',
   );
   t.ok(resolve(placementOf('shop', spec), undefined, FACTS).bootFiles.length > 0, 'a container can be made');
+});
+
+t.test('without the Secret the host key that the node kept makes what needs nothing else of it', t => {
+  const env = [{ name: 'A', secretKey: 'env.0' }];
+  const services = [
+    { name: 'free', command: 'f' },
+    { name: 'locked', command: 'l', env },
+  ];
+  const kept = (patch: SpecPatch) =>
+    desiredOf(patch, { ...values, secret: false, hostKey: HOST_KEY.privateKey });
+  const values = { values: { 'env.0': 'hunter2', 'git-password': 'p' } };
+  const paths = (files: GuestFile[] = []) => files.map(({ path }) => path).sort();
+  for (const patch of [
+    { services },
+    { services, repo: { url: 'https://example.com/a', credentials: true } },
+    { services, env: [...env, { name: 'B', value: 'plain' }] },
+  ]) {
+    const { inside: whole } = desiredOf(patch, values);
+    const { inside: part, insideMissing, bootFiles } = kept(patch);
+    const name = JSON.stringify(patch);
+    t.equal(insideMissing, undefined, name);
+    t.equal(part?.hostPublicKey, HOST_KEY.publicKey, name);
+    t.same(bootFiles, whole?.config.boot, name);
+    t.same(part?.config.keys, whole?.config.keys, name);
+    for (const file of part?.config.runtime ?? [])
+      t.same(
+        file,
+        whole?.config.runtime.find(({ path }) => path === file.path),
+        `${file.path}, ${name}`,
+      );
+    const all = paths([...(part?.config.runtime ?? []), ...(part?.atStart ?? [])]);
+    t.same(all, paths(whole?.config.runtime), `a start has every file, ${name}`);
+    for (const [service, config] of Object.entries(part?.config.services ?? {}))
+      t.same(config, whole?.config.services[service], `${service} need not be restarted, ${name}`);
+    t.notMatch(JSON.stringify(part), /hunter2/);
+  }
+  t.match(kept({ services }).inside?.withheld, { env: false, git: false, services: ['locked'] });
+  const shared = kept({ services, env: [...env, { name: 'B', value: 'plain' }] }).inside;
+  t.match(shared?.withheld, { env: true, services: ['free', 'locked'] });
+  t.match(shared?.atStart, [{ path: '/run/nexus/env', content: "export B='plain'\n" }], 'what is known');
+  t.equal(kept({ services, ssh: { user: 'me' } }).inside?.config.runtime[0]?.content, 'me\n');
+  const damaged = desiredOf({}, { secret: false, hostKey: 'no key' });
+  t.match(damaged.insideMissing?.message, 'is not an OpenSSH private key');
+  t.end();
 });
 
 t.test('the host key in the status is the public half of the one in the Secret', async t => {

@@ -8,6 +8,7 @@ import { CONDITIONS, REASONS } from '../../../crds/vocabulary.ts';
 import {
   desiredOf,
   guestOf,
+  HOST_KEY,
   instanceOf,
   nothingOf,
   type SpecPatch,
@@ -43,6 +44,17 @@ const cloning = (d: Desired, state: 'Running' | 'Failed' | 'Succeeded', exitCode
     guest: guestOf(d, { jobs: { clone: job(state, `${d.repo?.token}.1`, exitCode) }, services: [] }),
   });
 
+const keptOnly = desiredOf(
+  {
+    repo: { ...repo, credentials: true },
+    services: [
+      { name: 'free', command: 'f' },
+      { name: 'web', command: 'w', env: [{ name: 'TOKEN', secretKey: 'env.0' }] },
+    ],
+  },
+  { values: { 'env.0': 'hunter2' }, secret: false, hostKey: HOST_KEY.privateKey },
+);
+
 interface Row {
   reason: string;
   desired: Desired;
@@ -71,6 +83,17 @@ const rows: Row[] = [
     desired: desiredOf({ ...shop, onNodeLoss: 'Reschedule' }),
     observed: d => settledOf(d, { fence: 'Stop', instance: instanceOf(d, { state: 'Stopped' }) }),
     want: ['ContainerReady=False/Fenced', 'SSHReady=False/Fenced', 'Ready=False/Progressing'],
+  },
+  {
+    reason: 'the Secret is out of reach, and its host key is not',
+    desired: keptOnly,
+    observed: d => settledOf(d, { guest: guestOf(d, { services: [serviceOf(d, 'free')] }) }),
+    want: [
+      'SSHReady=True/SSHListening',
+      'RepositoryReady=False/Cloning',
+      'ServicesReady=False/WaitingForDependency',
+      'Ready=False/Progressing',
+    ],
   },
   {
     reason: 'nothing is declared but the workspace',
