@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
 import { SECRET } from '../../crds/kinds.ts';
+import type { WorkspaceStatus } from '../../crds/types.generated.ts';
 import { agentAlone } from '../support/agent-alone.ts';
 import { lxdByHand } from '../support/lxd-by-hand.ts';
 import { noLxd, startLxd } from '../support/lxd-lab.ts';
@@ -85,6 +86,7 @@ t.test('an LXD that is restarted, killed or shut down with its machine', { skip:
 
   await t.test('the machine shut down and started: everything comes back by itself', async t => {
     const died = await lab.countOf('shop', 'ContainerDied');
+    const since = (await up.workspace('shop')).status?.services?.[0]?.since;
     await up.kill();
     await lxd.stop('SIGPWR');
     await lxd.start();
@@ -96,7 +98,9 @@ t.test('an LXD that is restarted, killed or shut down with its machine', { skip:
     t.equal(told, 'precious\nnone', 'without its server, too');
     await stop();
     await up.start();
-    // Until an agent has looked, the status is that of the last one.
+    // Until an agent has looked that can tell it, the status is that of the last one that could.
+    const isNews = (status?: WorkspaceStatus) => status?.services?.[0]?.since !== since;
+    await up.untilWorkspace('shop', 'was looked at', ({ status }) => isNews(status), BACK_MS);
     await lab.untilEvent('shop', 'ContainerDied', BACK_MS, died);
     await isAsBefore(t);
     t.equal((await lab.life('shop')).id, before.id, 'the same instance');
