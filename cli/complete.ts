@@ -2,6 +2,9 @@ import { NODE, WORKSPACE } from '../crds/kinds.ts';
 import type { CommandContext } from './command.ts';
 import { resolveResource } from './resources.ts';
 
+/** What the scripts of `nexus completion` call us with. */
+export const COMPLETIONS = '--get-yargs-completions';
+
 /** Commands whose first argument is the name of a workspace. */
 const TAKES_WORKSPACE = new Set(['ssh', 'exec', 'logs', 'cp', 'port-forward', 'start', 'stop', 'restart']);
 /** Commands whose arguments are a kind and then names of it. */

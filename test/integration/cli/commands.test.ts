@@ -229,14 +229,14 @@ t.test('no access is exit 6, a server out of reach and none at all exit 7', asyn
 t.test('every command has a help with an example or its options, and wrong words are corrected', async t => {
   const all = await server.cli(['--help']);
   t.equal(all.code, 0);
-  const names = [...all.stdout.matchAll(/^ {2}nexus ([a-z-]+)/gm)].map(match => match[1] as string);
+  const names = [...all.stdout.matchAll(/^ {2}([a-z-]+) {2}/gm)].map(match => match[1] as string);
   t.ok(names.length >= 25);
   for (const name of names) {
     const { code, stdout } = await server.cli([name, '--help']);
     t.equal(code, 0, name);
-    if (name !== 'completion') t.match(stdout, /Options:|Examples:/, name);
+    t.match(stdout, /Options:|Examples:/, name);
   }
-  t.match(await server.cli(['gte', 'ws']), { code: EXIT.usage, stderr: /did you mean get\?/i });
+  t.match(await server.cli(['gte', 'ws']), { code: EXIT.usage, stderr: /did you mean get\?/ });
   t.match(await server.cli([]), { code: EXIT.usage, stderr: /which command/ });
   t.match(await server.cli(['toString']), { code: EXIT.usage });
   t.match(await server.cli(['exec', 'shop', 'ls']), { code: EXIT.usage });

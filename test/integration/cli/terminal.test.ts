@@ -38,7 +38,7 @@ t.test('the launcher follows links, and passes arguments and exit codes through'
 t.test('bash completes commands, kinds and names', async t => {
   await server.apply(manifest('shop', '{driver: memory}'));
   const complete = async (...words: string[]) => {
-    const line = `source <(nexus completion); COMP_WORDS=(${words.map(word => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; "$(complete -p nexus | sed 's/.*-F \\([^ ]*\\) .*/\\1/')"; echo "\${COMPREPLY[@]}"`;
+    const line = `source <(nexus completion bash); COMP_WORDS=(${words.map(word => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; "$(complete -p nexus | sed 's/.*-F \\([^ ]*\\) .*/\\1/')"; echo "\${COMPREPLY[@]}"`;
     const { stdout, stderr } = await bash(line);
     t.equal(stderr, '');
     return stdout.trim();

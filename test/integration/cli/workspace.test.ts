@@ -77,7 +77,7 @@ t.test('open takes a service that has a port', async t => {
 t.test('wrong use says what there is', async t => {
   t.match(await ws(), { code: EXIT.usage, stderr: /which of .*list, .*\nnext: nexus workspace --help/ });
   t.match(await ws('lgs', 'shop'), { code: EXIT.usage, stderr: /did you mean logs/ });
-  t.match(await ws('delete', 'shop', '--nope'), { code: EXIT.usage, stderr: /unknown argument/ });
+  t.match(await ws('delete', 'shop', '--nope'), { code: EXIT.usage, stderr: /there is no option --nope/ });
   t.match(await ws('--help'), { code: 0, stdout: /nexus workspace logs <name>/ });
   t.match(await ws('logs', '--help'), { code: 0, stdout: /--follow/ });
 });
