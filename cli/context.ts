@@ -26,18 +26,20 @@ export function createContext({
   const file = kubeconfigPath({ flag: flags.kubeconfig, env: io.env, home });
   let connecting: ReturnType<typeof connect> | undefined;
   const connection = () => {
-    connecting ??= connect({
-      file,
-      context: flags.context ?? io.env.NEXUS_CONTEXT,
-      token: io.env.NEXUS_TOKEN,
-      userAgent: `nexus/${VERSION}`,
-      clock,
-      loginToken: async to => (await import('./login/token.ts')).loginToken(to, result),
-    }).catch(error => {
+    connecting ??= open().catch(error => {
       throw foreseen(error);
     });
     return connecting;
   };
+  const open = async () =>
+    connect({
+      file,
+      ...(await chosen(flags, io.env)),
+      token: io.env.NEXUS_TOKEN,
+      userAgent: `nexus/${VERSION}`,
+      clock,
+      loginToken: async to => (await import('./login/token.ts')).loginToken(to, result),
+    });
   const print = (line: string) => void io.stdout.write(`${line}\n`);
   const note = (line: string) => void io.stderr.write(`${line}\n`);
   const result: CommandContext & { close(): Promise<void> } = {
@@ -60,6 +62,19 @@ export function createContext({
     },
   };
   return result;
+}
+
+/** A flag comes before the environment. */
+async function chosen(
+  { context }: GlobalFlags,
+  env: Io['env'],
+): Promise<{ context?: string; server?: string }> {
+  if (context) return { context };
+  const { NEXUS_CONTEXT, NEXUS_SERVER } = env;
+  return {
+    ...(NEXUS_CONTEXT && { context: NEXUS_CONTEXT }),
+    ...(NEXUS_SERVER && { server: (await import('./login/server-url.ts')).serverUrl(NEXUS_SERVER) }),
+  };
 }
 
 function foreseen(error: unknown): unknown {

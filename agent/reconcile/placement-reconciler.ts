@@ -23,6 +23,7 @@ import { leaveVolume } from '../moved-volumes.ts';
 import type { PlacementSource } from '../placement-source.ts';
 import { laneOf } from '../plan/actions.ts';
 import { plan } from '../plan/plan.ts';
+import { settleMs } from '../status/service-status.ts';
 import { summarize, toTheSecond } from '../status/summarize.ts';
 import { act } from './act.ts';
 import { warning } from './notice.ts';
@@ -84,7 +85,10 @@ export class PlacementReconciler implements Reconciler {
           observed: { ...observed, failures: unit.attempts.failures() },
           isAtRest: due.length === 0,
         });
-      if (due.length === 0) return restOutcome(unit, observed, waitMs);
+      if (due.length === 0) {
+        const settle = settleMs(desired, observed, this.#context.clock.now());
+        return restOutcome(unit, observed, [waitMs ?? [], settle ?? []].flat());
+      }
       if (!(await this.#mayMake(placement, unit, desired))) return { kind: 'requeueAfter', ms: 200 };
       const acting = {
         context: this.#context,
@@ -273,11 +277,11 @@ function hasStartedAnew({ start }: Unit, { id, startedAt }: Instance): boolean {
 }
 
 /** Nothing can be done now. What could not be seen tells nobody when it can: it is looked at again, ever less often. */
-function restOutcome(unit: Unit, observed: Observed, waitMs: number | undefined): Outcome {
+function restOutcome(unit: Unit, observed: Observed, waitsMs: number[]): Outcome {
   const isBlind = observed.engineError !== undefined || observed.guestError !== undefined;
   unit.blindLooks = isBlind ? unit.blindLooks + 1 : 0;
   const waits = [
-    waitMs ?? [],
+    waitsMs,
     observed.isHeldBack ? HELD_BACK_MS : [],
     isBlind ? exponentialMs(unit.blindLooks - 1, BLIND) : [],
   ].flat();

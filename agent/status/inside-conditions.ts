@@ -9,6 +9,7 @@ import { isRetried } from '../plan/plan-inside.ts';
 import { tryOf } from '../plan/try-token.ts';
 import { cloneFailure } from '../reconcile/notices.ts';
 import { sentence } from './instance-conditions.ts';
+import { hadEnded } from './service-status.ts';
 import { no, STOPPED, type Verdict, yes } from './verdict.ts';
 
 /** `before` stands while the inside is not seen: the volume keeps what was cloned. */
@@ -102,7 +103,11 @@ export function servicesCondition(
       'ServiceUnhealthy',
       `Service ${unhealthy.name} is unhealthy: ${unhealthy.message ?? 'its check fails'}.`,
     );
-  const exited = services.find(({ state }) => state === 'Backoff' || state === 'Failed');
+  // One that has just been started again has not shown that it stays.
+  const exited = services.find(
+    service =>
+      /^(Backoff|Failed)$/.test(service.state) || (service.state === 'Starting' && hadEnded(service)),
+  );
   if (exited) return no('ServiceExited', sentence(`Service ${exited.name} ${exited.message ?? 'ended'}`));
   const waiting = services.find(({ state }) => state === 'Waiting');
   if (waiting)

@@ -1,4 +1,4 @@
-import { timestamp } from '../../controller/kit/clock.ts';
+import { type Milliseconds, timestamp } from '../../controller/kit/clock.ts';
 import type { PlacementServiceStatus } from '../../crds/kinds.ts';
 import type { PlacementStatus } from '../../crds/types.generated.ts';
 import type { GuestServiceState } from '../guest/guest.ts';
@@ -6,6 +6,31 @@ import type { Desired, DesiredService } from '../model/desired.ts';
 import type { Observed } from '../model/observed.ts';
 import { isPreStartSettled, isRepositorySettled, isRetried } from '../plan/plan-inside.ts';
 import { isServiceReady } from '../plan/service-ready.ts';
+
+/** A service without a health check that had ended counts as up again once it has stayed up for so long. */
+const SETTLE_MS: Milliseconds = 2000;
+
+/** In how many milliseconds services that had ended count as up again; undefined: none is waited for. */
+export function settleMs(desired: Desired, observed: Observed, nowMs: number): Milliseconds | undefined {
+  const waits = desired.services.flatMap(service => {
+    const now = observed.guest?.services.find(({ name }) => name === service.name);
+    const ms = now ? settlesIn(service, now, nowMs) : 0;
+    return ms > 0 ? ms : [];
+  });
+  return waits.length > 0 ? Math.min(...waits) : undefined;
+}
+
+/** Of a guest whose clock is ahead: it counts at once. */
+function settlesIn({ check }: DesiredService, now: GuestServiceState, nowMs: number): Milliseconds {
+  if (check || now.state !== 'Running' || !hadEnded(now)) return 0;
+  const ageMs = nowMs - now.since * 1000;
+  return ageMs < 0 ? 0 : Math.max(0, SETTLE_MS - ageMs);
+}
+
+/** Of its own, since the workspace was started. */
+export function hadEnded({ restarts, exitCode }: { restarts?: number; exitCode?: number }): boolean {
+  return exitCode !== undefined && restarts !== 0;
+}
 
 /** The services as observed. `since` moves with state and health alone. */
 export function serviceStatuses(
@@ -17,7 +42,9 @@ export function serviceStatuses(
   return desired.services.map(service => {
     const now = observed.guest?.services.find(({ name }) => name === service.name);
     const old = previous?.services?.find(({ name }) => name === service.name);
-    const state = stateOf(service, desired, observed, now);
+    const isSettling = now !== undefined && settlesIn(service, now, nowMs) > 0;
+    const seen = stateOf(service, desired, observed, now);
+    const state = seen === 'Running' && isSettling ? 'Starting' : seen;
     const health = healthOf(service, observed, now);
     const message = messageOf(service, { desired, observed, state, now });
     const same = old?.state === state && old.health === health;
@@ -80,7 +107,7 @@ function messageOf(service: DesiredService, { desired, observed, state, now }: A
     observed.failures[`serviceUp/${service.name}`] ?? observed.failures[`serviceRestart/${service.name}`];
   if (failure) return failure.message;
   if (state === 'Waiting') return waitsFor(service, desired, observed);
-  if (state === 'Backoff')
+  if (state === 'Backoff' || (state === 'Starting' && now && hadEnded(now)))
     return `ended${now?.exitCode === undefined ? '' : ` with exit code ${now.exitCode}`} and is started again; see its log`;
   const health = observed.health[service.name];
   return state === 'Running' && health?.health === 'Unhealthy' ? health.message : undefined;

@@ -5,8 +5,9 @@ import { findGitHub } from '../github/access.ts';
 import { enter, leave } from '../login/enter.ts';
 import { type LoginAnswer, type Proof, proveGitHub, proveKey } from '../login/prove.ts';
 import { callRest, RestRefusal } from '../login/rest.ts';
+import { serverUrl } from '../login/server-url.ts';
 import { currentLogin, readLogin } from '../login/token.ts';
-import { type KnownServer, knowServer, serverUrl, type TrustFlags } from '../login/trust.ts';
+import { type KnownServer, knowServer, type TrustFlags } from '../login/trust.ts';
 import { findKeys, readKey } from '../ssh/person-keys.ts';
 
 interface LoginFlags extends Flags, TrustFlags {

@@ -2,7 +2,7 @@ import type { CommandContext } from '../command.ts';
 import { CliError, EXIT } from '../errors.ts';
 import { type GitHubAnswer, messageOf, outOfReach, refuseCommon, scopesOf } from './answer.ts';
 import { findGh, type Gh } from './gh.ts';
-import { apiBase, githubHost, tokenOfEnvironment } from './host.ts';
+import { apiUrl, githubHost, tokenOfEnvironment } from './host.ts';
 import { askGitHub } from './https.ts';
 import { readKeptToken } from './kept-token.ts';
 
@@ -25,7 +25,7 @@ export interface GitHub {
   /** For what is done on the person's behalf elsewhere, as a clone in a workspace. Never shown, never kept. */
   token: string;
   /**
-   * A call of the REST API; `path` as in `/user`. Resolves with whatever GitHub answers but what nobody can help: throws
+   * A call of the REST API, `path` as in `/user`, or of `/graphql`. Resolves with whatever GitHub answers but what nobody can help: throws
    * CliError noAccess for a token that is nobody's, failed for a rate limit, unreachable.
    */
   request(method: string, path: string, body?: unknown): Promise<GitHubAnswer>;
@@ -134,7 +134,7 @@ function byOurselves(context: CommandContext, host: string, token: string): Send
   return async (method, path, body) => {
     const { status, headers, text } = await askGitHub(context, {
       method,
-      url: `${apiBase(host)}${path}`,
+      url: apiUrl(host, path),
       headers: {
         accept: 'application/vnd.github+json',
         authorization: `Bearer ${token}`,

@@ -13,9 +13,10 @@ export function githubHost({ io, home }: Pick<CommandContext, 'io' | 'home'>, fl
   return host;
 }
 
-/** Where its REST API is: one of its own for github.com, a path for Enterprise servers. */
-export function apiBase(host: string): string {
-  return host === GITHUB ? 'https://api.github.com' : `https://${host}/api/v3`;
+/** Where its API is, `/graphql` too: on a host of its own for github.com, below a path for Enterprise servers. */
+export function apiUrl(host: string, path: string): string {
+  if (host === GITHUB) return `https://api.github.com${path}`;
+  return `https://${host}/api${path === '/graphql' ? '' : '/v3'}${path}`;
 }
 
 /** Variables that hold a token for the host, the first that is set wins. As for gh: none leaks to another host. */

@@ -14,8 +14,6 @@ export interface GitHubRepository {
   /** Whether the account may push to it; an archived one takes nothing. */
   canPush: boolean;
   isArchived: boolean;
-  /** `owner/name` of what it was forked from. */
-  parent?: string;
 }
 
 interface View {
@@ -26,7 +24,6 @@ interface View {
   private: boolean;
   archived?: boolean;
   permissions?: { push?: boolean };
-  parent?: { full_name: string };
 }
 
 /** `owner` and `name` of a URL on that host: https, ssh, or `git@host:owner/name`. */
@@ -79,16 +76,20 @@ export async function forkRepository(
   throw refused(answer, `${await whoAsks(github)} may neither push to ${owner}/${name} nor fork it`);
 }
 
-/** A fork that the account has already, without making one. */
+/** Whatever its name: GitHub gives one that is taken a number, and its owner may rename it. */
+const OWN_FORK = `query($owner: String!, $name: String!) {
+  repository(owner: $owner, name: $name) { forks(affiliations: OWNER, first: 1) { nodes { url } } }
+}`;
+
+/** HTTPS URL of the fork that the account has already; undefined where there is none, or GitHub does not say. */
 export async function findFork(
   github: GitHub,
-  { fullName, name }: GitHubRepository,
-): Promise<GitHubRepository | undefined> {
-  const { login } = await github.user();
-  const answer = await github.request('GET', `/repos/${login}/${name}`);
-  if (answer.status !== 200) return undefined;
-  const found = toRepository(answer);
-  return found.parent === fullName ? found : undefined;
+  { owner, name }: GitHubRepository,
+): Promise<string | undefined> {
+  const { body } = await github.request('POST', '/graphql', { query: OWN_FORK, variables: { owner, name } });
+  const { data } = (body ?? {}) as { data?: { repository?: { forks: { nodes: { url: string }[] } } | null } };
+  const url = data?.repository?.forks.nodes[0]?.url;
+  return url && `${url}.git`;
 }
 
 const whoAsks = (github: GitHub) =>
@@ -115,6 +116,5 @@ function toRepository({ body }: GitHubAnswer): GitHubRepository {
     isPrivate: view.private,
     canPush: view.permissions?.push === true && !isArchived,
     isArchived,
-    ...(view.parent && { parent: view.parent.full_name }),
   };
 }

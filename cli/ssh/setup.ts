@@ -11,7 +11,8 @@ import { enter } from '../login/enter.ts';
 import { proveKey } from '../login/prove.ts';
 import { registerKey } from '../login/register.ts';
 import { RestRefusal } from '../login/rest.ts';
-import { knowServer, serverUrl, type TrustFlags } from '../login/trust.ts';
+import { serverUrl } from '../login/server-url.ts';
+import { knowServer, type TrustFlags } from '../login/trust.ts';
 import { openPreferences, setPreference } from '../preferences.ts';
 import {
   closeKey,
@@ -44,7 +45,7 @@ export const setup: Command = {
     yargs
       .option('key', { type: 'string', describe: 'Private key to use or, with --new, to make' })
       .option('new', { type: 'boolean', default: false, describe: 'Make a key, whatever there is' })
-      .option('server', { type: 'string', describe: 'Register at this one, and log in' })
+      .option('server', { type: 'string', describe: 'Register at this one, and log in (NEXUS_SERVER)' })
       .option('host', { type: 'string', describe: 'Host of GitHub (GH_HOST)' })
       .option('github', { type: 'boolean', default: true, describe: 'Put the key on GitHub, register by it' })
       .option('ca', { type: 'string', describe: 'Certificate of the authority to check the server with' })
@@ -110,7 +111,8 @@ async function registerAt(
   who: Parameters<typeof registerKey>[1],
   context: CommandContext,
 ): Promise<void> {
-  if (flags.server === undefined) {
+  const address = flags.server ?? context.io.env.NEXUS_SERVER;
+  if (!address) {
     const connection = await context.connection().catch(error => {
       if (error instanceof CliError) return undefined;
       throw error;
@@ -119,7 +121,7 @@ async function registerAt(
     const done = await register(connection, who, context);
     return context.print(`${connection.server}: ${done}`);
   }
-  const known = await knowServer(serverUrl(flags.server), flags, context);
+  const known = await knowServer(serverUrl(address), flags, context);
   context.print(`${known.server}: ${await register(known, who, context)}`);
   const login = await proveKey(known, [who.key], context);
   if (!login)

@@ -94,6 +94,12 @@ interface WaitForOne extends Pick<CommandContext, 'clock' | 'signal'>, WaitOptio
   seen: Workspace[];
 }
 
+/** A service without a health check counts as up once it has stayed up for so long. */
+const SETTLE_MS: Milliseconds = 2000;
+
+const mayStillEnd = ({ spec }: Workspace) =>
+  spec.running !== false && spec.services?.some(({ healthCheck }) => !healthCheck) === true;
+
 /** Whether it became ready; itself when it stays degraded; undefined when the time is over. */
 async function waitForOne(
   client: Client,
@@ -101,28 +107,38 @@ async function waitForOne(
   { clock, progress, seen, degradedMs, ...options }: WaitForOne,
 ): Promise<boolean | Workspace | undefined> {
   const patience = new AbortController();
-  const signal = AbortSignal.any([options.signal, patience.signal]);
+  const settled = new AbortController();
+  const signal = AbortSignal.any([options.signal, patience.signal, settled.signal]);
   let cancel: (() => void) | undefined;
+  let unsettle: (() => void) | undefined;
   let last: Workspace | undefined;
   try {
     for await (const workspace of followObject(client, WORKSPACE, key, { clock, signal })) {
       if (!workspace) return false;
+      const isFirst = last === undefined;
       last = workspace;
       progress.update(workspace);
       const state = verdict(workspace);
-      if (state.done) {
+      if (state.done && (!state.ok || isFirst || !mayStillEnd(workspace))) {
         seen.push(workspace);
         return state.ok;
       }
+      if (state.done) {
+        unsettle ??= clock.after(SETTLE_MS, () => settled.abort());
+        continue;
+      }
+      unsettle?.();
+      unsettle = undefined;
       if (workspace.status?.phase !== 'Degraded') {
         cancel?.();
         cancel = undefined;
       } else if (degradedMs !== undefined) cancel ??= clock.after(degradedMs, () => patience.abort());
     }
-    if (!patience.signal.aborted || !last) return undefined;
+    if (!last || !(patience.signal.aborted || unsettle)) return undefined;
     seen.push(last);
-    return last;
+    return unsettle ? true : last;
   } finally {
     cancel?.();
+    unsettle?.();
   }
 }

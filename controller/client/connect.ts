@@ -8,8 +8,10 @@ import { type Connection, KubeconfigError, readKubeconfig, resolveConnection } f
 export interface ConnectOptions {
   /** A kubeconfig; see kubeconfigPath. */
   file: string;
-  /** Defaults to the file's current context. */
+  /** Defaults to one of `server`, else to the file's current context. */
   context?: string;
+  /** `https://host:port` in place of the context's. With a token it need not be in the file: the system's authorities count then. */
+  server?: string;
   /** In place of whatever credential the context has. */
   token?: string;
   userAgent?: string;
@@ -32,9 +34,7 @@ const TOKEN_FILE_MS = 60_000;
  * const { client, connection } = await connect({ file });
  */
 export async function connect(options: ConnectOptions): Promise<{ client: Client; connection: Connection }> {
-  const config = await readKubeconfig(options.file);
-  const resolved = await resolveConnection(config, options);
-  const connection = options.token ? withToken(resolved, options.token) : resolved;
+  const connection = await connectionOf(options);
   const clock = options.clock ?? systemClock;
   const { server, ca, insecure, serverName, clientCert } = connection;
   const socketPath = connection.socket && isOurSocket(connection.socket) ? connection.socket : undefined;
@@ -42,6 +42,18 @@ export async function connect(options: ConnectOptions): Promise<{ client: Client
   const transport = httpsTransport({ ...base, ...(await authentication(connection, options, clock)) });
   const client = createClient({ transport, clock, userAgent: options.userAgent, metrics: options.metrics });
   return { client, connection };
+}
+
+async function connectionOf(options: ConnectOptions): Promise<Connection> {
+  const { file, context, server, token } = options;
+  try {
+    const resolved = await resolveConnection(await readKubeconfig(file), options);
+    return token ? withToken(resolved, token) : resolved;
+  } catch (error) {
+    const isUnknown = error instanceof KubeconfigError && ['NoFile', 'NoContext'].includes(error.code);
+    if (!isUnknown || !token || !server || context) throw error;
+    return { context: server, server, insecure: false, exec: false, token };
+  }
 }
 
 function withToken(connection: Connection, token: string): Connection {

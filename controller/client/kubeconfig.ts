@@ -148,13 +148,26 @@ export async function parseKubeconfig(text: string, file: string): Promise<Kubec
   return config;
 }
 
-/** What a context says, its files read. Throws KubeconfigError NoContext, Invalid, Unsupported. */
+/** The context of a server, the current one before others. */
+function contextAt({ contexts, clusters, 'current-context': current }: Kubeconfig, server: string) {
+  const isThere = new Set(clusters?.filter(({ cluster }) => cluster.server === server).map(c => c.name));
+  const found = contexts?.filter(({ context }) => isThere.has(context.cluster)) ?? [];
+  return (found.find(({ name }) => name === current) ?? found[0])?.name;
+}
+
+/**
+ * What a context says, its files read: the one of that name, else one of `server`, else the current one. A context of
+ * another server gives its credentials to `server`. Throws KubeconfigError NoContext, Invalid, Unsupported.
+ */
 export async function resolveConnection(
   config: Kubeconfig,
-  options: { file: string; context?: string },
+  options: { file: string; context?: string; server?: string },
 ): Promise<Connection> {
-  const { file } = options;
-  const name = options.context || config['current-context'];
+  const { file, server } = options;
+  const ofServer = server === undefined || options.context ? undefined : contextAt(config, server);
+  if (server !== undefined && !options.context && !ofServer)
+    throw new KubeconfigError('NoContext', `${file} has no login at ${server}: nexus login ${server}`);
+  const name = options.context || ofServer || config['current-context'];
   const names = config.contexts?.map(c => c.name).join(', ') || 'none';
   if (!name)
     throw new KubeconfigError(
@@ -183,8 +196,8 @@ export async function resolveConnection(
   return {
     ...(await credentials(cluster, user, file)),
     context: name,
-    server: cluster.server,
-    ...socketOf(cluster),
+    server: server ?? cluster.server,
+    ...((server === undefined || server === cluster.server) && socketOf(cluster)),
     namespace: context.namespace,
   };
 }

@@ -45,25 +45,26 @@ export async function createWorkspace(context: RestContext, caller: Caller, body
     );
   checkUrl(context, body.repo.url);
   const namespace = await namespaceOf(context, body.github_username);
-  const repository = await writableRepository(context, caller, body.repo);
-  const workspace: Workspace = {
-    apiVersion: 'nexus.dev/v1alpha1',
-    kind: 'Workspace',
-    metadata: { name: body.workspace_name, namespace },
-    spec: specOf(body, repository),
-  };
-  const created = await client.create(WORKSPACE, workspace).catch(error => {
-    if (!(error instanceof ApiError)) throw error;
-    if (error.reason === 'AlreadyExists')
-      throw new RestError(
-        'workspace_exists',
-        `There is a workspace ${body.workspace_name} already; choose another name.`,
+  const declare = (repository: Repository, dryRun = false) =>
+    client
+      .create(
+        WORKSPACE,
         {
-          workspace_name: body.workspace_name,
+          apiVersion: 'nexus.dev/v1alpha1',
+          kind: 'Workspace',
+          metadata: { name: body.workspace_name, namespace },
+          spec: specOf(body, repository),
         },
-      );
-    throw fromApiError(error, 'workspace');
+        { dryRun },
+      )
+      .catch(error => {
+        throw error instanceof ApiError ? refused(error, body.workspace_name) : error;
+      });
+  const repository = await writableRepository(context, caller, body.repo, async () => {
+    // Name, rights and every field, before anything is made elsewhere.
+    await declare({ url: body.repo.url }, true);
   });
+  const created = await declare(repository);
   const placed = await untilPlaced(context, client, created);
   const id = workspaceId(created);
   return {
@@ -73,11 +74,25 @@ export async function createWorkspace(context: RestContext, caller: Caller, body
     polling_url: `/api/v1/workspaces/${id}/status`,
     estimated_time_seconds: ESTIMATED_SECONDS,
     created_at: created.metadata.creationTimestamp ?? '',
-    ...(repository.fork !== undefined && { fork_created: true, fork_url: repository.fork }),
+    ...(repository.fork && { fork_created: repository.fork.isNew, fork_url: repository.url }),
   };
 }
 
-function specOf(body: CreateBody, { url, fork }: { url: string; fork?: string }): Workspace['spec'] {
+/** What a workspace clones. */
+interface Repository {
+  url: string;
+  /** Set when it is the caller's fork of what was asked for. */
+  fork?: { isNew: boolean };
+}
+
+function refused(error: ApiError, name: string): RestError {
+  if (error.reason !== 'AlreadyExists') return fromApiError(error, 'workspace');
+  return new RestError('workspace_exists', `There is a workspace ${name} already; choose another name.`, {
+    workspace_name: name,
+  });
+}
+
+function specOf(body: CreateBody, { url, fork }: Repository): Workspace['spec'] {
   const services = (body.services ?? []).map(({ name, ...service }) => [name, service]);
   const names = new Set(services.map(([name]) => name));
   if (names.size < services.length)
@@ -93,7 +108,7 @@ function specOf(body: CreateBody, { url, fork }: { url: string; fork?: string })
     repo: {
       url,
       ...(branch !== undefined && { ref: branch }),
-      ...(fork !== undefined && { upstream: body.repo.url }),
+      ...(fork && { upstream: body.repo.url }),
     },
     ...(body.provider !== undefined && { provider: body.provider as Provider }),
     ...(body.image !== undefined && { image: body.image }),
@@ -127,12 +142,16 @@ async function namespaceOf({ client }: RestContext, username: string): Promise<s
   return user.status?.namespace ?? user.metadata.name;
 }
 
-/** A repository on GitHub that its user may not write to is forked, where they showed GitHub's token and did not say that it is a fork. */
+/**
+ * A repository on GitHub that its user may not write to is forked, after `check`, where they showed GitHub's token and
+ * did not say that it is a fork.
+ */
 async function writableRepository(
   { github }: RestContext,
   { github: shown }: Caller,
   { url, is_fork: isFork }: CreateBody['repo'],
-): Promise<{ url: string; fork?: string }> {
+  check: () => Promise<void>,
+): Promise<Repository> {
   const [, owner, name] =
     new RegExp(
       `(?:^https://|^git@)${github.host.replaceAll('.', '\\.')}[/:]([^/]+)/([^/]+?)(?:\\.git)?/?$`,
@@ -140,8 +159,9 @@ async function writableRepository(
   if (!shown || isFork || !owner || !name) return { url };
   const repository = await github.repository(shown.token, owner, name);
   if (repository.canPush) return { url };
-  const fork = await github.fork(shown.token, owner, name);
-  return { url: fork.cloneUrl, fork: fork.cloneUrl };
+  await check();
+  const { cloneUrl, isNew } = await github.fork(shown.token, owner, name);
+  return { url: cloneUrl, fork: { isNew } };
 }
 
 /** Waits a moment for node and port. Throws RestError, and takes the workspace back, when none can be given. */

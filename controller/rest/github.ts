@@ -16,7 +16,10 @@ export interface GitHubRepository {
   canPush: boolean;
 }
 
-/** GitHub's REST API, as far as it is asked. Methods throw RestError: auth_required, repo_not_found, provider_not_available. */
+/**
+ * GitHub's REST API, as far as it is asked. Methods throw RestError: auth_required, repo_not_found, forbidden,
+ * rate_limited, provider_not_available.
+ */
 export interface GitHub {
   /** Where people make a token. */
   readonly authUrl: string;
@@ -25,8 +28,8 @@ export interface GitHub {
   /** Whose token this is; undefined when it is nobody's. Answers are kept for minutes, tokens never. */
   user(token: string): Promise<GitHubUser | undefined>;
   repository(token: string, owner: string, name: string): Promise<GitHubRepository>;
-  /** An existing fork is success. */
-  fork(token: string, owner: string, name: string): Promise<GitHubRepository>;
+  /** The fork of the token's account; one that was there already, of whatever name, is success. */
+  fork(token: string, owner: string, name: string): Promise<GitHubRepository & { isNew: boolean }>;
 }
 
 export interface GitHubOptions {
@@ -45,8 +48,12 @@ const WRONG_CACHE_MS: Milliseconds = 10_000;
 const MAX_CACHED = 10_000;
 const TIMEOUT_MS = 10_000;
 
+/** GitHub answers alike for a fork that was there: an older one was not made by this request. */
+const NEW_MS: Milliseconds = 60_000;
+
 interface RepositoryAnswer {
   name: string;
+  created_at?: string;
   owner: { login: string };
   clone_url: string;
   permissions?: { push?: boolean };
@@ -82,25 +89,28 @@ export function createGitHub(options: GitHubOptions): GitHub {
     }
   }
 
-  async function repositoryOf(answer: Response, owner: string, name: string): Promise<GitHubRepository> {
-    if (answer.status === 401) throw unauthorized(host);
-    if (answer.status === 403 || answer.status === 404)
-      throw new RestError(
-        'repo_not_found',
-        `${owner}/${name} is not on ${host}, or your token may not see it; check the name, or give the token the scope "repo".`,
-        { owner, repo: name },
-      );
-    if (!answer.ok)
-      throw new RestError(
-        'provider_not_available',
-        `${host} answered ${answer.status}; try again in a moment.`,
-      );
+  /** Refuses what has nothing to do with what was asked; resolves with GitHub's own words about anything else. */
+  async function refusal(answer: Response): Promise<string> {
+    const { status, headers } = answer;
+    if (status === 401) throw unauthorized(host);
+    const body = await answer.json().catch(() => undefined);
+    const { message = '' } = (body ?? {}) as { message?: string };
+    const isLimit = headers.get('x-ratelimit-remaining') === '0' || /rate limit/i.test(message);
+    if (status === 429 || (status === 403 && isLimit)) throw limited(host, headers);
+    if (status >= 500)
+      throw new RestError('provider_not_available', `${host} answered ${status}; try again in a moment.`);
+    return message.replace(/\.$/, '') || `${host} answered ${status}`;
+  }
+
+  async function repositoryOf(answer: Response): Promise<GitHubRepository & { isNew: boolean }> {
     const found = (await answer.json()) as RepositoryAnswer;
+    const date = Date.parse(answer.headers.get('date') ?? '') || clock.now();
     return {
       owner: found.owner.login,
       name: found.name,
       cloneUrl: found.clone_url,
       canPush: found.permissions?.push ?? false,
+      isNew: date - Date.parse(found.created_at ?? '') < NEW_MS,
     };
   }
 
@@ -115,20 +125,57 @@ export function createGitHub(options: GitHubOptions): GitHub {
       if (cached && cached.until > clock.now()) return cached.user;
       const answer = await call(token, 'GET', '/user');
       if (!answer.ok && answer.status !== 401)
-        throw new RestError(
-          'provider_not_available',
-          `${host} answered ${answer.status}; try again in a moment.`,
-        );
+        throw new RestError('provider_not_available', `${await refusal(answer)}; try again in a moment.`);
       const { login, id } = answer.ok ? ((await answer.json()) as GitHubUser) : { login: '', id: 0 };
       const user = answer.ok && login && id ? { login, id } : undefined;
       known.set(key, { user, until: clock.now() + (user ? CACHE_MS : WRONG_CACHE_MS) });
       return user;
     },
-    repository: async (token, owner, name) =>
-      repositoryOf(await call(token, 'GET', path(owner, name)), owner, name),
-    fork: async (token, owner, name) =>
-      repositoryOf(await call(token, 'POST', `${path(owner, name)}/forks`), owner, name),
+    async repository(token, owner, name) {
+      const answer = await call(token, 'GET', path(owner, name));
+      if (answer.ok) return repositoryOf(answer);
+      await refusal(answer);
+      throw new RestError(
+        'repo_not_found',
+        `${owner}/${name} is not on ${host}, or your token may not see it; check the name, or give the token the scope "repo".`,
+        { owner, repo: name },
+      );
+    },
+    async fork(token, owner, name) {
+      const answer = await call(token, 'POST', `${path(owner, name)}/forks`);
+      if (answer.ok) return repositoryOf(answer);
+      const why = await refusal(answer);
+      const next = lacksScope(answer)
+        ? 'give the token the scope "public_repo", or "repo" for a private one'
+        : 'ask its owner for the right to write, or clone it as it is with is_fork: true';
+      throw new RestError(
+        'forbidden',
+        `${owner}/${name} can neither be written nor forked: ${why}; ${next}.`,
+        {
+          owner,
+          repo: name,
+        },
+      );
+    },
   };
+}
+
+/** Of a token that names its scopes. */
+function lacksScope({ headers }: Response): boolean {
+  const scopes = headers.get('x-oauth-scopes')?.split(/, */);
+  return scopes !== undefined && !scopes.includes('repo') && !scopes.includes('public_repo');
+}
+
+function limited(host: string, headers: Headers): RestError {
+  const untilReset = Number(headers.get('x-ratelimit-reset')) - Date.parse(headers.get('date') ?? '') / 1000;
+  const seconds = Math.ceil(Number(headers.get('retry-after')) || untilReset || 60);
+  return new RestError(
+    'rate_limited',
+    `${host} lets this account ask no more for now; try again in ${seconds} s.`,
+    {
+      retry_after_seconds: Math.max(1, seconds),
+    },
+  );
 }
 
 export function unauthorized(host: string): RestError {

@@ -10,8 +10,8 @@ import { CliError, EXIT } from '../../errors.ts';
 export const CREATE_MANAGER = 'nexus-create';
 
 /**
- * Applies a workspace that is not there yet. One that is there as asked is success (`isNew` is false); another one of that
- * name is left alone. Throws CliError.
+ * Applies a workspace that is not there yet. One that is there as asked is success (`isNew` is false), whoever its commits
+ * are by; another one of that name is left alone. Throws CliError.
  */
 export async function applyOnce(
   client: Client,
@@ -26,7 +26,7 @@ export async function applyOnce(
   });
   if (before?.metadata.deletionTimestamp) throw beingDeleted(before);
   const apply = (onlyAsk: boolean) =>
-    client.apply(WORKSPACE, workspace, {
+    client.apply(WORKSPACE, before ? withAuthorOf(before, workspace) : workspace, {
       fieldManager: CREATE_MANAGER,
       fieldValidation: 'Strict',
       dryRun: onlyAsk,
@@ -39,7 +39,24 @@ export async function applyOnce(
     throw error;
   });
   if (!after || !jsonEqual(before.spec, after.spec)) throw taken(before, workspace);
+  if (dryRun) tellAuthor(before, workspace, context);
   return { object: before, isNew: false };
+}
+
+/** Who commits are by was found out, not asked for, and is not carried into a clone that is there. */
+function withAuthorOf({ spec: { repo: there } }: Workspace, asked: Workspace): Workspace {
+  const { repo, ...spec } = asked.spec;
+  if (!repo) return asked;
+  const { author: _, ...others } = repo;
+  return { ...asked, spec: { ...spec, repo: { ...others, ...(there?.author && { author: there.author }) } } };
+}
+
+function tellAuthor({ metadata, spec }: Workspace, asked: Workspace, context: CommandContext): void {
+  const [old, now] = [spec.repo?.author, asked.spec.repo?.author];
+  if (!now || jsonEqual(old ?? {}, now)) return;
+  const stay = old ? `by ${old.name} <${old.email}>` : 'as they are';
+  const command = `nexus exec ${metadata.name} -- git config user.email ${now.email}`;
+  context.note(`note: its commits stay ${stay}; by ${now.name} <${now.email}>: ${command} (and user.name)`);
 }
 
 function taken(there: Workspace, asked: Workspace): CliError {

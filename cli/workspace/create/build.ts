@@ -21,6 +21,11 @@ const MAX_NAME = 63;
 /** Throws CliError. */
 export function readAsked(flags: CreateFlags, env: Record<string, string | undefined>): Asked {
   const { name, provider, image, cpu, memory } = flags;
+  if (flags.followConfig && flags.from !== undefined)
+    throw usageError(
+      "--follow-config goes by the repository's own file, --from by another",
+      'one of the two',
+    );
   if (name !== undefined && !(NAME.test(name) && name.length <= MAX_NAME)) {
     const better = toName(name);
     throw usageError(

@@ -10,6 +10,11 @@ export const CREATE_OPTIONS = {
     describe: 'Branch, tag or commit [the default branch; of . its own]',
   },
   from: { type: 'string', describe: 'Configuration to use in place of .nexus/config.yaml of the repository' },
+  'follow-config': {
+    type: 'boolean',
+    default: false,
+    describe: 'Carry out later changes of .nexus/config.yaml by themselves, over what flags said',
+  },
   provider: { type: 'string', choices: PROVIDERS, describe: 'What runs it [what the node offers]' },
   image: { type: 'string', describe: 'Image of the container' },
   cpu: { type: 'string', describe: 'Processor cores: 2, 0.5' },
@@ -50,6 +55,7 @@ export interface CreateFlags extends Flags {
   name?: string;
   branch?: string;
   from?: string;
+  followConfig: boolean;
   provider?: string;
   image?: string;
   cpu?: string;

@@ -44,6 +44,7 @@ export async function planWorkspace(flags: CreateFlags, context: CommandContext)
     ...(found.ref !== undefined && { ref: found.ref }),
     ...(resolved.upstream !== undefined && { upstream: resolved.upstream }),
     ...(author && { author }),
+    ...(flags.followConfig && { followConfig: true }),
     ...(secret !== undefined && { credentialsSecretRef: { name: secret } }),
   };
   const cloneTo = await whereToClone(flags.clone, resolved, context);

@@ -93,7 +93,7 @@ async function onGitHub(
     return { url, readUrl: url, ...(isPrivate && { login }) };
   }
   const fork = await findFork(github, repository);
-  if (fork) return { url: fork.url, upstream: url, readUrl: fork.url, login };
+  if (fork) return { url: fork, upstream: url, readUrl: fork, login };
   const { login: me } = await github.user();
   return {
     url: `https://${host}/${me}/${repository.name}.git`,

@@ -71,6 +71,8 @@ export interface Pass {
   cannotMove?: string;
   /** In how many milliseconds to look again, at the latest. */
   againMs?: Milliseconds;
+  /** A write that status need not wait for; the pass does. */
+  alongside?: Promise<void>;
   /** What the pass comes to, if status asks for nothing sooner. */
   outcome?: Outcome;
   context: ReconcileContext;

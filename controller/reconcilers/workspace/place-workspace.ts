@@ -81,7 +81,7 @@ export async function placeWorkspace(pass: Pass, env: WorkspaceEnvironment): Pro
     tellMovedPorts(pass, env, placement);
     return undefined;
   }
-  await syncPlacementSecret(env, pass.placement, secretData, context.signal);
+  pass.alongside = syncPlacementSecret(env, pass.placement, secretData, context.signal);
   // Undone before any cache saw it, nothing would tell: look once more.
   return { kind: 'requeueAfter', ms: 60_000 };
 }

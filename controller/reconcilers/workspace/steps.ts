@@ -1,5 +1,6 @@
 import { SECRET, WORKSPACE } from '../../../crds/kinds.ts';
 import { FINALIZER_WORKSPACE, SECRET_HOST_KEY } from '../../../crds/names.ts';
+import { allDone } from '../../kit/all-done.ts';
 import { isApiError } from '../../kit/errors.ts';
 import { addFinalizer } from '../../runtime/finalizers.ts';
 import { FIELD_MANAGER } from '../deps.ts';
@@ -16,15 +17,20 @@ const MAX_FAULTS = 5;
 
 /** What a workspace that is not being deleted needs, in this order. */
 export const STEPS: readonly Step[] = [
-  holdUntilRemoved,
   removeStrangers,
   findOwnPlacement,
   followConfig,
   leaveNode,
   validate,
-  ensureHostKey,
+  prepare,
   placeWorkspace,
 ];
+
+/** What must be there before anything is placed; somebody may be waiting for the port, so side by side. */
+async function prepare(...[pass, env]: Parameters<Step>) {
+  const [, hostKey] = await allDone([holdUntilRemoved(pass, env), ensureHostKey(pass, env)]);
+  return hostKey;
+}
 
 async function holdUntilRemoved(...[pass, { client, own }]: Parameters<Step>): Promise<undefined> {
   const before = pass.workspace;

@@ -1,6 +1,7 @@
 import { WORKSPACE } from '../../../crds/kinds.ts';
 import { FINALIZER_WORKSPACE } from '../../../crds/names.ts';
 import type { ObjectKey } from '../../client/client.ts';
+import { allDone } from '../../kit/all-done.ts';
 import { formatKey } from '../../kit/paths.ts';
 import { hasFinalizer, isDeleting, removeFinalizer } from '../../runtime/finalizers.ts';
 import { done, type Outcome, type ReconcileContext, type Reconciler } from '../../runtime/reconciler.ts';
@@ -24,7 +25,8 @@ export function createWorkspaceReconciler(env: WorkspaceEnvironment): Reconciler
         pass.outcome = await step(pass, env);
         if (pass.outcome) break;
       }
-      return summarize(pass, env);
+      const [outcome] = await allDone([summarize(pass, env), pass.alongside]);
+      return outcome;
     },
   };
 }

@@ -2,6 +2,7 @@ import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { EXIT } from '../../../cli/errors.ts';
+import { readKubeconfig } from '../../../controller/client/kubeconfig.ts';
 import { updateKubeconfig } from '../../../controller/client/write-kubeconfig.ts';
 import { CONFIG_MAP, NAMESPACE, PLACEMENT, WORKSPACE } from '../../../crds/kinds.ts';
 import { ANNOTATION_RESTARTED_AT, nodeNamespace } from '../../../crds/names.ts';
@@ -135,6 +136,15 @@ t.test('config shows everything with its source and no secret, and switches cont
   const env = { NEXUS_CONTEXT: 'nexus' };
   t.match(await server.cli(['get', 'ws'], { env }), { code: 0, stdout: /shop/ });
   t.match(await server.cli(['get', 'ws', '--context', 'nexus']), { code: 0 });
+  const address = (await readKubeconfig(server.kubeconfig)).clusters?.[0]?.cluster.server ?? '';
+  const by = (NEXUS_SERVER: string, ...args: string[]) =>
+    server.cli(['get', 'ws', ...args], { env: { NEXUS_SERVER } });
+  t.match(await by(address.replace('https://', '')), { code: 0, stdout: /shop/ });
+  t.match(await by('elsewhere.example.com'), {
+    code: EXIT.usage,
+    stderr: /no login at https:\/\/elsewhere\.example\.com:3001: nexus login/,
+  });
+  t.match(await by('elsewhere.example.com', '--context', 'nexus'), { code: 0 }, 'a flag comes first');
   t.match(await server.cli(['config', 'use-context', 'nexus']), { code: 0 });
   t.match(await server.cli(['config', 'use-context', 'nope']), {
     code: EXIT.notFound,
@@ -193,7 +203,6 @@ t.test('a backup is written whole, readable for its owner, and restored', async 
 t.test('no access is exit 6, a server out of reach and none at all exit 7', async t => {
   const dir = t.testdir({});
   const copy = async (name: string, change: (server: string) => { token?: string; server: string }) => {
-    const { readKubeconfig } = await import('../../../controller/client/kubeconfig.ts');
     const config = await readKubeconfig(server.kubeconfig);
     const file = join(dir, name);
     await updateKubeconfig(file, () => {

@@ -37,6 +37,19 @@ const env = (given: string | undefined) => ({
 });
 const create = (args: string[], as: string | undefined = token, cwd?: string) =>
   server.cli(['workspace', 'create', '--no-wait', ...args], { env: env(as), ...(cwd && { cwd }) });
+/** A PATH with this script as gh, or without one. */
+const pathWithGh = (script: string | undefined) => {
+  const folder = mkdtempSync(join(server.home, 'bin-'));
+  if (script) writeFileSync(join(folder, 'gh'), script, { mode: 0o755 });
+  for (const name of ['git', 'sh', 'cat'])
+    symlinkSync(
+      execFileSync('sh', ['-c', `command -v ${name}`])
+        .toString()
+        .trim(),
+      join(folder, name),
+    );
+  return folder;
+};
 const get = (name: string): Promise<Workspace> =>
   server.client.get(WORKSPACE, { name, namespace: 'default' });
 const secretOf = (name: string) => server.client.get(SECRET, { name, namespace: 'default' });
@@ -110,6 +123,59 @@ t.test('one that may not be written is forked, once', async t => {
   t.equal([...github.world.repositories.keys()].filter(name => name.startsWith('ada/shop')).length, 1);
 });
 
+t.test('a fork whose name differs from that of what it was forked from is found again', async t => {
+  await github.addRepository('acme/tool', { files: CONFIG });
+  await github.addRepository('ada/tool', { files: CONFIG });
+  const url = 'https://github.com/ada/tool-1.git';
+  t.match(await create(['acme/tool']), { code: 0, stderr: /forked to ada\/tool-1/ });
+  t.match((await get('tool')).spec.repo, { url, upstream: 'https://github.com/acme/tool.git' });
+  const without = { ...env(token), PATH: pathWithGh(undefined) };
+  for (const given of [env(token), without]) {
+    const again = await server.cli(['workspace', 'create', '--no-wait', 'acme/tool'], { env: given });
+    t.match(again, { code: 0, stdout: /unchanged/, stderr: /github\.com\/ada\/tool-1\.git at main: / });
+  }
+});
+
+t.test('another git identity, the same workspace: unchanged, and told', async t => {
+  const before = await get('tool');
+  t.match(before.spec.repo?.author, author);
+  const config = {
+    GIT_CONFIG_COUNT: '2',
+    GIT_CONFIG_KEY_0: 'user.name',
+    GIT_CONFIG_VALUE_0: 'Ada L',
+    GIT_CONFIG_KEY_1: 'user.email',
+    GIT_CONFIG_VALUE_1: 'ada@example.com',
+  };
+  const again = await server.cli(['workspace', 'create', '--no-wait', 'acme/tool'], {
+    env: { ...env(token), ...config },
+  });
+  t.match(again, {
+    code: 0,
+    stdout: /unchanged/,
+    stderr: /commits stay by ada <.*; by Ada L <ada@example\.com>: nexus exec tool -- git config user\.email/,
+  });
+  t.equal((await get('tool')).metadata.resourceVersion, before.metadata.resourceVersion);
+  t.match(
+    await create(['acme/tool', '--image', 'other']),
+    { code: EXIT.conflict },
+    'what was asked for counts',
+  );
+});
+
+t.test('--follow-config gives the mandate to carry out later changes of the file', async t => {
+  const result = await create([
+    'ada/mine',
+    '--name',
+    'following',
+    '--follow-config',
+    '--dry-run',
+    '-o',
+    'yaml',
+  ]);
+  t.equal(parse(result.stdout).spec.repo.followConfig, true, result.stderr);
+  t.match(await create(['ada/mine', '--follow-config', '--from', 'file']), { code: EXIT.usage });
+});
+
 t.test('a branch that the fork has not got is told, with the way to get it', async t => {
   await github.commit('acme/shop', 'late', CONFIG);
   t.match(await create(['acme/shop', '--branch', 'late', '--name', 'late']), {
@@ -150,23 +216,11 @@ t.test('nobody is logged in: public ones work, private ones say what to type', a
 });
 
 t.test('gh: absent or too old', async t => {
-  const bin = (text: string | undefined) => {
-    const folder = mkdtempSync(join(server.home, 'bin-'));
-    if (text) writeFileSync(join(folder, 'gh'), text, { mode: 0o755 });
-    for (const name of ['git', 'sh', 'cat'])
-      symlinkSync(
-        execFileSync('sh', ['-c', `command -v ${name}`])
-          .toString()
-          .trim(),
-        join(folder, name),
-      );
-    return folder;
-  };
-  const as = (text?: string) => ({ env: { ...env(undefined), PATH: bin(text) } });
+  const as = (text?: string) => ({ env: { ...env(undefined), PATH: pathWithGh(text) } });
   const without = await server.cli(['workspace', 'create', 'acme/secret', '--dry-run'], as());
   t.match(without, { code: EXIT.noAccess, stderr: /^next: nexus auth github$/m });
   const withToken = await server.cli(['workspace', 'create', 'acme/secret', '--dry-run', '--name', 'gh'], {
-    env: { ...env(token), PATH: bin(undefined) },
+    env: { ...env(token), PATH: pathWithGh(undefined) },
   });
   t.match(withToken, { code: 0, stderr: /acme\/secret: private, yours to write/ }, 'the token does');
   const old = await server.cli(

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { NAMESPACE, USER, WORKSPACE } from '../../../crds/kinds.ts';
-import { restLab, soon } from './rest-lab.ts';
+import { type RestAnswer, restLab, soon } from './rest-lab.ts';
 
 const lab = await restLab(t);
 const { call, server } = lab;
@@ -188,6 +188,109 @@ t.test('what cannot be made is refused with a code, and nothing is left behind',
       body: { error: 'workspace_not_found' },
     });
   t.match(await call('PATCH', '/workspaces'), { status: 405, headers: { allow: 'GET' } });
+});
+
+t.test('a repository that its user may not write is forked first, once', async t => {
+  const { github } = lab;
+  const token = github.token('Grace');
+  await github.addRepository('acme/shop', { files: { 'README.md': '# shop' } });
+  await github.addRepository('acme/open', { writers: ['Grace'], files: { 'README.md': '# open' } });
+  await github.addRepository('acme/closed', { forkable: false, files: { 'README.md': '# closed' } });
+  await github.addRepository('Grace/shop', { files: { 'README.md': 'another, of the same name' } });
+  await server.client.create(USER, {
+    apiVersion: 'nexus.dev/v1alpha1',
+    kind: 'User',
+    metadata: { name: 'grace' },
+    spec: { github: { login: 'Grace', id: github.idOf('Grace') } },
+  });
+  await soon(async () => (await call('GET', '/workspaces?owner=grace', { token })).status === 200);
+  const fork = (name: string, repo: string, more: { is_fork?: boolean; as?: string } = {}) =>
+    call('POST', '/workspaces/create', {
+      token: more.as ?? token,
+      body: {
+        github_username: 'grace',
+        workspace_name: name,
+        repo: { url: `https://github.com/${repo}.git`, is_fork: more.is_fork ?? false },
+      },
+    });
+  const specOf = async (name: string) =>
+    (await server.client.get(WORKSPACE, { name, namespace: 'grace' })).spec.repo;
+  const forks = () => [...github.world.repositories.values()].filter(({ parent }) => parent === 'acme/shop');
+
+  const refused = async (
+    why: string,
+    ask: () => Promise<RestAnswer>,
+    ...expected: [number, string, RegExp]
+  ) => {
+    const answer = await ask();
+    const [status, error, message] = expected;
+    t.match(answer, { status, body: { error, message } }, `${why}: ${answer.text}`);
+    return answer.body.details;
+  };
+  await refused(
+    'forks forbidden',
+    () => fork('a', 'acme/closed'),
+    403,
+    'forbidden',
+    /disabled; ask its owner/,
+  );
+  await refused(
+    'a token without the scope',
+    () => fork('a', 'acme/shop', { as: github.token('Grace', ['read:org']) }),
+    403,
+    'forbidden',
+    /scope "public_repo"/,
+  );
+  await refused('absent', () => fork('a', 'acme/none'), 404, 'repo_not_found', /acme\/none is not on/);
+  for (const from of [1, 2]) {
+    github.setFault({ how: 'network', from });
+    await refused('cut', () => fork('a', 'acme/shop'), 503, 'provider_not_available', /try again/);
+    github.setFault({ how: 'rate-limit', from, retryAfterSeconds: 90 });
+    const limit = await refused('limit', () => fork('a', 'acme/shop'), 429, 'rate_limited', /in \d+ s/);
+    t.ok(Number(limit?.retry_after_seconds) > 60, 'until the limit is lifted');
+    github.setFault({ how: 'secondary-rate-limit', from, retryAfterSeconds: 7 });
+    t.match(await refused('too fast', () => fork('a', 'acme/shop'), 429, 'rate_limited', /in 7 s/), {
+      retry_after_seconds: 7,
+    });
+  }
+  github.setFault(undefined);
+  t.equal(
+    (await call('POST', '/workspaces/create', { body: { ...shop('taken'), github_username: 'grace' } }))
+      .status,
+    202,
+  );
+  await refused('name taken', () => fork('taken', 'acme/shop'), 409, 'workspace_exists', /another name/);
+  t.equal(forks().length, 0, 'nothing was forked by what was refused');
+
+  github.setFault({ how: 'answer-lost', from: 2, count: 1 });
+  await refused('answer lost', () => fork('a', 'acme/shop'), 503, 'provider_not_available', /try again/);
+  await t.rejects(specOf('a'), 'no workspace');
+  t.equal(forks().length, 1, 'the fork was made');
+  const [made] = forks();
+  if (made) made.createdAt = new Date(Date.now() - 3_600_000);
+  const again = await fork('a', 'acme/shop');
+  t.match(
+    again,
+    { status: 202, body: { fork_created: false, fork_url: /\/Grace\/shop-1\.git$/ } },
+    again.text,
+  );
+  t.match(await specOf('a'), { url: again.body.fork_url, upstream: 'https://github.com/acme/shop.git' });
+  t.match(await fork('b', 'acme/shop'), { status: 202, body: { fork_created: false } });
+  t.equal(forks().length, 1, 'one fork for both');
+
+  await github.addRepository('acme/fresh', { files: { 'README.md': '# fresh' } });
+  t.match(await fork('c', 'acme/fresh'), {
+    status: 202,
+    body: { fork_created: true, fork_url: /\/Grace\/fresh\.git$/ },
+  });
+  for (const [name, repo, is_fork] of [
+    ['d', 'acme/open', false],
+    ['e', 'acme/shop', true],
+  ] as const) {
+    const answer = await fork(name, repo, { is_fork });
+    t.match(answer, { status: 202, body: { fork_url: undefined } }, answer.text);
+    t.strictSame(await specOf(name), { url: `https://github.com/${repo}.git` });
+  }
 });
 
 t.test('without a token that is valid there is nothing but health, the document and its page', async t => {

@@ -2,6 +2,7 @@ import { blobId, type GitFolder } from './git.ts';
 import { answerGraphql } from './graphql.ts';
 import {
   accountOf,
+  forksOf,
   holds,
   mayPush,
   mayRead,
@@ -174,7 +175,7 @@ export function createApi(world: World, git: GitFolder): (request: ApiRequest) =
       fork: from !== undefined,
       allow_forking: repository.forkable,
       default_branch: defaultBranch,
-      created_at: new Date().toISOString(),
+      created_at: repository.createdAt.toISOString(),
       ...(token && { permissions: { admin: false, push: mayPush(token, repository), pull: true } }),
       ...(from && {
         parent: { full_name: `${from.owner}/${from.name}`, name: from.name, owner: userView(from.owner) },
@@ -185,16 +186,17 @@ export function createApi(world: World, git: GitFolder): (request: ApiRequest) =
   function fork(request: ApiRequest, repository: Repository): ApiAnswer {
     const token = request.token!;
     const parent = `${repository.owner}/${repository.name}`;
-    const mine = [...world.repositories.values()].filter(({ owner }) => owner === token.login);
-    const existing = mine.find(one => one.parent === parent);
+    const [existing] = forksOf(world, repository, token.login);
     if (existing) return { status: 202, body: repositoryView(request, existing) };
     if (!repository.forkable) return refuse(403, 'The repository exists, but forking is disabled.');
     if (!holds(token, repository.private ? 'repo' : 'public_repo') && !holds(token, 'repo'))
       return { ...NOT_FOUND, accepts: ['public_repo', 'repo'] };
     let { name } = repository;
-    for (let n = 1; mine.some(one => one.name === name); n++) name = `${repository.name}-${n}`;
+    for (let n = 1; world.repositories.has(repositoryKey(token.login, name)); n++)
+      name = `${repository.name}-${n}`;
     git.copy([repository.owner, repository.name], [token.login, name]);
-    const made = { ...repository, owner: token.login, name, parent, readers: [], writers: [] };
+    const own = { owner: token.login, name, parent, readers: [], writers: [], createdAt: new Date() };
+    const made = { ...repository, ...own };
     world.repositories.set(repositoryKey(token.login, name), made);
     return { status: 202, body: repositoryView(request, made) };
   }

@@ -137,6 +137,7 @@ export async function fakeGitHub({ address = '127.0.0.1' } = {}): Promise<FakeGi
         writers,
         forkable,
         defaultBranch,
+        createdAt: new Date(),
       };
       await git.create(owner, name, defaultBranch);
       if (files) await git.commit(owner, name, defaultBranch, files);

@@ -1,10 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /**
- * `network`: the connection is cut; `silence`: no answer, ever; `rate-limit`: the hour's requests are used up (403);
+ * `network`: the connection is cut; `answer-lost`: the same, after what was asked was done; `silence`: no answer, ever; `rate-limit`: the hour's requests are used up (403);
  * `secondary-rate-limit`: too fast (429); `unavailable`: 503.
  */
-export type FaultKind = 'network' | 'silence' | 'rate-limit' | 'secondary-rate-limit' | 'unavailable';
+export type FaultKind =
+  | 'network'
+  | 'answer-lost'
+  | 'silence'
+  | 'rate-limit'
+  | 'secondary-rate-limit'
+  | 'unavailable';
 
 export interface Fault {
   how: FaultKind;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
   accountOf,
+  forksOf,
   mayPush,
   mayRead,
   type Repository,
@@ -16,7 +17,7 @@ interface Query {
 
 /**
  * What `gh` 2.23 asks of GraphQL for `auth status`, `repo view`, `repo fork` and `repo clone`: who one is, and a
- * repository. Answers hold every field that it may name there; other questions get the error of an unknown field.
+ * repository; and its forks of whoever asks. Answers hold every field that it may name there; other questions get the error of an unknown field.
  */
 export function answerGraphql(
   world: World,
@@ -46,7 +47,12 @@ export function answerGraphql(
           },
         ],
       };
-    data.repository = view(world, token, host, found);
+    data.repository = {
+      ...view(world, token, host, found),
+      ...(/\bforks\s*\(affiliations: OWNER\b/.test(query) && {
+        forks: { nodes: forksOf(world, found, token.login).map(one => view(world, token, host, one)) },
+      }),
+    };
   }
   return Object.keys(data).length > 0
     ? { data }

@@ -26,7 +26,7 @@ export function createListener({ world, git, faults, device, calls }: ListenerPa
     const apiPath = apiPathOf(host, pathname);
     calls.push(apiPath === undefined ? `${method} ${host}${pathname}` : `${method} ${apiPath}${search}`);
     const fault = faults.next();
-    if (fault) return answerFault(fault, request, response);
+    if (fault && fault.how !== 'answer-lost') return answerFault(fault, request, response);
     if (apiPath !== undefined) {
       const presented = tokenOf(request);
       const token = world.tokens.get(presented ?? '');
@@ -42,7 +42,7 @@ export function createListener({ world, git, faults, device, calls }: ListenerPa
               host: host === 'api.github.com' ? 'github.com' : host,
               accept: request.headers.accept ?? '',
             });
-      return send(response, answer, token);
+      return fault ? void request.socket.destroy() : send(response, answer, token);
     }
     if (method === 'POST' && /^\/login\/(device\/code|oauth\/access_token)$/.test(pathname)) {
       const form = new URLSearchParams((await read(request)).toString());

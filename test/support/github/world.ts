@@ -41,6 +41,7 @@ export interface Repository {
   defaultBranch: string;
   /** `owner/name` of what it was forked from. */
   parent?: string;
+  createdAt: Date;
 }
 
 export const ALL_SCOPES = ['repo', 'read:org', 'gist', 'admin:public_key'];
@@ -57,6 +58,13 @@ export function accountOf(world: World, login: string, type: Account['type'] = '
   const account = world.accounts.get(key) ?? { login, id: world.nextId++, type, keys: [] };
   world.accounts.set(key, account);
   return account;
+}
+
+/** Those of one account. */
+export function forksOf(world: World, { owner, name }: Repository, login: string): Repository[] {
+  return [...world.repositories.values()].filter(
+    one => one.owner === login && one.parent === `${owner}/${name}`,
+  );
 }
 
 /** A scope is held, or one that contains it. */

@@ -2,6 +2,7 @@ import t from 'tap';
 import { CLONE_EXIT } from '../../../agent/guest/guest.ts';
 import type { Desired } from '../../../agent/model/desired.ts';
 import type { Observed } from '../../../agent/model/observed.ts';
+import { settleMs } from '../../../agent/status/service-status.ts';
 import { summarize } from '../../../agent/status/summarize.ts';
 import { jsonEqual } from '../../../controller/kit/json.ts';
 import { CONDITIONS, REASONS } from '../../../crds/vocabulary.ts';
@@ -479,4 +480,39 @@ t.test('ports that are taken are named, those of this spec alone', async t => {
     },
   });
   t.same(summarize(desired, observed, undefined, NOW).portConflicts, [2222, 23000]);
+});
+
+t.test('a service without a check that had ended counts as up when it stays up', t => {
+  const desired = desiredOf(shop);
+  const web = serviceOf(desired, 'web', { restarts: 1, exitCode: 1, since: NOW / 1000 });
+  const observed = settledOf(desired, {
+    guest: guestOf(desired, { services: [serviceOf(desired, 'db'), web] }),
+  });
+  const at = (ms: number) => {
+    const { services, conditions } = summarize(desired, observed, undefined, NOW + ms);
+    const { status, reason } = conditions?.find(({ type }) => type === 'ServicesReady') ?? {};
+    return [services?.find(({ name }) => name === 'web')?.state, status, reason];
+  };
+  t.same(at(0), ['Starting', 'False', 'ServiceExited']);
+  t.same(at(1999), ['Starting', 'False', 'ServiceExited']);
+  t.same(at(2000), ['Running', 'True', 'ServicesHealthy']);
+  t.end();
+});
+
+t.test('whoever waits for a service to stay up is told for how long', t => {
+  const desired = desiredOf(shop);
+  const of = (patch: object, name = 'web') =>
+    settleMs(
+      desired,
+      settledOf(desired, { guest: guestOf(desired, { services: [serviceOf(desired, name, patch)] }) }),
+      NOW,
+    );
+  const ended = { restarts: 1, exitCode: 0, since: NOW / 1000 };
+  t.equal(of(ended), 2000);
+  t.equal(of({ ...ended, since: NOW / 1000 - 1 }), 1000);
+  t.equal(of({ ...ended, since: NOW / 1000 - 2 }), undefined);
+  t.equal(of({ ...ended, since: NOW / 1000 + 60 }), undefined, 'the clock of the guest is ahead');
+  t.equal(of({ since: NOW / 1000 }), undefined, 'it has not ended yet');
+  t.equal(of(ended, 'db'), undefined, 'its check tells');
+  t.end();
 });

@@ -1,5 +1,5 @@
 import { PassThrough, Readable } from 'node:stream';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import type { CommandContext } from '../../../cli/command.ts';
 import { EXIT } from '../../../cli/errors.ts';
 import { waitUntilReady } from '../../../cli/wait/ready.ts';
@@ -22,7 +22,7 @@ function workspace(phase: string, message: string): Workspace {
   } as Workspace;
 }
 
-t.test('one that goes on failing is waited for only so long, and its way out is told', async t => {
+function lab(t: Test) {
   const api = new TinyApi();
   const clock = new FakeClock();
   const notes: string[] = [];
@@ -36,15 +36,20 @@ t.test('one that goes on failing is waited for only so long, and its way out is 
     verbose() {},
   } as unknown as CommandContext;
   const client = createClient({ transport: api, clock });
-  api.put(PATH, workspace('Creating', 'web is being started'));
-  const waiting = waitUntilReady(client, [workspace('Creating', '')], 600_000, context, {
-    degradedMs: 30_000,
-  });
   const seen = (what: string) =>
     until(() => notes.some(note => note.includes(what)), {
       timeoutMs: 5000,
       what: () => `${what}: ${notes}`,
     });
+  return { api, clock, notes, context, client, seen };
+}
+
+t.test('one that goes on failing is waited for only so long, and its way out is told', async t => {
+  const { api, clock, notes, context, client, seen } = lab(t);
+  api.put(PATH, workspace('Creating', 'web is being started'));
+  const waiting = waitUntilReady(client, [workspace('Creating', '')], 600_000, context, {
+    degradedMs: 30_000,
+  });
   const put = async (phase: string, message: string) => {
     api.put(PATH, workspace(phase, message));
     await seen(message);
@@ -64,4 +69,41 @@ t.test('one that goes on failing is waited for only so long, and its way out is 
     'error: shop is not ready, and goes on being tried: web ended twice',
     /^next: nexus logs shop/,
   ]);
+});
+
+t.test('ready is what stays so for a moment, where no health check tells', async t => {
+  const { api, clock, context, client, seen } = lab(t);
+  const services = [{ name: 'web', command: 'serve' }];
+  const put = async (phase: string, message: string, more: Partial<Workspace['spec']> = {}) => {
+    const { status, ...rest } = workspace(phase, message);
+    const isReady = phase === 'Running';
+    const value = isReady ? 'True' : 'False';
+    const conditions = [{ type: 'Ready', status: value, reason: message, message, observedGeneration: 1 }];
+    api.put(PATH, { ...rest, spec: { services, ...more }, status: { ...status, conditions } } as Workspace);
+    await seen(message);
+  };
+  const wait = () => waitUntilReady(client, [workspace('Creating', '')], 600_000, context);
+  const isOver = (waiting: Promise<number>) =>
+    Promise.race([waiting.then(() => true), new Promise(resolve => setImmediate(() => resolve(false)))]);
+  await put('Creating', 'it begins');
+  const waiting = wait();
+  await put('Running', 'for now');
+  await clock.advance(1900);
+  await put('Degraded', 'web ended');
+  await clock.advance(60_000);
+  t.equal(await isOver(waiting), false, 'it was ready for too short a time');
+  await put('Running', 'again');
+  await clock.advance(1900);
+  t.equal(await isOver(waiting), false);
+  await clock.advance(100);
+  t.equal(await waiting, EXIT.done);
+  t.equal(await wait(), EXIT.done, 'one that was ready before is not waited for');
+
+  await put('Creating', 'anew', { services: [{ name: 'web', command: 'serve', healthCheck: { tcp: {} } }] });
+  const checked = wait();
+  await seen('anew');
+  await put('Running', 'healthy', {
+    services: [{ name: 'web', command: 'serve', healthCheck: { tcp: {} } }],
+  });
+  t.equal(await checked, EXIT.done, 'at once where a check has told');
 });

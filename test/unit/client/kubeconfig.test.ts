@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import t from 'tap';
 import { stringify } from 'yaml';
+import { connect } from '../../../controller/client/connect.ts';
 import {
   type Kubeconfig,
   kubeconfigPath,
@@ -47,6 +48,34 @@ const config: Kubeconfig = {
     { name: 'file', context: { cluster: 'c1', user: 'file' } },
   ],
 };
+
+t.test('a server is reached by its own context, or by the one that is named', async t => {
+  const at = (server: string, more: object = {}) =>
+    resolveConnection(config, { file: 'f', server, ...more }).then(({ context, server }) => ({
+      context,
+      server,
+    }));
+  t.same(await at('https://one:1'), { context: 'one', server: 'https://one:1' });
+  t.same(await at('https://two:2'), { context: 'two', server: 'https://two:2' });
+  const current = { ...config, 'current-context': 'anonymous' };
+  t.match(await resolveConnection(current, { file: 'f', server: 'https://two:2' }), { context: 'anonymous' });
+  t.same(await at('https://tunnel:9', { context: 'one' }), { context: 'one', server: 'https://tunnel:9' });
+  await t.rejects(at('https://three:3'), {
+    ...failure('NoContext'),
+    message: /nexus login https:\/\/three:3/,
+  });
+  const options = { file: join(t.testdir(), 'none'), server: 'https://three:3' };
+  await t.rejects(connect(options), failure('NoFile'));
+  const { client, connection } = await connect({ ...options, token: 'T' });
+  await client.close();
+  t.same(connection, {
+    context: 'https://three:3',
+    server: 'https://three:3',
+    insecure: false,
+    exec: false,
+    token: 'T',
+  });
+});
 
 t.test(
   'a flag comes before NEXUS_KUBECONFIG, that before the home; a plain KUBECONFIG never counts',
