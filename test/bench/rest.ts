@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { readKubeconfig } from '../../controller/client/kubeconfig.ts';
-import { USER } from '../../crds/kinds.ts';
+import { NODE, USER } from '../../crds/kinds.ts';
+import { DEFAULT_SERVICE_PORTS, DEFAULT_SSH_PORTS } from '../../crds/names.ts';
 import { BenchClient, type Target } from '../support/api-bench-target.ts';
 import { fakeGitHub } from '../support/github/fake-github.ts';
 import { nexusUp } from '../support/nexus-up.ts';
@@ -14,6 +15,8 @@ interface Person {
   name: string;
   client: BenchClient;
   workspaces: string[];
+  /** Creates that were answered before there was a port. */
+  portless: number;
 }
 
 /**
@@ -37,7 +40,7 @@ export async function run(args: string[]): Promise<void> {
   });
   const people: Person[] = Array.from({ length: USERS }, (_, i) => {
     const name = `user-${i}`;
-    return { name, client: new BenchClient(targetOf(github.token(name))), workspaces: [] };
+    return { name, client: new BenchClient(targetOf(github.token(name))), workspaces: [], portless: 0 };
   });
   const times = new Map<string, number[]>();
   const timed = async (what: string, ask: Promise<string>) => {
@@ -49,6 +52,10 @@ export async function run(args: string[]): Promise<void> {
     return answer;
   };
   try {
+    // The in-memory driver opens none of them, so they may be as they are by default: enough for all.
+    await up.client.patch(NODE, { name: up.node }, 'merge', {
+      spec: { ports: { ssh: DEFAULT_SSH_PORTS, services: DEFAULT_SERVICE_PORTS } },
+    });
     for (const { name } of people)
       await up.client.create(USER, {
         apiVersion: 'nexus.dev/v1alpha1',
@@ -72,6 +79,12 @@ export async function run(args: string[]): Promise<void> {
           bound: '<=',
           target: 200,
         },
+        {
+          what: 'creates answered without a port',
+          value: people.reduce((sum, { portless }) => sum + portless, 0),
+          bound: '<=',
+          target: 0,
+        },
       ],
     );
   } finally {
@@ -83,7 +96,8 @@ export async function run(args: string[]): Promise<void> {
 
 type Timed = (what: string, ask: Promise<string>) => Promise<string>;
 
-async function prepare({ name, client, workspaces }: Person, timed: Timed): Promise<void> {
+async function prepare(person: Person, timed: Timed): Promise<void> {
+  const { name, client, workspaces } = person;
   await until(async () => (await client.call('GET', '/workspaces').catch(() => '')) !== '', {
     timeoutMs: 30_000,
     what: () => `${name} to be let in`,
@@ -96,7 +110,9 @@ async function prepare({ name, client, workspaces }: Person, timed: Timed): Prom
       services: [{ name: 'web', command: 'npm start', port: 3000 }],
     };
     const answer = await timed('create', client.call('POST', '/workspaces/create', body));
-    workspaces.push((JSON.parse(answer) as { workspace_id: string }).workspace_id);
+    const { workspace_id: id, ssh_port: port } = JSON.parse(answer) as Record<string, string | null>;
+    workspaces.push(id ?? '');
+    if (port === null) person.portless++;
   }
   const isUp = async (id: string) =>
     (await client.call('GET', `/workspaces/${id}/ssh`).catch(() => '')) !== '';
