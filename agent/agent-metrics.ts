@@ -1,5 +1,5 @@
 import type { Metrics } from '../controller/kit/metrics.ts';
-import type { Backend } from './agent-context.ts';
+import type { Forwarder } from './forwards/forwarder.ts';
 import type { Unit } from './reconcile/unit.ts';
 
 /** What the agent counts. */
@@ -13,7 +13,7 @@ export interface AgentMetrics {
 export function createAgentMetrics(
   metrics: Metrics,
   units: ReadonlyMap<string, Unit>,
-  backends: ReadonlyMap<string, Backend>,
+  backends: ReadonlyMap<string, { readonly forwarder: Forwarder }>,
 ): AgentMetrics {
   const actions = metrics.counter(
     'nexus_agent_actions_total',
@@ -49,7 +49,10 @@ export function createAgentMetrics(
   };
 }
 
-function readMetrics(units: ReadonlyMap<string, Unit>, backends: ReadonlyMap<string, Backend>) {
+function readMetrics(
+  units: ReadonlyMap<string, Unit>,
+  backends: ReadonlyMap<string, { readonly forwarder: Forwarder }>,
+) {
   const instances: Record<string, number> = {};
   let tunnels = 0;
   for (const { known, tunnel } of units.values()) {

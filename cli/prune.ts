@@ -1,9 +1,14 @@
 import type { Client } from '../controller/client/client.ts';
 import { isApiError } from '../controller/kit/errors.ts';
 import { NAMESPACE, type Resource, WORKSPACE } from '../crds/kinds.ts';
+import type { KubeObject } from '../crds/object.ts';
 import type { CommandContext } from './command.ts';
-import type { Applied } from './commands/apply.ts';
 import { nameOf } from './output/format.ts';
+
+interface Applied {
+  resource: Resource;
+  object: KubeObject;
+}
 
 export interface PruneOptions {
   client: Client;

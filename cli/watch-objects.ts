@@ -1,7 +1,7 @@
 import { ApiError } from '../controller/kit/errors.ts';
 import type { KubeList, KubeObject } from '../crds/object.ts';
 import type { CommandContext } from './command.ts';
-import type { GetRequest } from './commands/get.ts';
+import type { GetRequest } from './commands/get-request.ts';
 import { EXIT, usageError } from './errors.ts';
 import { formatObject } from './output/format.ts';
 import { createRowPrinter } from './output/row-printer.ts';

@@ -21,7 +21,7 @@ const PARALLEL = 8;
 /** How long a kind that the files themselves define is waited for. */
 const NEW_KIND_MS = 10_000;
 
-export interface Applied {
+interface Applied {
   manifest: Manifest;
   resource: Resource;
   result: 'created' | 'configured' | 'unchanged';

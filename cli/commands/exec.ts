@@ -1,6 +1,7 @@
+import { shellWord } from '../../controller/kit/shell-quote.ts';
 import type { Command, Flags } from '../command.ts';
 import { usageError } from '../errors.ts';
-import { runTowards, shellQuote, sshArgs } from '../ssh/run.ts';
+import { runTowards, sshArgs } from '../ssh/run.ts';
 import { sshTarget } from '../ssh/target.ts';
 import { type Via, viaOption } from '../ssh/way.ts';
 
@@ -26,8 +27,8 @@ export const exec: Command = {
     if (command.length === 0) throw usageError('which command?', `nexus exec ${flags.name} -- COMMAND`);
     const target = await sshTarget(flags.name, context, flags);
     const folder =
-      flags.workdir === undefined ? 'cd ~/workspace 2>/dev/null || cd' : `cd ${shellQuote(flags.workdir)}`;
-    const line = `${folder} && exec ${command.map(shellQuote).join(' ')}`;
+      flags.workdir === undefined ? 'cd ~/workspace 2>/dev/null || cd' : `cd ${shellWord(flags.workdir)}`;
+    const line = `${folder} && exec ${command.map(shellWord).join(' ')}`;
     return runTowards(target, ['ssh', ...sshArgs(target, [flags.tty ? '-tt' : '-T']), line], context);
   },
 };

@@ -4,22 +4,14 @@ import { collectionPath, objectPath, type QueryParams, queryString } from '../..
 import type { KubeList, KubeObject } from '../../crds/object.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { EXIT, usageError } from '../errors.ts';
-import { type Format, formatObject, parseFormat } from '../output/format.ts';
+import { formatObject, parseFormat } from '../output/format.ts';
 import { renderTable, TABLE_ACCEPT, type Table } from '../output/table.ts';
 import { type Selection, selections } from '../selections.ts';
 import { GET_OPTIONS, type GetFlags } from './get-flags.ts';
+import type { GetRequest } from './get-request.ts';
 
 /** Objects of a page of a list. */
 const PAGE = 500;
-
-export interface GetRequest {
-  wanted: Selection[];
-  format: Format;
-  flags: GetFlags;
-  /** Absent: all. */
-  namespace: string | undefined;
-  client: Client;
-}
 
 export const get: Command = {
   usage: 'get <resource> [names..]',

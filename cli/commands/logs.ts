@@ -1,7 +1,8 @@
 import { GUEST_LOG_DIR } from '../../agent/guest/guest.ts';
+import { shellWord } from '../../controller/kit/shell-quote.ts';
 import type { Command, Flags } from '../command.ts';
 import { CliError, EXIT, usageError } from '../errors.ts';
-import { runTowards, shellQuote, sshArgs } from '../ssh/run.ts';
+import { runTowards, sshArgs } from '../ssh/run.ts';
 import { sshTarget } from '../ssh/target.ts';
 import { type Via, viaOption } from '../ssh/way.ts';
 
@@ -76,14 +77,14 @@ export function logScript(names: string[], flags: { tail: number; follow: boolea
     const script = flags.follow ? followed(name, flags.tail) : past(name, flags.tail);
     return names.length === 1
       ? script
-      : `{ ${script}; } | sed -u ${shellQuote(`s/^/${name.padEnd(width)} | /`)}`;
+      : `{ ${script}; } | sed -u ${shellWord(`s/^/${name.padEnd(width)} | /`)}`;
   });
   if (!flags.follow) return parts.length === 1 ? (parts[0] as string) : `${parts.join(' & ')} & wait`;
   // Nothing tells `tail` that nobody reads any more; the end of standard input does.
   return `${parts.map(part => `{ ${part}; } &`).join(' ')} cat >/dev/null; trap '' TERM; kill -TERM 0`;
 }
 
-const fileOf = (name: string) => shellQuote(`${GUEST_LOG_DIR}/${name}.log`);
+const fileOf = (name: string) => shellWord(`${GUEST_LOG_DIR}/${name}.log`);
 
 function past(name: string, tail: number): string {
   const all = `cat ${fileOf(name)}.1 ${fileOf(name)} 2>/dev/null`;

@@ -1,6 +1,7 @@
+import { shellWord } from '../../controller/kit/shell-quote.ts';
 import type { Command, Flags } from '../command.ts';
 import { EXIT } from '../errors.ts';
-import { runTowards, shellQuote, sshArgs } from '../ssh/run.ts';
+import { runTowards, sshArgs } from '../ssh/run.ts';
 import { sshTarget } from '../ssh/target.ts';
 import { type Via, viaOption } from '../ssh/way.ts';
 
@@ -33,7 +34,7 @@ export const ssh: Command = {
       ? [...sshArgs(target, rest), ...flags.command]
       : [...sshArgs(target), ...flags.command, ...rest];
     if (!flags.print) return runTowards(target, ['ssh', ...args], context);
-    context.print(['ssh', ...args].map(shellQuote).join(' '));
+    context.print(['ssh', ...args].map(shellWord).join(' '));
     return EXIT.done;
   },
 };

@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
+import { shellWord } from '../../controller/kit/shell-quote.ts';
 import type { CommandContext } from '../command.ts';
 import { openUrl, startDetached } from '../open-url.ts';
-import { shellQuote } from '../ssh/run.ts';
 import type { RemoteFolder } from './editors.ts';
 import type { FoundEditor } from './find-editors.ts';
 
 /** The command line that opens a folder, whether its program is here or not. */
 export function editorCommand({ editor, program }: FoundEditor, folder: RemoteFolder): string {
-  return [program ?? (editor.programs[0] as string), ...editor.args(folder)].map(shellQuote).join(' ');
+  return [program ?? (editor.programs[0] as string), ...editor.args(folder)].map(shellWord).join(' ');
 }
 
 /** Whether a program could take over the terminal. */
@@ -23,7 +23,7 @@ export async function openEditor(
   const { io, clock } = context;
   const args = editor.args(folder);
   if (program) {
-    context.verbose([program, ...args].map(shellQuote).join(' '));
+    context.verbose([program, ...args].map(shellWord).join(' '));
     if (editor.inTerminal) return isTerminal(context) && runInTerminal(program, args, context);
     if (await startDetached(program, args, { env: io.env, clock })) return true;
   }

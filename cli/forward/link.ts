@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { shellWord } from '../../controller/kit/shell-quote.ts';
 import type { CommandContext } from '../command.ts';
-import { missingProgram, shellQuote } from '../ssh/run.ts';
+import { missingProgram } from '../ssh/run.ts';
 import type { SshTarget } from '../ssh/target.ts';
 
 /** One ssh that carries ports of a workspace to Unix sockets of ours. */
@@ -43,7 +44,7 @@ export async function openLink(
     ...[...new Set(remotes)].flatMap(remote => ['-L', `${socketOf(remote)}:127.0.0.1:${remote}`]),
     ...['-p', String(target.port), `${target.user}@${target.host}`],
   ];
-  context.verbose(`ssh ${args.map(shellQuote).join(' ')}`);
+  context.verbose(`ssh ${args.map(shellWord).join(' ')}`);
   const child = spawn('ssh', args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: context.io.env as NodeJS.ProcessEnv,

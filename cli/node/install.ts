@@ -1,11 +1,11 @@
 import { slept } from '../../controller/kit/abort.ts';
 import type { Milliseconds } from '../../controller/kit/clock.ts';
 import { sha256 } from '../../controller/kit/hash.ts';
+import { shellWord } from '../../controller/kit/shell-quote.ts';
 import type { CommandContext } from '../command.ts';
 import { CliError, EXIT } from '../errors.ts';
 import { type MachineFacts, PLACES, serviceFile } from '../remote/facts.ts';
 import { lastLine, type Remote } from '../remote/remote.ts';
-import { shellQuote } from '../ssh/run.ts';
 import type { Program } from './program.ts';
 
 /** How often the size of a copy that goes on is looked at. */
@@ -27,7 +27,7 @@ export async function installProgram(
     const copy = `${folder}/nexus`;
     const stop = showProgress(remote, copy, { total: program.bytes, context });
     await remote.put(program.file, copy).finally(stop);
-    const quoted = shellQuote(copy);
+    const quoted = shellWord(copy);
     const sum = (await remote.must('reading the copy', `sha256sum ${quoted} | cut -d' ' -f1`)).trim();
     if (sum !== program.digest)
       throw new CliError(`the program came to ${remote.destination} damaged`, { next: 'try again' });
@@ -47,7 +47,7 @@ export async function installProgram(
     context.note(`${lastLine(version)} is in ${PLACES.program}`);
     return true;
   } finally {
-    await remote.run(`rm -rf ${shellQuote(folder)}`).catch(() => {});
+    await remote.run(`rm -rf ${shellWord(folder)}`).catch(() => {});
   }
 }
 
@@ -80,7 +80,7 @@ function showProgress(
   let ended = false;
   const look = async () => {
     while (!ended && (await slept(context.clock, LOOK_MS, context.signal))) {
-      const { stdout } = await remote.run(`wc -c <${shellQuote(path)}`).catch(() => ({ stdout: '' }));
+      const { stdout } = await remote.run(`wc -c <${shellWord(path)}`).catch(() => ({ stdout: '' }));
       const bytes = Number(stdout.trim());
       if (!ended && bytes > 0 && bytes < total)
         context.note(`  ${megabytes(bytes)} of ${megabytes(total)} MB`);

@@ -1,10 +1,10 @@
 import { jsonEqual } from '../../controller/kit/json.ts';
+import { shellWord } from '../../controller/kit/shell-quote.ts';
 import type { CommandContext } from '../command.ts';
 import { CliError } from '../errors.ts';
 import { type MachineFacts, PLACES } from '../remote/facts.ts';
 import { lastLine, type Remote } from '../remote/remote.ts';
 import type { Gateway } from '../ssh/gateway.ts';
-import { shellQuote } from '../ssh/run.ts';
 import { addressOf } from '../ssh/way.ts';
 import { dropToken, mintToken } from './token.ts';
 
@@ -44,7 +44,7 @@ export async function joinMachine(
   if (isNew) {
     const token = await mintToken(context, { gateway: gateway.published, ttlMs: TOKEN_MS, nodeName: name });
     try {
-      const join = `${PLACES.program} agent join ${shellQuote(addressOf(gateway.reached))} --token=- --node-name ${shellQuote(name)}`;
+      const join = `${PLACES.program} agent join ${shellWord(addressOf(gateway.reached))} --token=- --node-name ${shellWord(name)}`;
       const { code, stderr } = await remote.run(
         `umask 077; mkdir -p ${PLACES.home}; NEXUS_HOME=${PLACES.home} ${join}`,
         { asRoot: true, stdin: token.text },

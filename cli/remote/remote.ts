@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { shellWord } from '../../controller/kit/shell-quote.ts';
 import { capture, type RunResult } from '../capture.ts';
 import type { CommandContext } from '../command.ts';
 import { CliError, EXIT } from '../errors.ts';
-import { missingProgram, shellQuote } from '../ssh/run.ts';
+import { missingProgram } from '../ssh/run.ts';
 
 export interface RemoteTarget {
   /** `user@host`, or a name of the person's own ssh configuration. */
@@ -76,12 +77,12 @@ export async function openRemote(target: RemoteTarget, context: CommandContext):
   let root: 'self' | 'sudo' | undefined;
   const asRoot = async (script: string): Promise<string> => {
     root ??= (await remote.run('id -u')).stdout.trim() === '0' ? 'self' : 'sudo';
-    return root === 'self' ? script : `exec sudo -n -- sh -c ${shellQuote(script)}`;
+    return root === 'self' ? script : `exec sudo -n -- sh -c ${shellWord(script)}`;
   };
   const remote: Remote = {
     destination,
     async run(script, options = {}) {
-      const command = `exec sh -c ${shellQuote(options.asRoot ? await asRoot(script) : script)}`;
+      const command = `exec sh -c ${shellWord(options.asRoot ? await asRoot(script) : script)}`;
       return execute('ssh', [...shared, '-o', 'ControlMaster=no', destination, command], options.stdin ?? '');
     },
     async must(what, script, options) {

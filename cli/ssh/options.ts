@@ -1,6 +1,6 @@
+import { shellWord } from '../../controller/kit/shell-quote.ts';
 import { configPath } from './config/quote.ts';
 import { GATEWAY_ALIAS, type Gateway } from './gateway.ts';
-import { shellQuote } from './run.ts';
 
 /** One option of ssh_config: name and value, quoted. */
 export type SshOption = readonly [name: string, value: string];
@@ -50,5 +50,5 @@ export function gatewayProxy(
     ...['-p', String(gateway.port), '-W', `${to.alias}:22`, `${gateway.user}@${gateway.host}`],
   ];
   // Here `%` is the outer ssh's; what is quoted for the inner one has doubled its own already.
-  return ['ProxyCommand', words.map(word => shellQuote(word.replaceAll('%', '%%'))).join(' ')];
+  return ['ProxyCommand', words.map(word => shellWord(word.replaceAll('%', '%%'))).join(' ')];
 }

@@ -1,14 +1,10 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import { shellWord } from '../../controller/kit/shell-quote.ts';
 import type { CommandContext } from '../command.ts';
 import { CliError } from '../errors.ts';
 import { forgetReach } from './reach.ts';
 import type { SshTarget } from './target.ts';
-
-/** Quotes for a POSIX shell. */
-export function shellQuote(word: string): string {
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-}
 
 /** Arguments for `ssh`: options, port, destination. */
 export function sshArgs(target: SshTarget, extra: string[] = []): string[] {
@@ -49,7 +45,7 @@ export function runProgram(
   context: CommandContext,
   options: RunOptions = {},
 ): Promise<number> {
-  context.verbose(`${program} ${args.map(shellQuote).join(' ')}`);
+  context.verbose(`${program} ${args.map(shellWord).join(' ')}`);
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       stdio: [

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
+import { shellWord } from '../../controller/kit/shell-quote.ts';
 import type { CommandContext } from '../command.ts';
 import { CliError, EXIT, type ExitCode } from '../errors.ts';
-import { missingProgram, shellQuote } from './run.ts';
+import { missingProgram } from './run.ts';
 
 /** An address that drops what it is sent costs this long. */
 const CONNECT_S = 10;
@@ -52,7 +53,7 @@ export function tryLogin(
   context: CommandContext,
 ): Promise<string> {
   const all = ['-o', 'BatchMode=yes', '-o', `ConnectTimeout=${CONNECT_S}`, '-T', ...args, line];
-  context.verbose(`ssh ${all.map(shellQuote).join(' ')}`);
+  context.verbose(`ssh ${all.map(shellWord).join(' ')}`);
   const { signal } = context;
   const env = context.io.env as NodeJS.ProcessEnv;
   return new Promise((resolve, reject) => {

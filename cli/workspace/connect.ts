@@ -1,3 +1,4 @@
+import { shellWord } from '../../controller/kit/shell-quote.ts';
 import type { Workspace } from '../../crds/types.generated.ts';
 import type { Command, CommandContext, Flags } from '../command.ts';
 import { EDITORS, type RemoteFolder } from '../editor/editors.ts';
@@ -7,7 +8,6 @@ import { EXIT } from '../errors.ts';
 import { readPreferences } from '../read-preferences.ts';
 import { ensureAlias } from '../ssh/config/ensure-alias.ts';
 import { isOnThisMachine } from '../ssh/here.ts';
-import { shellQuote } from '../ssh/run.ts';
 import { targetOf } from '../ssh/target.ts';
 import { tryLogin } from '../ssh/try-login.ts';
 import { type Connection, connectionJson, connectionLines } from './connection.ts';
@@ -100,7 +100,7 @@ async function reach(
   const port = way.kind === 'direct' ? published.port : 22;
   return {
     folder: { host: alias, user: published.user, port, path },
-    ssh: ['ssh', ...args].map(shellQuote).join(' '),
+    ssh: ['ssh', ...args].map(shellWord).join(' '),
     rows: serviceRows(workspace, await isOnThisMachine(workspace, context)),
   };
 }

@@ -3,6 +3,11 @@ export function shellQuote(value: string): string {
   return `'${value.replaceAll("'", `'\\''`)}'`;
 }
 
+/** The same for a line that people read too: a word in which nothing needs quotes stays as it is. */
+export function shellWord(value: string): string {
+  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(value) ? value : shellQuote(value);
+}
+
 /** Lines `export NAME='value'`. What a shell cannot set (names that are none, its own read-only ones) is left out. */
 export function shellExports(env: Record<string, string>): string {
   return Object.entries(env)

@@ -5,7 +5,6 @@ import type { Logger } from '../kit/log.ts';
 import type { Metrics } from '../kit/metrics.ts';
 import type { EventRecorder } from '../runtime/reconciler.ts';
 import type { SignRequest } from './certificates/certificate-requests.ts';
-import type { LocalNode } from './node/ensure-node.ts';
 
 /** What writes as the controller in managedFields. Agents write as `nexus-agent`. */
 export const FIELD_MANAGER = 'nexus-controller';
@@ -25,6 +24,14 @@ export interface SharedKeys {
   current(): readonly string[];
   /** Returns an unsubscribe. */
   onChange(handler: () => void): () => void;
+}
+
+/** A node that the controller itself makes. */
+export interface LocalNode {
+  name: string;
+  labels?: Record<string, string>;
+  /** With which its agent logs into the gateway: `ssh-ed25519 AAAA…`. */
+  agentKeys?: string[];
 }
 
 export interface ReconcilerOptions {

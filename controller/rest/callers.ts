@@ -5,8 +5,8 @@ import { createClient } from '../client/create-client.ts';
 import { isApiError } from '../kit/errors.ts';
 import { VERSION } from '../kit/version.ts';
 import type { GitHubUser } from './github.ts';
-import type { RestOptions } from './rest-context.ts';
 import { RestError } from './rest-error.ts';
+import type { RestOptions } from './rest-options.ts';
 import { WrongTokens } from './wrong-tokens.ts';
 
 /** Who makes a request. */

@@ -1,36 +1,9 @@
-import type { Client } from '../client/client.ts';
-import type { Transport } from '../client/transport.ts';
-import type { Clock, Milliseconds } from '../kit/clock.ts';
-import type { Logger } from '../kit/log.ts';
+import type { Milliseconds } from '../kit/clock.ts';
 import type { AnswerOnce } from './answer-once.ts';
 import type { Callers } from './callers.ts';
-import type { GitHub } from './github.ts';
 import type { Challenges } from './login/challenges.ts';
-import type { Sessions } from './login/sessions.ts';
+import type { RestOptions } from './rest-options.ts';
 import type { WrongTokens } from './wrong-tokens.ts';
-
-export interface RestOptions {
-  /** The facade's own access: everything of Nexus. */
-  client: Client;
-  /** A transport to the same API that sends `headers` with each request: a caller's credential, or who is impersonated. */
-  transportWith(headers: Record<string, string>): Transport;
-  clock: Clock;
-  log: Logger;
-  version: string;
-  github: GitHub;
-  /** Absent: this server makes no tokens. */
-  sessions?: Sessions;
-  /** Requests a minute a caller. Defaults to 100. */
-  requestsPerMinute?: number;
-  /** Who may register: anybody with a GitHub account, or nobody. */
-  registration: 'open' | 'closed';
-  /** Beginnings of repository URLs that are taken beside `https://` and `git@host:`. */
-  repoSchemes?: readonly string[];
-  /** Aborted when the server stops. */
-  signal: AbortSignal;
-  /** How long the answer to a create waits for a node and a port. */
-  scheduleWaitMs: Milliseconds;
-}
 
 /** What the routes work with. */
 export interface RestContext extends RestOptions {

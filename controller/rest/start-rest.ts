@@ -3,7 +3,7 @@ import type { OptionValues } from '../kit/options.ts';
 import { createGitHub } from './github.ts';
 import type { REST_OPTIONS } from './options.ts';
 import { registerRest } from './register-rest.ts';
-import type { RestOptions } from './rest-context.ts';
+import type { RestOptions } from './rest-options.ts';
 
 export interface RestParts
   extends Pick<

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { shellQuote } from '../../cli/ssh/run.ts';
 import { readKubeconfig } from '../../controller/client/kubeconfig.ts';
 import { certificateFingerprint } from '../../controller/kit/login-proof.ts';
+import { shellWord } from '../../controller/kit/shell-quote.ts';
 import { EVENT, PLACEMENT, SECRET, WORKSPACE } from '../../crds/kinds.ts';
 import { hasProgram } from '../../manifests/install/packages.ts';
 import { dockerByHand } from '../support/docker-by-hand.ts';
@@ -59,7 +59,7 @@ async function journey(t: Test): Promise<void> {
   took('workspace ready');
   const { ssh } = JSON.parse(await nexus('workspace', 'connect', 'shop', '-o', 'json')) as { ssh: string };
   const inside = async (line: string) => {
-    const result = await ada.sh(`${ssh} ${shellQuote(line)}`);
+    const result = await ada.sh(`${ssh} ${shellWord(line)}`);
     said.push(result.text);
     return result;
   };

@@ -1,9 +1,9 @@
+import { shellWord } from '../../../controller/kit/shell-quote.ts';
 import { GATEWAY_ALIAS } from '../gateway.ts';
 import { identityOptions, KEEP_ALIVE, type SshOption, strictHostKey } from '../options.ts';
 import { controlPath, knownHostsFolder } from '../places.ts';
 import { keyType } from '../probe.ts';
 import { hostAlias } from '../published.ts';
-import { shellQuote } from '../run.ts';
 import { gatewayAlias, type Named } from './aliases.ts';
 import type { ServerHosts } from './hosts.ts';
 import { configPath, configWord } from './quote.ts';
@@ -100,7 +100,7 @@ function choice(named: Named, { home }: RenderOptions): string {
   const seen = `${scan} | grep -qF ${key.split(' ')[1]}`;
   // In here every version of ssh takes other characters for quotes.
   const isPlain = socket !== undefined && !/["\\']/.test(socket);
-  const test = isPlain ? `test -S ${shellQuote(socket)} || ${seen}` : seen;
+  const test = isPlain ? `test -S ${shellWord(socket)} || ${seen}` : seen;
   return block(
     `Match originalhost ${aliases.join(',')} !exec "${test.replaceAll('%', '%%')}"`,
     throughGateway(named),

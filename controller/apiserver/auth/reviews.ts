@@ -1,6 +1,6 @@
 import { type Clock, timestamp } from '../../kit/clock.ts';
 import type { Cause } from '../../kit/errors.ts';
-import type { DiscoveredResource } from '../discovery/discovery.ts';
+import type { DiscoveredResource } from '../discovery/discovered-resource.ts';
 import { badRequest, invalid } from '../refusals.ts';
 import { invalid as invalidValue } from '../schema/causes.ts';
 import { isObject, type JsonObject } from '../schema/json-schema.ts';

@@ -5,27 +5,7 @@ import type { ServedResource } from '../registry/served-resource.ts';
 import { compareVersions } from '../registry/version-order.ts';
 import { SCALE_KIND } from '../verbs/scale.ts';
 import { TOKEN_REQUEST } from '../verbs/token-request.ts';
-
-/** One line of discovery: a resource or a subresource. */
-export interface DiscoveredResource {
-  readonly group: string;
-  readonly version: string;
-  readonly kind: string;
-  readonly plural: string;
-  readonly singular: string;
-  readonly namespaced: boolean;
-  readonly verbs: readonly string[];
-  readonly shortNames: readonly string[];
-  readonly categories: readonly string[];
-  readonly subresources: readonly {
-    readonly name: string;
-    readonly kind: string;
-    /** Of the kind, where they are not the resource's. */
-    readonly group?: string;
-    readonly version?: string;
-    readonly verbs: readonly string[];
-  }[];
-}
+import type { DiscoveredResource } from './discovered-resource.ts';
 
 interface DiscoveredGroup {
   readonly group: string;

@@ -3,10 +3,11 @@ import { OBJECT_META_SCHEMA } from '../builtin/object-meta.ts';
 import { FIELD_REASONS } from './causes.ts';
 import { compileRules } from './cel/compile-rules.ts';
 import { compileDefault } from './defaults.ts';
+import { Findings, type Validate } from './findings.ts';
 import { isObject, type JsonSchema } from './json-schema.ts';
 import { compilePrune } from './prune.ts';
 import { isUnchanged } from './ratchet.ts';
-import { compileValidate, Findings, type Validate } from './validate.ts';
+import { compileValidate } from './validate.ts';
 
 export { checkStructural } from './structural.ts';
 

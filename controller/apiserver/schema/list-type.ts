@@ -1,7 +1,7 @@
 import { stableJson } from '../../kit/json.ts';
 import * as causes from './causes.ts';
+import type { Validate } from './findings.ts';
 import { isObject, type JsonObject, type JsonSchema } from './json-schema.ts';
-import type { Validate } from './validate.ts';
 
 /** A text that is equal for items with equal values of `keys`; undefined when the item is no object. */
 export function mapKeyOf(item: unknown, keys: readonly string[]): string | undefined {

@@ -1,7 +1,7 @@
 import { jsonEqual } from '../../kit/json.ts';
+import type { Finding } from './findings.ts';
 import { additionalSchema, isObject, type JsonSchema } from './json-schema.ts';
 import { mapKeyOf } from './list-type.ts';
-import type { Finding } from './validate.ts';
 
 /**
  * Whether a finding is about a value that did not change, and so was accepted before the schema became stricter:

@@ -3,10 +3,11 @@ import * as causes from './causes.ts';
 import { renderPath, type Segment } from './causes.ts';
 import { compileRules, parseFieldPath } from './cel/compile-rules.ts';
 import { ExpressionCompiler } from './cel/rule.ts';
+import { Findings } from './findings.ts';
 import type { JsonSchema, ValidationRule } from './json-schema.ts';
 import { compilePattern } from './pattern.ts';
 import { compilePrune } from './prune.ts';
-import { compileValidate, Findings } from './validate.ts';
+import { compileValidate } from './validate.ts';
 
 const REASONS = ['FieldValueInvalid', 'FieldValueForbidden', 'FieldValueRequired', 'FieldValueDuplicate'];
 

@@ -4,17 +4,9 @@ import type { Namespace } from '../../../crds/object.ts';
 import type { Node } from '../../../crds/types.generated.ts';
 import type { Client } from '../../client/client.ts';
 import { isApiError } from '../../kit/errors.ts';
-import { FIELD_MANAGER } from '../deps.ts';
+import { FIELD_MANAGER, type LocalNode } from '../deps.ts';
 import { keepPolicy, readPolicy } from '../keep-policy.ts';
 import { nodeRights } from './node-rights.ts';
-
-/** A node that the controller itself makes. */
-export interface LocalNode {
-  name: string;
-  labels?: Record<string, string>;
-  /** With which its agent logs into the gateway: `ssh-ed25519 AAAA…`. */
-  agentKeys?: string[];
-}
 
 /**
  * A Node with its namespace and its agent's rights, there when it resolves: so that an agent finds them at its first

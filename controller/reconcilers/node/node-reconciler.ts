@@ -15,10 +15,10 @@ import {
   type Outcome,
   type Reconciler,
 } from '../../runtime/reconciler.ts';
-import { FIELD_MANAGER } from '../deps.ts';
+import { FIELD_MANAGER, type LocalNode } from '../deps.ts';
 import { cachedPolicy, keepPolicy, type PolicyCaches } from '../keep-policy.ts';
 import type { NodeLoad } from '../workspace/schedule.ts';
-import { ensureNode, type LocalNode, makeNodeNamespace } from './ensure-node.ts';
+import { ensureNode, makeNodeNamespace } from './ensure-node.ts';
 import type { Evict } from './evict.ts';
 import type { Heartbeats } from './heartbeats.ts';
 import { judgeNode } from './judge-node.ts';

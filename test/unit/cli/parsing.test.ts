@@ -5,9 +5,9 @@ import { EXIT } from '../../../cli/errors.ts';
 import { parseForward } from '../../../cli/forward/parse.ts';
 import { parseFormat } from '../../../cli/output/format.ts';
 import { renderTable } from '../../../cli/output/table.ts';
-import { shellQuote } from '../../../cli/ssh/run.ts';
 import { verdict } from '../../../cli/wait/ready.ts';
 import { nodeNameFrom } from '../../../controller/kit/node-name.ts';
+import { shellWord } from '../../../controller/kit/shell-quote.ts';
 import type { KubeObject } from '../../../crds/object.ts';
 import type { Workspace } from '../../../crds/types.generated.ts';
 
@@ -42,10 +42,10 @@ t.test('any host name gives the name of a node', async t => {
 });
 
 t.test('words are quoted so that a shell gives them back', async t => {
-  t.equal(shellQuote('plain-1.0'), 'plain-1.0');
-  t.equal(shellQuote("it's"), `'it'\\''s'`);
-  t.equal(shellQuote(''), "''");
-  t.equal(shellQuote('a b;$(c)'), "'a b;$(c)'");
+  t.equal(shellWord('plain-1.0'), 'plain-1.0');
+  t.equal(shellWord("it's"), `'it'\\''s'`);
+  t.equal(shellWord(''), "''");
+  t.equal(shellWord('a b;$(c)'), "'a b;$(c)'");
 });
 
 t.test('an output format that is not known is wrong use', async t => {

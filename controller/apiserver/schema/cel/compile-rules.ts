@@ -1,9 +1,10 @@
 import type { Cause } from '../../../kit/errors.ts';
 import * as causes from '../causes.ts';
 import { renderPath, type Segment } from '../causes.ts';
+import type { Findings } from '../findings.ts';
 import { additionalSchema, isObject, type JsonSchema, type ValidationRule } from '../json-schema.ts';
 import { mapKeyOf } from '../list-type.ts';
-import { type Findings, typeName } from '../validate.ts';
+import { typeName } from '../validate.ts';
 import { celName, compileConvert } from './convert.ts';
 import { Budget, BudgetError, type Expression, ExpressionCompiler } from './rule.ts';
 
