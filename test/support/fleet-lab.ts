@@ -3,23 +3,17 @@ import { createMemoryDriver } from '../../agent/drivers/memory/memory-driver.ts'
 import { MemoryEngine, type MemoryInstance } from '../../agent/drivers/memory/memory-engine.ts';
 import { createMemoryGuest } from '../../agent/guest/memory-guest.ts';
 import { type AgentOptions, runAgent } from '../../agent/main.ts';
-import { type ApiServer, createApiServer } from '../../controller/apiserver/api-server.ts';
-import type { Client } from '../../controller/client/client.ts';
+import type { ApiServer } from '../../controller/apiserver/api-server.ts';
 import { createClient } from '../../controller/client/create-client.ts';
-import { injectTransport } from '../../controller/client/inject-transport.ts';
 import type { Transport } from '../../controller/client/transport.ts';
-import { loadCrds, loadPolicy } from '../../controller/defaults.ts';
 import { ApiError } from '../../controller/kit/errors.ts';
 import { silentLogger } from '../../controller/kit/log.ts';
-import { createReconcilers } from '../../controller/reconcilers/create-reconcilers.ts';
 import type { ReconcilerOptions } from '../../controller/reconcilers/deps.ts';
 import { ensureNode } from '../../controller/reconcilers/node/ensure-node.ts';
-import { createEventRecorder } from '../../controller/runtime/event-recorder.ts';
-import { createManager } from '../../controller/runtime/manager.ts';
-import { createMemoryStore } from '../../controller/store/memory.ts';
-import { EVENT, NODE, PLACEMENT, WORKSPACE } from '../../crds/kinds.ts';
+import { NODE, WORKSPACE } from '../../crds/kinds.ts';
 import { LABEL_WORKSPACE_UID } from '../../crds/names.ts';
-import type { Node, Placement, Workspace, WorkspaceSpec } from '../../crds/types.generated.ts';
+import type { Node, Workspace, WorkspaceSpec } from '../../crds/types.generated.ts';
+import { ControlPlane } from './control-plane.ts';
 import { FakeClock, settle } from './fake-clock.ts';
 import { Sandbox } from './sandbox.ts';
 
@@ -35,40 +29,28 @@ const STEP_MS = 500;
  * A whole fleet in this process, on one clock that a test moves: the API server, the reconcilers, and on each node a real
  * agent over an engine in memory. At every moment it is checked that no workspace runs twice.
  */
-export class Fleet {
+export class Fleet extends ControlPlane {
   readonly clock: FakeClock;
   readonly nodes = new Map<string, FleetNode>();
   /** What must never happen, and did. */
   readonly violations: string[] = [];
-  readonly client: Client;
-  readonly server: ApiServer;
-  /** Called before each write of the controller: whether it is answered as if the server were away, and whether it was heard. */
-  fault: ((write: string) => 'unheard' | 'unanswered' | undefined) | undefined;
-  /** Writes of the controller. */
-  readonly writes: string[] = [];
   isServerAway = false;
-  readonly #options: FleetOptions;
+  readonly #agentOptions: Partial<AgentOptions>;
   #cut = new AbortController();
-  #stopController: (() => Promise<void>) | undefined;
 
-  private constructor(server: ApiServer, clock: FakeClock, options: FleetOptions, admin: string) {
-    this.server = server;
+  private constructor(server: ApiServer, admin: string, clock: FakeClock, options: FleetOptions) {
+    super(server, admin, { clock, random: () => 0.5, controller: options.controller ?? {} });
     this.clock = clock;
-    this.#options = options;
-    this.client = createClient({ transport: this.#inject(admin), clock });
+    this.#agentOptions = options.agent ?? {};
   }
 
   static async open(t: Test, names: string[], options: FleetOptions = {}): Promise<Fleet> {
     const clock = new FakeClock();
-    const store = createMemoryStore();
-    const server = await createApiServer({ store, crds: loadCrds(), policy: loadPolicy(), clock });
-    await server.app.ready();
-    const { token } = await server.tokens.create({ user: 'admin', groups: ['system:masters'] });
-    const fleet = new Fleet(server, clock, options, token);
+    const { server, admin, close } = await ControlPlane.serve(clock);
+    const fleet = new Fleet(server, admin, clock, options);
     t.teardown(async () => {
       await fleet.close();
-      await server.close();
-      await store.close();
+      await close();
     });
     await fleet.startController();
     for (const name of names) await fleet.addNode(name);
@@ -81,11 +63,8 @@ export class Fleet {
 
   async addNode(name: string, options: Partial<AgentOptions> = {}): Promise<FleetNode> {
     await ensureNode(this.client, { name });
-    const { token } = await this.server.tokens.create({
-      user: `nexus:node:${name}`,
-      groups: ['nexus:nodes'],
-    });
-    const node = new FleetNode(this, name, this.#inject(token), { ...this.#options.agent, ...options });
+    const transport = await this.transport(`nexus:node:${name}`, ['nexus:nodes']);
+    const node = new FleetNode(this, name, transport, { ...this.#agentOptions, ...options });
     this.nodes.set(name, node);
     node.engine.onChange((instance, type) => {
       if (type === 'started') this.#checkAlone(node, instance);
@@ -94,32 +73,8 @@ export class Fleet {
     return node;
   }
 
-  /** Its caches begin anew, as those of another process. */
-  async startController(): Promise<void> {
-    const { clock } = this;
-    const { token } = await this.server.tokens.create({ user: 'controller', groups: ['system:masters'] });
-    const abort = new AbortController();
-    const client = createClient({ transport: this.#faulty(this.#inject(token)), clock });
-    const deps = { client, clock, log: silentLogger, random: () => 0.5 };
-    const recorder = createEventRecorder({ ...deps, component: 'nexus-controller', signal: abort.signal });
-    const { informers, controllers } = createReconcilers(
-      { ...deps, recorder },
-      { defaultImage: 'debian:12', embedded: true, ...this.#options.controller },
-    );
-    const manager = createManager(deps);
-    manager.add(...informers);
-    manager.addLeading(...controllers);
-    const ended = manager.run(abort.signal);
-    this.#stopController = async () => {
-      abort.abort();
-      await this.#whileTimePasses(ended);
-      await client.close();
-    };
-  }
-
-  async stopController(): Promise<void> {
-    await this.#stopController?.();
-    this.#stopController = undefined;
+  override async stopController(): Promise<void> {
+    await this.#whileTimePasses(super.stopController());
   }
 
   /** The server and its reconcilers go away together, as one process does. */
@@ -163,14 +118,8 @@ export class Fleet {
     await this.client.close();
   }
 
-  async apply(name: string, spec: WorkspaceSpec = {}): Promise<Workspace> {
-    const object: Workspace = {
-      apiVersion: 'nexus.dev/v1alpha1',
-      kind: 'Workspace',
-      metadata: { name, namespace: 'default' },
-      spec: { driver: 'memory', ...spec },
-    };
-    return this.client.apply(WORKSPACE, object, { fieldManager: 'test', force: true });
+  override apply(name: string, spec: WorkspaceSpec = {}): Promise<Workspace> {
+    return super.apply(name, { driver: 'memory', ...spec });
   }
 
   async patchNode(name: string, body: object): Promise<Node> {
@@ -185,19 +134,10 @@ export class Fleet {
     return (await this.client.list<Workspace>(WORKSPACE)).items;
   }
 
-  async placements(): Promise<Placement[]> {
-    return (await this.client.list<Placement>(PLACEMENT)).items;
-  }
-
   async readyNodes(): Promise<string[]> {
     return (await this.client.list<Node>(NODE)).items
       .filter(({ status }) => status?.conditions?.some(c => c.type === 'Ready' && c.status === 'True'))
       .map(({ metadata }) => metadata.name);
-  }
-
-  async events(reason: string): Promise<string[]> {
-    const { items } = await this.client.list(EVENT, { namespace: 'default' });
-    return items.filter(event => event.reason === reason).map(event => event.message ?? '');
   }
 
   phase(name: string, phase: string, withinMs?: number): Promise<Workspace> {
@@ -226,12 +166,6 @@ export class Fleet {
       );
   }
 
-  #inject(token: string): Transport {
-    return injectTransport(this.server.app as unknown as Parameters<typeof injectTransport>[0], {
-      authorization: `Bearer ${token}`,
-    });
-  }
-
   /** For processes of their own: the server may be away. */
   outside(inner: Transport): Transport {
     return {
@@ -239,24 +173,6 @@ export class Fleet {
         if (this.isServerAway) throw new ApiError('Unreachable', 'the server is away');
         const signals = request.signal ? [request.signal, this.#cut.signal] : [this.#cut.signal];
         return inner.request({ ...request, signal: AbortSignal.any(signals) });
-      },
-      close: () => inner.close(),
-    };
-  }
-
-  #faulty(inner: Transport): Transport {
-    return {
-      request: async request => {
-        if (request.method === 'GET') return inner.request(request);
-        const write = `${request.method} ${request.path}`;
-        const fault = this.fault?.(write);
-        const away = new ApiError('Unreachable', `no answer to ${write}`);
-        if (fault === 'unheard') throw away;
-        this.writes.push(write);
-        const response = await inner.request(request);
-        if (fault !== 'unanswered') return response;
-        response.destroy();
-        throw away;
       },
       close: () => inner.close(),
     };

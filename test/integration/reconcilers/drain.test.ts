@@ -91,7 +91,7 @@ t.test('a drain waits with what has no room elsewhere, says so, and goes on when
     reason: 'WaitingForRoom',
     message: /default\/big waiting for room elsewhere \(0\/2 nodes: .*CPU/,
   });
-  t.match(await fleet.events('WaitingForRoom'), [/default\/big/], 'told once');
+  t.match(await fleet.events('WaitingForRoom'), [{ message: /default\/big/ }], 'told once');
   await fleet.apply('tenant', { nodeSelector: { place: 'n2' }, resources: { cpu: '1' } });
   await untilDrained();
   t.match(await fleet.workspace('big'), { status: { phase: 'Running', nodeName: 'n2' } });

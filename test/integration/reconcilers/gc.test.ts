@@ -132,7 +132,7 @@ t.test('what became ownerless while no controller ran is collected when one does
   const a = await make('a');
   await make('of-a', { ownerReferences: [owner(a)] });
   await world.client.delete(CONFIG_MAP, key('a'));
-  world.startController();
+  await world.startController();
   await gone('of-a');
 });
 
@@ -236,7 +236,7 @@ t.test('what an agent says of a placement is told of its workspace, once', async
   await world.eventually(async () => (await world.events('ContainerDied'))[0]?.count === 7);
   const count = await world.settled();
   await world.stopController();
-  world.startController();
+  await world.startController();
   t.equal(await world.settled(), count, 'telling it again writes nothing');
   t.equal((await world.events('ContainerDied')).length, 1);
 

@@ -47,7 +47,7 @@ t.test(
       `after ${afterMs / 1000} s`,
     );
     t.notOk(moved.move, 'it has arrived');
-    t.match((await fleet.events('Moved'))[0], /Node n1 is lost.*home volume.*still on n1/);
+    t.match((await fleet.events('Moved'))[0]?.message, /Node n1 is lost.*home volume.*still on n1/);
     t.match(await fleet.workspace('stays'), { status: { phase: 'Unknown', nodeName: 'n1' } });
     t.equal(
       [...n1.engine.instances.values()].filter(i => i.state === 'Running').length,

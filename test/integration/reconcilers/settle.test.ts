@@ -41,7 +41,7 @@ t.test(
 
     t.test('a controller that starts anew finds everything as it should be', async t => {
       await world.stopController();
-      world.startController();
+      await world.startController();
       t.equal(await world.settled(), count);
       t.same(
         (await world.placements()).map(p => p.metadata.resourceVersion),
@@ -76,7 +76,7 @@ t.test(
         async () => world.writes.length >= until || (await world.settled(150).catch(() => 0)) >= 0,
       );
       await world.stopController();
-      world.startController();
+      await world.startController();
     }
     for (const name of names) {
       const workspace = await world.workspace(name);

@@ -1,97 +1,33 @@
-import { createApiServer } from '../../../controller/apiserver/api-server.ts';
-import type { Client } from '../../../controller/client/client.ts';
 import { createClient } from '../../../controller/client/create-client.ts';
-import { injectTransport } from '../../../controller/client/inject-transport.ts';
-import type { Transport } from '../../../controller/client/transport.ts';
-import { loadCrds, loadPolicy } from '../../../controller/defaults.ts';
 import { systemClock } from '../../../controller/kit/clock.ts';
-import { ApiError, isApiError } from '../../../controller/kit/errors.ts';
-import { silentLogger } from '../../../controller/kit/log.ts';
-import { Metrics } from '../../../controller/kit/metrics.ts';
-import { createReconcilers } from '../../../controller/reconcilers/create-reconcilers.ts';
+import { isApiError } from '../../../controller/kit/errors.ts';
 import type { ReconcilerOptions } from '../../../controller/reconcilers/deps.ts';
-import { createEventRecorder } from '../../../controller/runtime/event-recorder.ts';
-import { createManager } from '../../../controller/runtime/manager.ts';
-import { createMemoryStore } from '../../../controller/store/memory.ts';
-import { EVENT, PLACEMENT, type Resource, WORKSPACE } from '../../../crds/kinds.ts';
-import { LABEL_WORKSPACE_UID } from '../../../crds/names.ts';
-import type { Event, KubeObject } from '../../../crds/object.ts';
-import type { Placement, Workspace, WorkspaceSpec } from '../../../crds/types.generated.ts';
+import { type Resource, WORKSPACE } from '../../../crds/kinds.ts';
+import type { KubeObject } from '../../../crds/object.ts';
+import type { Workspace } from '../../../crds/types.generated.ts';
+import { ControlPlane } from '../../support/control-plane.ts';
 import { FakeAgent, type FakeAgentOptions } from '../../support/fake-agent.ts';
 
 const DEADLINE_MS = 20_000;
 
-/** A control plane in this process: the real API server over the in-memory store, the reconcilers, and fake agents. */
-export class World {
-  /** Requests of the controller that changed something, as `METHOD path`. */
-  writes: string[] = [];
-  /** Called before each such request: whether it is answered as if the server were away, and whether it was heard. */
-  fault: ((write: string) => 'unheard' | 'unanswered' | undefined) | undefined;
+/** A control plane whose nodes are fake agents. */
+export class World extends ControlPlane {
   readonly agents = new Map<string, FakeAgent>();
-  readonly client: Client;
-  readonly metrics = new Metrics();
-  readonly #app: Parameters<typeof injectTransport>[0];
-  readonly #options: Partial<ReconcilerOptions>;
-  readonly #closers: (() => Promise<unknown>)[];
-  #stopController: () => Promise<void> = async () => {};
-
-  constructor(
-    app: Parameters<typeof injectTransport>[0],
-    options: Partial<ReconcilerOptions>,
-    closers: (() => Promise<unknown>)[],
-  ) {
-    this.#app = app;
-    this.#options = options;
-    this.#closers = closers;
-    this.client = createClient({ transport: injectTransport(app), userAgent: 'test' });
-  }
+  #closeServer = async () => {};
 
   static async start(
     options: Partial<ReconcilerOptions> & { withoutController?: boolean } = {},
   ): Promise<World> {
-    const store = createMemoryStore();
-    const server = await createApiServer({
-      store,
-      crds: loadCrds(),
-      policy: loadPolicy(),
-      authenticator: { authenticate: () => ({ name: 'admin', groups: ['system:masters'] }) },
-    });
-    await server.app.ready();
-    const app = server.app as unknown as Parameters<typeof injectTransport>[0];
-    const world = new World(app, options, [() => server.close(), () => store.close()]);
-    if (!options.withoutController) world.startController();
+    const { server, admin, close } = await ControlPlane.serve();
+    const world = new World(server, admin, { controller: options });
+    world.#closeServer = close;
+    if (!options.withoutController) await world.startController();
     return world;
   }
 
-  /** Its own client and caches, as a process of its own would have. */
-  startController(): void {
-    const transport = this.#count(injectTransport(this.#app));
-    const client = createClient({ transport, userAgent: 'controller' });
-    const abort = new AbortController();
-    const deps = { client, clock: systemClock, log: silentLogger };
-    const recorder = createEventRecorder({ ...deps, component: 'nexus-controller', signal: abort.signal });
-    const { informers, controllers } = createReconcilers(
-      { ...deps, recorder, metrics: this.metrics },
-      { defaultImage: 'debian:12', embedded: true, ...this.#options },
-    );
-    const manager = createManager(deps);
-    manager.add(...informers);
-    manager.addLeading(...controllers);
-    const ended = manager.run(abort.signal);
-    this.#stopController = async () => {
-      abort.abort();
-      await ended;
-      await client.close();
-    };
-  }
-
-  async stopController(): Promise<void> {
-    await this.#stopController();
-    this.#stopController = async () => {};
-  }
-
   async addAgent(node: string, options: Partial<FakeAgentOptions> = {}): Promise<FakeAgent> {
-    const client = createClient({ transport: injectTransport(this.#app), userAgent: 'agent' });
+    const transport = await this.transport(`agent-of-${node}`, ['system:masters']);
+    const client = createClient({ transport, userAgent: 'agent' });
     const agent = new FakeAgent({ client, clock: systemClock, node, ...options });
     this.agents.set(node, agent);
     await agent.start();
@@ -102,17 +38,7 @@ export class World {
     await Promise.all([...this.agents.values()].map(agent => agent.stop()));
     await this.stopController();
     await this.client.close();
-    for (const close of this.#closers) await close();
-  }
-
-  apply(name: string, spec: WorkspaceSpec = {}, namespace = 'default'): Promise<Workspace> {
-    const object: Workspace = {
-      apiVersion: 'nexus.dev/v1alpha1',
-      kind: 'Workspace',
-      metadata: { name, namespace },
-      spec,
-    };
-    return this.client.apply(WORKSPACE, object, { fieldManager: 'test', force: true });
+    await this.#closeServer();
   }
 
   patch(name: string, body: object): Promise<Workspace> {
@@ -133,15 +59,6 @@ export class World {
       if (isApiError(error, 'NotFound')) return undefined;
       throw error;
     }
-  }
-
-  async placements(uid?: string): Promise<Placement[]> {
-    const labelSelector = uid && `${LABEL_WORKSPACE_UID}=${uid}`;
-    return (await this.client.list(PLACEMENT, { ...(labelSelector && { labelSelector }) })).items;
-  }
-
-  async events(reason: string, namespace = 'default'): Promise<Event[]> {
-    return (await this.client.list(EVENT, { namespace })).items.filter(event => event.reason === reason);
   }
 
   /** The workspace once `test` holds for it; throws with what it is like when that takes too long. */
@@ -199,23 +116,5 @@ export class World {
       await systemClock.sleep(50);
     }
     return count;
-  }
-
-  #count(transport: Transport): Transport {
-    return {
-      request: async request => {
-        const write = `${request.method} ${request.path}`;
-        if (request.method === 'GET') return transport.request(request);
-        const fault = this.fault?.(write);
-        const away = new ApiError('Unreachable', `no answer to ${write}`);
-        if (fault === 'unheard') throw away;
-        this.writes.push(write);
-        const response = await transport.request(request);
-        if (fault !== 'unanswered') return response;
-        response.destroy();
-        throw away;
-      },
-      close: () => transport.close(),
-    };
   }
 }
