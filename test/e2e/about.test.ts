@@ -11,25 +11,14 @@ await onEachEngine(t, 'services and sessions are told of the workspace', { test 
 
 async function test(t: Test, engine: EngineByHand): Promise<void> {
   const lab = await upLab(t, engine);
-  const { up } = lab;
   const told = 'env | grep ^NEXUS_ | sort; exec sleep 1000';
   const spec: WorkspaceSpec = {
-    image: lab.image,
     services: [
       { name: 'my-web', command: told, port: 3000 },
       { name: 'api', command: `echo "api at $NEXUS_SERVICE_MY_WEB_PORT"; ${told}`, port: 4000 },
     ],
   };
-  const converge = async () => {
-    const manifest = {
-      apiVersion: 'nexus.dev/v1alpha1',
-      kind: 'Workspace',
-      metadata: { name: 'shop' },
-      spec,
-    };
-    const { code, stderr } = await up.apply(JSON.stringify(manifest), '--wait', '--timeout=60s');
-    if (code !== 0) throw new Error(stderr);
-  };
+  const converge = () => lab.converge({ shop: spec });
   await converge();
   const ssh = await lab.ssh('shop');
   const pidOf = (name: string) => lab.root('shop', `cat /run/nexus/units/${name}/pid`);

@@ -5,17 +5,13 @@ import type { EngineByHand } from '../support/engine-by-hand.ts';
 import { makeRepository, startGitServer } from '../support/git-server.ts';
 import { onEachEngine } from '../support/on-each-engine.ts';
 import { until } from '../support/until.ts';
-import { type UpLab, upLab, webServer } from '../support/up-lab.ts';
+import { type UpLab, upLab, webServer, workspaceManifest } from '../support/up-lab.ts';
 
 /** Within which a condition must say what is wrong. */
 const TOLD_MS = 30_000;
 
-function manifest(name: string, spec: WorkspaceSpec): string {
-  return JSON.stringify({ apiVersion: 'nexus.dev/v1alpha1', kind: 'Workspace', metadata: { name }, spec });
-}
-
 async function applied(lab: UpLab, name: string, spec: WorkspaceSpec): Promise<void> {
-  const { code, stderr } = await lab.up.apply(manifest(name, { image: lab.image, ...spec }));
+  const { code, stderr } = await lab.up.apply(workspaceManifest(name, { image: lab.image, ...spec }));
   if (code !== 0) throw new Error(`apply exited with ${code}: ${stderr}`);
 }
 
@@ -66,7 +62,11 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
       (await lab.untilCondition('image', 'ImageReady', 'ImagePullFailed', TOLD_MS)).status ?? {};
     t.match(message, '127.0.0.1:1/none:1');
     t.equal(await phaseOf('image'), 'Failed');
-    const { code, stderr } = await up.apply(manifest('image', bad.image ?? {}), '--wait', '--timeout=20s');
+    const { code, stderr } = await up.apply(
+      workspaceManifest('image', bad.image ?? {}),
+      '--wait',
+      '--timeout=20s',
+    );
     t.equal(code, 1, 'a command that waits ends');
     t.match(stderr, /error: /);
     t.same(await lab.leftovers().then(names => names.filter(name => name.includes('nexus-image.'))), []);
@@ -192,7 +192,7 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
 
   await t.test('a spec that contradicts itself is refused, and nothing is stored', async t => {
     const refused = async (spec: WorkspaceSpec, why: RegExp) => {
-      const { code, stderr } = await up.apply(manifest('refused', spec));
+      const { code, stderr } = await up.apply(workspaceManifest('refused', spec));
       t.equal(code, 1);
       t.match(stderr, why);
     };
@@ -213,7 +213,7 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
 
   await t.test('files that are no manifests end in an error at once', async t => {
     const began = performance.now();
-    const large = JSON.parse(manifest('large', {}));
+    const large = JSON.parse(workspaceManifest('large', {}));
     large.metadata.annotations = { filling: 'x'.repeat(5 * 1024 * 1024) };
     const big = await up.apply(JSON.stringify(large));
     t.equal(big.code, 2, big.stderr.slice(0, 300));

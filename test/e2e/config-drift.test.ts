@@ -1,7 +1,6 @@
 import t, { type Test } from 'tap';
 import { EXIT } from '../../cli/errors.ts';
 import { WORKSPACE } from '../../crds/kinds.ts';
-import type { WorkspaceSpec } from '../../crds/types.generated.ts';
 import type { EngineByHand } from '../support/engine-by-hand.ts';
 import { onEachEngine } from '../support/on-each-engine.ts';
 import { upLab } from '../support/up-lab.ts';
@@ -15,16 +14,14 @@ await onEachEngine(t, 'a changed .nexus/config.yaml is told, and carried out whe
 async function test(t: Test, engine: EngineByHand): Promise<void> {
   const lab = await upLab(t, engine);
   const { up } = lab;
-  const spec: WorkspaceSpec = {
-    image: lab.image,
-    services: [
-      { name: 'web', command: 'exec sleep 1000', port: 3000 },
-      { name: 'job', command: 'exec sleep 1001' },
-    ],
-  };
-  const manifest = { apiVersion: 'nexus.dev/v1alpha1', kind: 'Workspace', metadata: { name: 'shop' }, spec };
-  const applied = await up.apply(JSON.stringify(manifest), '--wait', '--timeout=60s');
-  if (applied.code !== 0) throw new Error(applied.stderr);
+  await lab.converge({
+    shop: {
+      services: [
+        { name: 'web', command: 'exec sleep 1000', port: 3000 },
+        { name: 'job', command: 'exec sleep 1001' },
+      ],
+    },
+  });
   const ssh = await lab.ssh('shop');
   const sync = (...args: string[]) => up.cli(['workspace', 'sync', 'shop', ...args]);
   const file = (web: string, more = '') =>

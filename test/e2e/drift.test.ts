@@ -22,23 +22,14 @@ await onEachEngine(t, 'what is broken by hand is repaired unasked and told', { t
 async function test(t: Test, engine: EngineByHand): Promise<void> {
   const lab = await upLab(t, engine);
   const { up } = lab;
-  const { code, stderr } = await up.apply(
-    JSON.stringify({
-      apiVersion: 'nexus.dev/v1alpha1',
-      kind: 'Workspace',
-      metadata: { name: 'shop' },
-      spec: {
-        image: lab.image,
-        services: [
-          { name: 'web', command: webServer(3000, 'one'), port: 3000, healthCheck: { http: { path: '/' } } },
-          { name: 'worker', command: 'exec sleep 1000' },
-        ],
-      },
-    }),
-    '--wait',
-    '--timeout=40s',
-  );
-  t.equal(code, 0, stderr);
+  await lab.converge({
+    shop: {
+      services: [
+        { name: 'web', command: webServer(3000, 'one'), port: 3000, healthCheck: { http: { path: '/' } } },
+        { name: 'worker', command: 'exec sleep 1000' },
+      ],
+    },
+  });
   const ssh = await lab.ssh('shop');
   await ssh.exec('echo precious > ~/precious; echo outside | sudo tee /opt/outside');
 

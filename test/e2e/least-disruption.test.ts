@@ -20,7 +20,6 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
   const lab = await upLab(t, engine);
   const { up } = lab;
   const spec: WorkspaceSpec = {
-    image: lab.image,
     env: [{ name: 'GREETING', value: 'hello' }],
     services: [
       { name: 'web', command: webServer(3000, 'one'), port: 3000, healthCheck: { http: { path: '/' } } },
@@ -29,16 +28,7 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
     ports: [{ name: 'debug', port: 9229 }],
   };
   /** Applies the spec as it now is, and waits until it is so. */
-  const converge = async () => {
-    const manifest = {
-      apiVersion: 'nexus.dev/v1alpha1',
-      kind: 'Workspace',
-      metadata: { name: 'shop' },
-      spec,
-    };
-    const { code, stderr } = await up.apply(JSON.stringify(manifest), '--wait', '--timeout=40s');
-    if (code !== 0) throw new Error(`apply exited with ${code}: ${stderr}`);
-  };
+  const converge = () => lab.converge({ shop: spec });
   await converge();
   const ssh = await lab.ssh('shop');
   const before = await lab.life('shop');

@@ -31,22 +31,13 @@ t.test('an LXD that is restarted, killed or shut down with its machine', { skip:
     metadata: { name: 'shop', namespace: 'default' },
     stringData: { token: 'hunter2' },
   });
-  const workspace = (name: string, spec: object) =>
-    JSON.stringify({
-      apiVersion: 'nexus.dev/v1alpha1',
-      kind: 'Workspace',
-      metadata: { name },
-      spec: { image: lab.image, ...spec },
-    });
   const shop = {
     env: [{ name: 'TOKEN', valueFrom: { secretKeyRef: { name: 'shop', key: 'token' } } }],
     services: [
       { name: 'web', command: TELL_TOKEN, port: 3000, healthCheck: { tcp: {}, intervalSeconds: 1 } },
     ],
   };
-  const manifests = [workspace('shop', shop), workspace('idle', {})].join('\n---\n');
-  const { code, stderr } = await up.apply(manifests, '--wait', '--timeout=60s');
-  t.equal(code, 0, stderr);
+  await lab.converge({ shop, idle: {} });
   await up.cli(['stop', 'idle']);
   await up.untilWorkspace('idle', 'is stopped', ({ status }) => status?.phase === 'Stopped');
   const ssh = await lab.ssh('shop');

@@ -6,7 +6,7 @@ import { lxdByHand } from '../support/lxd-by-hand.ts';
 import { noLxd, startLxd } from '../support/lxd-lab.ts';
 import { nexusUp } from '../support/nexus-up.ts';
 import { untilObject } from '../support/until-object.ts';
-import { isReady, webServer } from '../support/up-lab.ts';
+import { isReady, webServer, workspaceManifest } from '../support/up-lab.ts';
 
 t.setTimeout(300_000);
 const found = await findTestEngine();
@@ -25,8 +25,6 @@ t.test('Docker and LXD on one node', { skip }, async t => {
     },
   });
   t.teardown(() => up.destroy());
-  const workspace = (name: string, spec: object) =>
-    JSON.stringify({ apiVersion: 'nexus.dev/v1alpha1', kind: 'Workspace', metadata: { name }, spec });
   const images = { docker: await docker.image(), lxc: await lxd.image() };
   const web = { name: 'web', port: 3000, command: webServer(3000, 'one').replace('127.0.0.1', '0.0.0.0') };
 
@@ -44,9 +42,9 @@ t.test('Docker and LXD on one node', { skip }, async t => {
 
   await t.test('a workspace on each at once, and one that leaves it open', async t => {
     const manifests = [
-      workspace('on-docker', { driver: 'docker', image: images.docker, services: [web] }),
-      workspace('on-lxd', { driver: 'lxc', image: images.lxc, services: [web] }),
-      workspace('open', { image: images.docker }),
+      workspaceManifest('on-docker', { driver: 'docker', image: images.docker, services: [web] }),
+      workspaceManifest('on-lxd', { driver: 'lxc', image: images.lxc, services: [web] }),
+      workspaceManifest('open', { image: images.docker }),
     ];
     const { code, stderr } = await up.apply(manifests.join('\n---\n'), '--wait', '--timeout=60s');
     t.equal(code, 0, stderr);
@@ -59,7 +57,10 @@ t.test('Docker and LXD on one node', { skip }, async t => {
   });
 
   await t.test('a driver that the node lacks is told, and what to do', async t => {
-    t.equal((await up.apply(workspace('nowhere', { driver: 'kubernetes', image: 'debian:12' }))).code, 0);
+    t.equal(
+      (await up.apply(workspaceManifest('nowhere', { driver: 'kubernetes', image: 'debian:12' }))).code,
+      0,
+    );
     const { status } = await up.untilWorkspace(
       'nowhere',
       'is told to fit nowhere',
@@ -69,7 +70,7 @@ t.test('Docker and LXD on one node', { skip }, async t => {
     const scheduled = status?.conditions?.find(({ type }) => type === 'Scheduled');
     t.match(scheduled, { status: 'False', message: /^0\/1 nodes: 1 lacks driver kubernetes\. .*add a node/ });
     t.equal(status?.phase, 'Pending');
-    await up.apply(workspace('nowhere', { driver: 'lxc', image: images.lxc }));
+    await up.apply(workspaceManifest('nowhere', { driver: 'lxc', image: images.lxc }));
     await up.untilWorkspace('nowhere', 'is ready once it asks for one that is there', isReady, 40_000);
   });
 

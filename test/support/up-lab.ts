@@ -4,7 +4,7 @@ import type { Test } from 'tap';
 import { ownKeyFile } from '../../cli/ssh/places.ts';
 import { EVENT } from '../../crds/kinds.ts';
 import type { Event } from '../../crds/object.ts';
-import type { Workspace } from '../../crds/types.generated.ts';
+import type { Workspace, WorkspaceSpec } from '../../crds/types.generated.ts';
 import type { ConditionType, Reason } from '../../crds/vocabulary.ts';
 import type { EngineByHand, Look } from './engine-by-hand.ts';
 import { type NexusUpOptions, nexusUp } from './nexus-up.ts';
@@ -18,6 +18,13 @@ s = socket.socket(); s.setsockopt(1, 2, 1); s.bind(('127.0.0.1', ${port})); s.li
 while True:
   c, _ = s.accept(); c.recv(999); c.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: ${text.length}\\r\\nConnection: close\\r\\n\\r\\n${text}'); c.close()
 "`;
+
+/** A workspace as a file may declare it. */
+export const workspaceManifest = (name: string, spec: WorkspaceSpec): string =>
+  JSON.stringify({ apiVersion: 'nexus.dev/v1alpha1', kind: 'Workspace', metadata: { name }, spec });
+
+/** Of a command that waits for workspaces to be as declared. */
+const CONVERGE = ['--wait', '--timeout=120s'];
 
 /** `nexus up` on an engine; removed with the test. */
 export async function upLab(t: Test, engine: EngineByHand, options: Omit<NexusUpOptions, 'engine'> = {}) {
@@ -43,6 +50,17 @@ export async function upLab(t: Test, engine: EngineByHand, options: Omit<NexusUp
     engine,
     image,
     ports,
+    /**
+     * Applies workspaces by name, all in one command, and waits until they are as declared. Their image is the lab's unless
+     * they name one. Throws with what the command said.
+     */
+    async converge(workspaces: Record<string, WorkspaceSpec>): Promise<void> {
+      const manifests = Object.entries(workspaces).map(([name, spec]) =>
+        workspaceManifest(name, { image, ...spec }),
+      );
+      const { code, stderr } = await up.apply(manifests.join('\n---\n'), ...CONVERGE);
+      if (code !== 0) throw new Error(`apply exited with ${code}: ${stderr}`);
+    },
     /** Running, Ready and of the present generation. */
     ready: (name: string, timeoutMs?: number) => up.untilWorkspace(name, 'is ready', isReady, timeoutMs),
     untilCondition: (name: string, type: ConditionType, reason: Reason, timeoutMs?: number) =>

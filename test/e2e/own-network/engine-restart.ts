@@ -32,12 +32,6 @@ await up.client.create(SECRET, {
   metadata: { name: 'shop', namespace: 'default' },
   stringData: { token: 'hunter2' },
 });
-const workspace = (name: string, spec: object) => ({
-  apiVersion: 'nexus.dev/v1alpha1',
-  kind: 'Workspace',
-  metadata: { name },
-  spec: { image: lab.image, ...spec },
-});
 const shop = {
   env: [{ name: 'TOKEN', valueFrom: { secretKeyRef: { name: 'shop', key: 'token' } } }],
   services: [
@@ -53,13 +47,7 @@ const shop = {
 /** Notes each of its runs, and what it knew. */
 const noting = (name: string) => ({ name, command: `echo "run $TOKEN" >>/tmp/${name}; exec sleep 1000` });
 const plain = { services: [noting('free'), { ...noting('locked'), env: shop.env }] };
-const items = [workspace('shop', shop), workspace('plain', plain), workspace('idle', {})];
-const applied = await up.apply(
-  items.map(item => JSON.stringify(item)).join('\n---\n'),
-  '--wait',
-  '--timeout=60s',
-);
-if (applied.code !== 0) throw new Error(applied.stderr);
+await lab.converge({ shop, plain, idle: {} });
 await up.cli(['stop', 'idle']);
 await up.untilWorkspace('idle', 'is stopped', ({ status }) => status?.phase === 'Stopped');
 const ssh = await lab.ssh('shop');
@@ -158,8 +146,7 @@ await t.test('stopped and started: everything comes back', t => outage(t, () => 
 await t.test('killed and started: everything comes back', t => outage(t, () => engine.kill()));
 
 await t.test('a workspace that is deleted while the engine is away goes when it is back', async t => {
-  const { code, stderr } = await up.apply(JSON.stringify(workspace('short', {})), '--wait', '--timeout=30s');
-  t.equal(code, 0, stderr);
+  await lab.converge({ short: {} });
   await engine.stop();
   await up.client.delete(WORKSPACE, { name: 'short', namespace: 'default' });
   await up.untilWorkspace('short', 'is being deleted', ({ status }) => status?.phase === 'Deleting');

@@ -25,16 +25,7 @@ RUN mv /usr/bin/git /usr/lib/git.package && \\
   );
 const ids: string[] = [];
 for (let version = 0; version < 5; version++) ids.push(await build(version));
-const apply = async (name: string, version: number) => {
-  const yaml = `
-apiVersion: nexus.dev/v1alpha1
-kind: Workspace
-metadata: {name: ${name}}
-spec: {image: "app:${version}"}
-`;
-  const { code, stderr } = await up.apply(yaml, '--wait', '--timeout=40s');
-  if (code !== 0) throw new Error(stderr);
-};
+const apply = (name: string, version: number) => lab.converge({ [name]: { image: `app:${version}` } });
 const derived = async () =>
   (await docker.listImages()).flatMap(({ RepoTags }) =>
     (RepoTags ?? []).filter(tag => tag.startsWith('nexus-derived:')),

@@ -9,6 +9,7 @@ import { NODE, WORKSPACE } from '../../../crds/kinds.ts';
 import { dockerByHand } from '../../support/docker-by-hand.ts';
 import { findTestEngine } from '../../support/engine.ts';
 import type { EngineByHand } from '../../support/engine-by-hand.ts';
+import { memberManifest } from '../../support/member.ts';
 import { type NexusUp, nexusUp } from '../../support/nexus-up.ts';
 import { remoteSsh } from '../../support/remote-ssh.ts';
 import { webServer } from '../../support/up-lab.ts';
@@ -47,20 +48,6 @@ while True:
     threading.Thread(target=echo, args=(s.accept()[0],), daemon=True).start()
 ' </dev/null & trap "kill $!" EXIT`;
 
-/** Whom the gateway lets to workspaces of the namespace. */
-const user = (key: string) => `
-apiVersion: nexus.dev/v1alpha1
-kind: User
-metadata: {name: alice}
-spec: {sshKeys: [{name: laptop, key: '${key}'}]}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: alice, namespace: default}
-subjects: [{kind: User, name: alice, apiGroup: rbac.authorization.k8s.io}]
-roleRef: {kind: ClusterRole, name: 'nexus:member', apiGroup: rbac.authorization.k8s.io}
-`;
-
 async function tests(engine: EngineByHand) {
   const image = await engine.image();
   const up: NexusUp = await nexusUp({ engine });
@@ -80,7 +67,7 @@ async function tests(engine: EngineByHand) {
   if (applied.code !== 0) throw new Error(applied.stderr);
   const key = { name: 'shop', namespace: 'default' };
   const publicKey = readFileSync(join(up.home, 'ssh', 'id_ed25519.pub'), 'utf8').trim();
-  const registered = await up.apply(user(publicKey));
+  const registered = await up.apply(memberManifest('alice', publicKey));
   if (registered.code !== 0) throw new Error(registered.stderr);
 
   await t.test('the first connect lets ssh know the workspace, and opens the editor there', async t => {

@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -11,6 +10,8 @@ import { NODE } from '../../../crds/kinds.ts';
 import { dockerByHand } from '../../support/docker-by-hand.ts';
 import { findTestEngine } from '../../support/engine.ts';
 import type { EngineByHand } from '../../support/engine-by-hand.ts';
+import { greeting } from '../../support/greeting.ts';
+import { memberManifest } from '../../support/member.ts';
 import { type NexusUp, nexusUp } from '../../support/nexus-up.ts';
 import { freePorts } from '../../support/ports.ts';
 import { until } from '../../support/until.ts';
@@ -26,18 +27,7 @@ while True:
     c.sendall(b"hello from inside")
     c.close()'`;
 
-const manifest = (image: string) => `
-apiVersion: nexus.dev/v1alpha1
-kind: User
-metadata: {name: alice}
-spec: {sshKeys: [{name: laptop, key: '${KEY.publicKey}'}]}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: alice, namespace: default}
-subjects: [{kind: User, name: alice, apiGroup: rbac.authorization.k8s.io}]
-roleRef: {kind: ClusterRole, name: 'nexus:member', apiGroup: rbac.authorization.k8s.io}
----
+const manifest = (image: string) => `${memberManifest('alice', KEY.publicKey)}---
 apiVersion: nexus.dev/v1alpha1
 kind: Workspace
 metadata: {name: shop}
@@ -69,18 +59,6 @@ function laptop(up: NexusUp) {
       (await run('ssh', ['-F', join(home, '.ssh', 'config'), ...args], { timeout: 15_000 })).stdout,
     remove: () => rmSync(home, { recursive: true }),
   };
-}
-
-function greeting(port: number): Promise<string> {
-  return new Promise(resolve => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('data', data => {
-      resolve(String(data));
-      socket.destroy();
-    });
-    socket.once('error', () => resolve(''));
-    socket.once('close', () => resolve(''));
-  });
 }
 
 async function tests(engine: EngineByHand) {

@@ -1,5 +1,4 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -7,6 +6,7 @@ import { EXIT } from '../../../cli/errors.ts';
 import { dockerByHand } from '../../support/docker-by-hand.ts';
 import { findTestEngine } from '../../support/engine.ts';
 import type { EngineByHand } from '../../support/engine-by-hand.ts';
+import { greeting } from '../../support/greeting.ts';
 import { type NexusUp, nexusUp } from '../../support/nexus-up.ts';
 import { freePorts } from '../../support/ports.ts';
 import { until } from '../../support/until.ts';
@@ -135,19 +135,6 @@ async function logs(up: NexusUp) {
         what: () => 'no tail to be left',
       });
     }
-  });
-}
-
-/** What a port says first. */
-function greeting(port: number): Promise<string> {
-  return new Promise(resolve => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('data', data => {
-      resolve(String(data));
-      socket.destroy();
-    });
-    socket.once('error', () => resolve(''));
-    socket.once('close', () => resolve(''));
   });
 }
 
