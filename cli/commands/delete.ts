@@ -10,9 +10,10 @@ import { createResolver } from '../resources.ts';
 import { selections } from '../selections.ts';
 import { refreshConfig } from '../ssh/config/update.ts';
 import { followObject } from '../wait/follow.ts';
+import { type WaitFlags, waitOptions } from '../wait/options.ts';
 import { readTimeout } from '../wait/timeout.ts';
 
-interface DeleteFlags extends Flags {
+interface DeleteFlags extends Flags, WaitFlags {
   resource?: string;
   names: string[];
   filename?: string[];
@@ -20,8 +21,6 @@ interface DeleteFlags extends Flags {
   all: boolean;
   allNamespaces: boolean;
   force: boolean;
-  wait: boolean;
-  timeout: string;
   ignoreNotFound: boolean;
   dryRun: boolean;
   cascade: string;
@@ -54,12 +53,7 @@ export const DELETE_OPTIONS = {
     default: false,
     describe: 'Workspaces: forget what a silent node does not answer for',
   },
-  wait: {
-    type: 'boolean',
-    default: true,
-    describe: 'Wait until it is gone (--no-wait: do not)',
-  },
-  timeout: { type: 'string', default: '5m', describe: 'How long to wait' },
+  ...waitOptions('it is gone'),
   'ignore-not-found': {
     type: 'boolean',
     default: false,

@@ -5,16 +5,15 @@ import { ANNOTATION_RESTARTED_AT } from '../../crds/names.ts';
 import type { Workspace } from '../../crds/types.generated.ts';
 import type { Command, CommandContext, Flags } from '../command.ts';
 import { CliError, EXIT } from '../errors.ts';
+import { type WaitFlags, waitOptions } from '../wait/options.ts';
 import { waitUntilReady } from '../wait/ready.ts';
 import { untilRestarted } from '../wait/restarted.ts';
 import { readTimeout } from '../wait/timeout.ts';
 import { workspaceName } from '../workspace/find.ts';
 import { renewLogin } from '../workspace/renew-login.ts';
 
-interface PowerFlags extends Flags {
+interface PowerFlags extends Flags, WaitFlags {
   names: string[];
-  wait: boolean;
-  timeout: string;
 }
 
 interface Verb {
@@ -64,12 +63,7 @@ function command(verb: Verb): Command {
     build: yargs =>
       yargs
         .positional('names', { type: 'string', array: true, demandOption: true, describe: 'Workspaces' })
-        .option('wait', {
-          type: 'boolean',
-          default: true,
-          describe: 'Wait until it is done (--no-wait: do not)',
-        })
-        .option('timeout', { type: 'string', default: '5m', describe: 'How long to wait' }),
+        .options(waitOptions('it is done')),
     async run(raw, context) {
       const flags = raw as PowerFlags;
       const timeoutMs = readTimeout(flags.timeout);

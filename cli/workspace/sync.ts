@@ -3,15 +3,14 @@ import { ANNOTATION_SYNC_CONFIG } from '../../crds/names.ts';
 import type { Workspace } from '../../crds/types.generated.ts';
 import type { Command, CommandContext, Flags } from '../command.ts';
 import { CliError, EXIT } from '../errors.ts';
+import { type WaitFlags, waitOptions } from '../wait/options.ts';
 import { waitUntilReady } from '../wait/ready.ts';
 import { readTimeout } from '../wait/timeout.ts';
 import { findWorkspace, followWorkspace } from './find.ts';
 
-interface SyncFlags extends Flags {
+interface SyncFlags extends Flags, WaitFlags {
   name: string;
   dryRun: boolean;
-  wait: boolean;
-  timeout: string;
 }
 
 export const sync: Command = {
@@ -25,12 +24,7 @@ export const sync: Command = {
     yargs
       .positional('name', { type: 'string', demandOption: true, describe: 'Workspace' })
       .option('dry-run', { type: 'boolean', default: false, describe: 'Say what would change' })
-      .option('wait', {
-        type: 'boolean',
-        default: true,
-        describe: 'Wait until it is done (--no-wait: do not)',
-      })
-      .option('timeout', { type: 'string', default: '5m', describe: 'How long to wait' }),
+      .options(waitOptions('it is done')),
   async run(raw, context) {
     const flags = raw as SyncFlags;
     const timeoutMs = readTimeout(flags.timeout);

@@ -1,6 +1,7 @@
 import type { Options } from 'yargs';
 import { PROVIDERS } from '../../../controller/repo-config/repo-config.ts';
 import type { Flags } from '../../command.ts';
+import { type WaitFlags, waitOptions } from '../../wait/options.ts';
 
 export const CREATE_OPTIONS = {
   name: { type: 'string', describe: "Name of the workspace [the configuration's, else the repository's]" },
@@ -46,11 +47,10 @@ export const CREATE_OPTIONS = {
   },
   'dry-run': { type: 'boolean', default: false, describe: 'Make nothing; with -o yaml: print the Workspace' },
   output: { alias: 'o', type: 'string', describe: 'yaml, json or name: print the Workspace' },
-  wait: { type: 'boolean', default: true, describe: 'Wait until it is ready (--no-wait: do not)' },
-  timeout: { type: 'string', default: '10m', describe: 'How long to wait' },
+  ...waitOptions('it is ready', '10m'),
 } as const satisfies Record<string, Options>;
 
-export interface CreateFlags extends Flags {
+export interface CreateFlags extends Flags, WaitFlags {
   repo: string;
   name?: string;
   branch?: string;
@@ -67,6 +67,4 @@ export interface CreateFlags extends Flags {
   credentialsSecret?: string;
   dryRun: boolean;
   output?: string;
-  wait: boolean;
-  timeout: string;
 }
