@@ -1,9 +1,10 @@
 import { apiVersionOf, type Resource } from '../../crds/kinds.ts';
-import type { KubeList, KubeObject, Status } from '../../crds/object.ts';
+import type { KubeList, KubeObject } from '../../crds/object.ts';
 import { type Clock, systemClock } from '../kit/clock.ts';
 import { ApiError } from '../kit/errors.ts';
 import type { Metrics } from '../kit/metrics.ts';
 import { collectionPath, objectPath, type QueryParams, queryString } from '../kit/paths.ts';
+import { flat, readText, refusal, warnings } from './answer.ts';
 import type { Client, ListQuery, ObjectKey, PatchType, WatchQuery, WriteOptions } from './client.ts';
 import { observeCalls } from './observe-calls.ts';
 import type { Transport, TransportResponse } from './transport.ts';
@@ -24,8 +25,6 @@ const PATCH_TYPES: Record<PatchType, string> = {
   strategic: 'application/strategic-merge-patch+json',
   apply: 'application/apply-patch+yaml',
 };
-/** Half of the longest text that Node can hold. What is larger is for `stream`. */
-const MAX_BODY_BYTES = 256 * 1024 * 1024;
 /** A server that says it ends a watch after n seconds and does not is given up this much later. */
 const WATCH_GRACE_SECONDS = 30;
 
@@ -231,11 +230,7 @@ export function createClient(options: ClientOptions): Client {
         ...(o.signal && { signal: o.signal }),
       });
       if (response.status < 200 || response.status > 299)
-        throw refusal(
-          { verb: method.toLowerCase(), resource: 'raw', method, path },
-          response,
-          await readText(response),
-        );
+        throw refusal({ method, path }, response, await readText(response));
       return { headers: flat(response), body: response.body };
     },
 
@@ -278,53 +273,3 @@ const writeParams = (o: WriteOptions): QueryParams => ({
   fieldManager: o.fieldManager,
   fieldValidation: o.fieldValidation,
 });
-
-async function readText(response: TransportResponse): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of response.body) {
-    chunks.push(chunk);
-    size += chunk.length;
-    if (size <= MAX_BODY_BYTES) continue;
-    response.destroy();
-    throw new ApiError(
-      'InternalError',
-      `the server's answer is larger than ${MAX_BODY_BYTES} bytes: list in pages`,
-    );
-  }
-  return Buffer.concat(chunks, size).toString('utf8');
-}
-
-function flat(response: TransportResponse): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(response.headers))
-    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : String(value);
-  return headers;
-}
-
-/** Texts of `Warning: 299 - "text"` headers (RFC 9111), several joined in one included. */
-function warnings(response: TransportResponse): string[] {
-  const header = flat(response).warning;
-  if (!header) return [];
-  return [...header.matchAll(/\d{3} \S+ "((?:[^"\\]|\\.)*)"/g)].map(m =>
-    (m[1] ?? '').replace(/\\(.)/g, '$1'),
-  );
-}
-
-/** The Status in an answer; what is no Status is told by its code and its first words. */
-function refusal(call: Call, response: TransportResponse, body: string): ApiError {
-  const { status: code } = response;
-  const seconds = Number(flat(response)['retry-after']);
-  const patience = seconds > 0 ? { retryAfterSeconds: seconds } : undefined;
-  try {
-    const status = JSON.parse(body) as Partial<Status>;
-    const details = patience || status.details ? { ...patience, ...status.details } : undefined;
-    if (status.kind === 'Status')
-      return ApiError.fromStatus({ ...status, details, code: status.code ?? code });
-  } catch {
-    // Not ours: a proxy's page, or nothing at all.
-  }
-  const words = body.trim().slice(0, 200);
-  const message = `${call.method} ${call.path.split('?')[0]}: the server answered ${code}${words ? `: ${words}` : ''}`;
-  return ApiError.fromStatus({ code, message, details: patience });
-}

@@ -1,34 +1,20 @@
 import type { Node, Placement } from '../../../crds/types.generated.ts';
 import type { Clock, Milliseconds } from '../../kit/clock.ts';
-import { type Amounts, type PortRange, placedAmounts, portRanges } from './requests.ts';
+import {
+  claimOf,
+  claimsOf,
+  effective,
+  type Holding,
+  isOvertaken,
+  union,
+  type Written,
+  writtenOf,
+} from './claims.ts';
+import { type Amounts, type PortRange, portRanges } from './requests.ts';
 import type { Candidate, NodeLoad } from './schedule.ts';
 
 /** How long a port that an agent found taken is given out only when no other is left. */
 const CONFLICT_MEMORY_MS: Milliseconds = 600_000;
-
-interface Claim extends Amounts {
-  ports: readonly number[];
-}
-
-/** What one workspace has on one node: as the cache shows it, and as it was just decided but not seen yet. */
-interface Holding {
-  node: string;
-  /** Of the workspace. */
-  namespace: string;
-  /** When the placement was made; Infinity until it is seen. The older one keeps a port that two were given. */
-  since: number;
-  cached?: Written;
-  /** Written, but not seen yet: the last of these is what the API has. */
-  confirmed?: Written;
-  /** On its way: the API has this or what was there before. */
-  assumed?: Claim;
-}
-
-interface Written {
-  claim: Claim;
-  generation: number;
-  uid: string;
-}
 
 interface Books {
   node?: Node;
@@ -269,42 +255,6 @@ export class NodeLedger {
 
 function ownerOf(placement: Placement): string {
   return `${placement.spec.workspace.uid}@${placement.spec.nodeName}`;
-}
-
-function claimOf(placement: Placement): Claim {
-  const { ssh, forwards = [] } = placement.spec;
-  return {
-    ...placedAmounts(placement.spec),
-    ports: [...new Set([ssh.port, ...forwards.map(f => f.hostPort)])],
-  };
-}
-
-function writtenOf(placement: Placement): Written {
-  const { generation = 0, uid = '' } = placement.metadata;
-  return { claim: claimOf(placement), generation, uid };
-}
-
-const claimsOf = ({ cached, confirmed, assumed }: Holding): Claim[] =>
-  [cached?.claim, confirmed?.claim, assumed].filter(claim => claim !== undefined);
-
-/** Whatever may be what the API has counts. */
-const effective = (holding: Holding) => union(claimsOf(holding));
-
-/** Every port, and each amount at its largest. */
-function union(claims: Claim[]): Claim {
-  const [first] = claims;
-  if (first && claims.length === 1) return first;
-  const most = (key: keyof Amounts) => Math.max(0, ...claims.map(claim => claim[key]));
-  return {
-    cpuMillis: most('cpuMillis'),
-    memoryBytes: most('memoryBytes'),
-    diskBytes: most('diskBytes'),
-    ports: [...new Set(claims.flatMap(claim => claim.ports))],
-  };
-}
-
-function isOvertaken(written: Written | undefined, cached: Written | undefined): boolean {
-  return !!written && !!cached && written.uid === cached.uid && cached.generation >= written.generation;
 }
 
 function count(books: Books, port: number, by: 1 | -1): void {
