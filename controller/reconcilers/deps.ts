@@ -4,7 +4,6 @@ import type { Clock, Milliseconds } from '../kit/clock.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Metrics } from '../kit/metrics.ts';
 import type { EventRecorder } from '../runtime/reconciler.ts';
-import type { SignRequest } from './certificates/certificate-requests.ts';
 
 /** What writes as the controller in managedFields. Agents write as `nexus-agent`. */
 export const FIELD_MANAGER = 'nexus-controller';
@@ -33,6 +32,9 @@ export interface LocalNode {
   /** With which its agent logs into the gateway: `ssh-ed25519 AAAA…`. */
   agentKeys?: string[];
 }
+
+/** Makes a client's certificate, in PEM, of a PKCS#10 request in PEM. Throws Error for a request that does not hold. */
+export type SignRequest = (request: string, ttlMs: Milliseconds) => Promise<string>;
 
 export interface ReconcilerOptions {
   /** Image of workspaces that name none. */

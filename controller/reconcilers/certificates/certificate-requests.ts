@@ -5,10 +5,7 @@ import { type Clock, type Milliseconds, timestamp } from '../../kit/clock.ts';
 import { isApiError } from '../../kit/errors.ts';
 import { patchStatusIfChanged } from '../../runtime/patch-status.ts';
 import { done, type Informer, type Reconciler } from '../../runtime/reconciler.ts';
-import { FIELD_MANAGER } from '../deps.ts';
-
-/** Makes a client's certificate, in PEM, of a PKCS#10 request in PEM. Throws Error for a request that does not hold. */
-export type SignRequest = (request: string, ttlMs: Milliseconds) => Promise<string>;
+import { FIELD_MANAGER, type SignRequest } from '../deps.ts';
 
 export interface CertificateRequestsOptions {
   client: Client;
