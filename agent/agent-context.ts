@@ -11,7 +11,7 @@ import type { Forwarder } from './forwards/forwarder.ts';
 import type { Guest } from './guest/guest.ts';
 import type { Probe } from './health/probe.ts';
 import type { HostKeys } from './host-keys.ts';
-import type { NodeFacts } from './model/resolve.ts';
+import type { NodeFacts } from './model/node-facts.ts';
 import type { Unit } from './reconcile/unit.ts';
 import type { TunnelFactory } from './ssh/tunnel.ts';
 import type { StatusWriter } from './status/status-writer.ts';

@@ -15,7 +15,7 @@ import { guestCommand, guestTmpfs } from './guest/program.ts';
 import { createScriptGuest } from './guest/script-guest.ts';
 import { createMemoryProbe } from './health/memory-probe.ts';
 import { createProbe } from './health/probe.ts';
-import type { NodeFacts } from './model/resolve.ts';
+import type { NodeFacts } from './model/node-facts.ts';
 import type { Unit } from './reconcile/unit.ts';
 import type { AgentKey } from './ssh/agent-key.ts';
 import { dialPort } from './ssh/dial.ts';

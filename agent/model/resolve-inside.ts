@@ -14,7 +14,7 @@ import type { GuestConfig, GuestDesired } from '../guest/guest.ts';
 import { GUEST_ENV_PATH, GUEST_GIT_KEY_PATH, GUEST_GIT_LOGIN_PATH } from '../guest/program.ts';
 import { aboutWorkspace } from './about-workspace.ts';
 import type { Desired, Inside } from './desired.ts';
-import type { NodeFacts } from './resolve.ts';
+import type { NodeFacts } from './node-facts.ts';
 
 /** A value of the placement's Secret. Undefined: it is not there. */
 type Read = (key: string) => string | undefined;

@@ -12,8 +12,9 @@ import {
 import type { Secret } from '../../crds/object.ts';
 import type { Placement, PlacementSpec } from '../../crds/types.generated.ts';
 import type { DriverName, ImageLogin, InstanceSpec } from '../driver.ts';
-import { GUEST_SSH_PORT, type Guest } from '../guest/guest.ts';
+import { GUEST_SSH_PORT } from '../guest/guest.ts';
 import type { Desired, DesiredLogin, DesiredService, Immutable, ResolvedCheck } from './desired.ts';
+import type { NodeFacts } from './node-facts.ts';
 import {
   givenCredentials,
   guestDesired,
@@ -25,18 +26,6 @@ import { specHash } from './spec-hash.ts';
 
 /** On a volume that outlives its placement. */
 export const LABEL_RETAINED = 'nexus.dev/retained';
-
-/** What is the same for every placement of a node. */
-export interface NodeFacts {
-  nodeName: string;
-  /** Where the engine publishes SSH. */
-  sshBind: string;
-  /** `ssh-ed25519 AAAA…` of the agent's tunnels. */
-  agentKey?: string;
-  /** What runs in every instance. */
-  boot: Pick<InstanceSpec, 'command' | 'env' | 'tmpfs'>;
-  render: Guest['render'];
-}
 
 /**
  * Pure. A Secret that is not there, or not yet the one that the spec speaks of, leaves `inside` out; where there is none
