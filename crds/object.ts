@@ -66,7 +66,11 @@ export interface Namespace extends KubeObject {
 }
 
 export interface ResourceQuota extends KubeObject {
-  spec?: { hard?: Record<string, string> };
+  spec?: {
+    hard?: Record<string, string>;
+    scopes?: string[];
+    scopeSelector?: { matchExpressions?: { scopeName: string; operator: string; values?: string[] }[] };
+  };
   status?: { hard?: Record<string, string>; used?: Record<string, string> };
 }
 

@@ -75,7 +75,8 @@ export function forbidden(subject: Subject, name: string, why: string, causes?: 
 
 /** 422 with every cause. `kind` of the details is the kind here, not the resource: that is how Kubernetes has it. */
 export function invalid(subject: Pick<Subject, 'group' | 'kind'>, name: string, causes: Cause[]): ApiError {
-  const texts = causes.map(cause => (cause.field ? `${cause.field}: ${cause.message}` : `${cause.message}`));
+  const all = causes.map(cause => (cause.field ? `${cause.field}: ${cause.message}` : `${cause.message}`));
+  const texts = [...new Set(all)];
   const text = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;
   return new ApiError('Invalid', `${groupKind(subject)} "${name}" is invalid: ${text}`, {
     ...(name && { name }),

@@ -13,6 +13,7 @@ import {
   ROLE,
   ROLE_BINDING,
   SECRET,
+  SERVICE_ACCOUNT,
   USER,
   WORKSPACE,
 } from '../../crds/kinds.ts';
@@ -36,6 +37,7 @@ import { createCommandExpiry } from './node/command-expiry.ts';
 import { createEvict } from './node/evict.ts';
 import { Heartbeats } from './node/heartbeats.ts';
 import { createNodeReconciler } from './node/node-reconciler.ts';
+import { createDefaultAccount, defaultAccountWatches } from './service-account/default-account.ts';
 import { createSharingReconciler, sharingWatches } from './sharing/sharing-reconciler.ts';
 import { createOwnerKeys } from './user/owner-keys.ts';
 import { indexByKey } from './user/user-keys.ts';
@@ -195,6 +197,7 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
   ];
   if (options.embedded) {
     const requests = inform(CERTIFICATE_SIGNING_REQUEST);
+    const accounts = inform(SERVICE_ACCOUNT);
     if (options.signer)
       controllers.push(
         control({
@@ -204,6 +207,10 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
         }),
       );
     controllers.push(
+      control({
+        reconciler: createDefaultAccount({ client, namespaces, accounts }),
+        watches: defaultAccountWatches({ namespaces, accounts }),
+      }),
       ...createCollectors({
         ...deps,
         eventTtlMs,
@@ -219,6 +226,7 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
           commands,
           quotas,
           requests,
+          accounts,
           ...policy,
         },
       }),

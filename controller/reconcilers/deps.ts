@@ -42,8 +42,8 @@ export interface ReconcilerOptions {
   /** Instead of it where another driver needs another image. */
   defaultImages?: Partial<Record<PlacementSpec['driver'], string>>;
   /**
-   * Whether the API is the embedded server: then garbage collection, namespace deletion and the end of Events are
-   * ours to do. Kubernetes does them itself.
+   * Whether the API is the embedded server: then garbage collection, namespace deletion, default service accounts,
+   * certificates and the end of Events are ours to do. Kubernetes does them itself.
    */
   embedded: boolean;
   /** The node of this machine, which the controller makes; it is made again when somebody deletes it. */

@@ -25,15 +25,24 @@ export interface AdmissionRequest {
  */
 export interface AdmissionPlugin {
   readonly name: string;
+  /** Asked before a new object is looked into: what its content is does not matter then. */
+  readonly isEarly?: boolean;
   admit(request: AdmissionRequest): Cause[] | undefined;
 }
 
 /** Asks every plugin, in order. Throws ApiError when one refuses. */
 export class Admission {
   readonly #plugins: readonly AdmissionPlugin[];
+  readonly #early: readonly AdmissionPlugin[];
 
   constructor(plugins: readonly AdmissionPlugin[]) {
     this.#plugins = plugins;
+    this.#early = plugins.filter(({ isEarly }) => isEarly);
+  }
+
+  /** Asks those that need not know whether the object is valid. They are asked again. */
+  admitEarly(request: AdmissionRequest): void {
+    for (const plugin of this.#early) plugin.admit(request);
   }
 
   admit(request: AdmissionRequest): void {

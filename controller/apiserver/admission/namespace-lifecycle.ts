@@ -12,6 +12,7 @@ export const PROTECTED_NAMESPACES = ['default', 'kube-system', 'nexus-system'] a
 export function namespaceLifecycle(store: Store): AdmissionPlugin {
   return {
     name: 'NamespaceLifecycle',
+    isEarly: true,
     admit({ operation, served, namespace, name }) {
       const { resource } = served;
       if (operation === 'DELETE' && resource.kind === 'Namespace' && resource.group === '') {

@@ -57,6 +57,27 @@ export const RESOURCE_QUOTA_SCHEMA: JsonSchema = kind(
       hard: quantities(
         'Most objects by resource, as in count/workspaces.nexus.dev or count/configmaps; configmaps, secrets, services and the like also by their name alone.',
       ),
+      scopes: list(
+        'Which Pods or volumes are counted. A quota with scopes bounds nothing here, where there are none.',
+        string('Name of a scope.'),
+      ),
+      scopeSelector: {
+        ...object('Which Pods or volumes are counted, as scopes does.', {
+          matchExpressions: list(
+            'All of them must hold.',
+            object(
+              'One scope.',
+              {
+                scopeName: string('Name of the scope.'),
+                operator: string('In, NotIn, Exists or DoesNotExist.'),
+                values: list('Values for In and NotIn.', string('A value.')),
+              },
+              ['scopeName', 'operator'],
+            ),
+          ),
+        }),
+        'x-kubernetes-map-type': 'atomic',
+      },
     }),
     status: object('What the namespace has.', {
       hard: quantities('The bounds that `used` was counted against.'),

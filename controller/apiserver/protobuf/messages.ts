@@ -138,7 +138,13 @@ export const MESSAGES: Readonly<Record<string, Message>> = {
   },
   'v1/ResourceQuota': {
     1: METADATA,
-    2: one('spec', { 1: one('hard', 'quantityMap'), 2: many('scopes') }),
+    2: one('spec', {
+      1: one('hard', 'quantityMap'),
+      2: many('scopes'),
+      3: one('scopeSelector', {
+        1: many('matchExpressions', { 1: one('scopeName'), 2: one('operator'), 3: many('values') }),
+      }),
+    }),
     3: one('status', { 1: one('hard', 'quantityMap'), 2: one('used', 'quantityMap') }),
   },
   'v1/Event': {

@@ -30,7 +30,8 @@ const AMOUNTS: ReadonlySet<string> = new Set([
 const COUNT = 'count/';
 
 export const isCount = (name: string): boolean => name.startsWith(COUNT) || PLAIN_NAMES.has(name);
-export const isStandard = (name: string): boolean => PLAIN_NAMES.has(name) || AMOUNTS.has(name);
+export const isStandard = (name: string): boolean =>
+  PLAIN_NAMES.has(name) || AMOUNTS.has(name) || /^(requests\.)?hugepages-/.test(name);
 
 export interface Counted {
   readonly group: string;
@@ -48,11 +49,17 @@ export function countedBy(name: string): Counted | undefined {
     : { group: resource.slice(dot + 1), plural: resource.slice(0, dot) };
 }
 
+/** Whether a quota is about a part of the Pods or volumes alone: nothing that is counted here is in it. */
+export function isScoped({ spec = {} }: ResourceQuota): boolean {
+  return Boolean(spec.scopes?.length || spec.scopeSelector?.matchExpressions?.length);
+}
+
 /** The bounds of a quota on one resource. */
 export function boundsOn(
   quota: ResourceQuota,
   resource: Counted,
 ): { name: string; hard: bigint; text: string }[] {
+  if (isScoped(quota)) return [];
   const wanted = groupResource(resource);
   return Object.entries(quota.spec?.hard ?? {}).flatMap(([name, text]) => {
     const counted = countedBy(name);

@@ -25,8 +25,6 @@ export class QuotaGuard {
     const quotas = prefixOf(RESOURCE_QUOTA, namespace);
     if (!resource.namespaced || this.#store.count(quotas) === 0) return NOTHING;
     const key = keyOf(resource, namespace, name);
-    // One that is there already is refused for that.
-    if (this.#store.get(key)) return NOTHING;
     const prefix = prefixOf(resource, namespace);
     const pending = this.#pending.get(prefix) ?? new Set();
     const used = this.#store.count(prefix) + [...pending].filter(one => !this.#store.get(one)).length;

@@ -6,7 +6,7 @@ import type { Logger } from '../../kit/log.ts';
 import type { Entry, Store } from '../../store/store.ts';
 import { prefixOf } from '../registry/served-resource.ts';
 import { StoreFeed } from '../store-feed.ts';
-import { countedBy } from './counted.ts';
+import { countedBy, isScoped } from './counted.ts';
 
 export interface QuotaStatusParts {
   readonly store: Store;
@@ -37,12 +37,15 @@ export function quotaStatusFeed(parts: QuotaStatusParts): StoreFeed {
 
 async function update({ store, save }: QuotaStatusParts, quotas: readonly Entry[]): Promise<void> {
   for (const live of quotas) {
-    const { metadata, spec, status } = live.object as ResourceQuota;
+    const quota = live.object as ResourceQuota;
+    const { metadata, spec, status } = quota;
     const hard = spec?.hard ?? {};
     const used = Object.fromEntries(
       Object.keys(hard).flatMap(name => {
         const counted = countedBy(name);
-        return counted ? [[name, String(store.count(prefixOf(counted, metadata.namespace)))]] : [];
+        if (!counted) return [];
+        const count = isScoped(quota) ? 0 : store.count(prefixOf(counted, metadata.namespace));
+        return [[name, String(count)]];
       }),
     );
     const next = { hard, used };

@@ -146,7 +146,12 @@ const QUALIFIED_NAME_RULE =
 /** Why `name` is no qualified name, in Kubernetes' words. */
 export function qualifiedNameFaults(name: string): string[] {
   if (isQualifiedName(name)) return [];
-  return name === '' ? ['name part must be non-empty', QUALIFIED_NAME_RULE] : [QUALIFIED_NAME_RULE];
+  const parts = name.split('/');
+  if (parts.length > 2)
+    return [
+      `${QUALIFIED_NAME_RULE.replace('name part', 'a qualified name')} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
+    ];
+  return parts.at(-1) === '' ? ['name part must be non-empty', QUALIFIED_NAME_RULE] : [QUALIFIED_NAME_RULE];
 }
 
 /** Whether `value` may be the value of a label. */

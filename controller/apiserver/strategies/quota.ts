@@ -2,19 +2,23 @@ import type { KubeObject, ResourceQuota } from '../../../crds/object.ts';
 import type { Cause } from '../../kit/errors.ts';
 import { Quantity } from '../../kit/quantity.ts';
 import { isCount, isStandard } from '../quota/counted.ts';
+import { scopeCauses } from '../quota/scopes.ts';
 import { invalid } from '../schema/causes.ts';
 import { qualifiedNameFaults } from '../selectors/label-selector.ts';
 import { PLAIN_STRATEGY, type Strategy } from './strategy.ts';
 
-/** A quota bounds counts of objects; what Kubernetes bounds beside them is taken and not enforced: nothing here has it. */
+/** A quota bounds counts of objects; what Kubernetes bounds beside them, and what a scope narrows it to, is taken and not enforced: nothing here has it. */
 export const quotaStrategy: Strategy = {
   ...PLAIN_STRATEGY,
   normalize: numbersAsText,
-  validate: object =>
-    Object.entries((object as ResourceQuota).spec?.hard ?? {}).flatMap(([name, value]) => [
+  validate(object, old) {
+    const { spec = {} } = object as ResourceQuota;
+    const causes = Object.entries(spec.hard ?? {}).flatMap(([name, value]) => [
       ...nameCauses(name),
       ...valueCauses(name, value),
-    ]),
+    ]);
+    return [...causes, ...scopeCauses(spec, old && ((old as ResourceQuota).spec ?? {}))];
+  },
 };
 
 function numbersAsText(object: KubeObject): void {

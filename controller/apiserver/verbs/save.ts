@@ -29,6 +29,15 @@ export async function saveNew(context: ApiContext, request: ApiRequest, save: Sa
   const { metadata } = object;
   if (metadata.resourceVersion)
     throw badRequest('resourceVersion should not be set on objects to be created');
+  const admission = {
+    operation: 'CREATE',
+    served,
+    subresource: '',
+    namespace: target.namespace,
+    object,
+    user,
+  } as const;
+  context.admission.admitEarly({ ...admission, name: metadata.name ?? '' });
   const time = timestamp(context.clock.now());
   strategy.normalize?.(object);
   strategy.prepareForCreate?.(object, { user, time, subresource: '' });
@@ -40,15 +49,7 @@ export async function saveNew(context: ApiContext, request: ApiRequest, save: Sa
     ...served.compiled.validate(object),
   ]);
   refuse(served, metadata.name, strategy.validate?.(object));
-  context.admission.admit({
-    operation: 'CREATE',
-    served,
-    subresource: '',
-    namespace: target.namespace,
-    name: metadata.name,
-    object,
-    user,
-  });
+  context.admission.admit({ ...admission, name: metadata.name });
   let next = object;
   if (!save.managed) {
     delete metadata.managedFields;
@@ -64,8 +65,8 @@ export async function saveNew(context: ApiContext, request: ApiRequest, save: Sa
   }
   const key = keyOf(resource, target.namespace, metadata.name);
   if (options.dryRun) {
-    if (context.store.get(key)) throw alreadyExists(resource, metadata.name);
     context.quotas.reserve(served, target.namespace, metadata.name)();
+    if (context.store.get(key)) throw alreadyExists(resource, metadata.name);
     return answerOf(viewOfObject(next), 201);
   }
   const release = context.quotas.reserve(served, target.namespace, metadata.name);

@@ -13,6 +13,7 @@ import {
   ROLE,
   ROLE_BINDING,
   SECRET,
+  SERVICE_ACCOUNT,
   USER,
   WORKSPACE,
 } from '../../../crds/kinds.ts';
@@ -24,6 +25,7 @@ import type {
   Namespace,
   ResourceQuota,
   Secret,
+  ServiceAccount,
 } from '../../../crds/object.ts';
 import type { Node, NodeCommand, Placement, User, Workspace } from '../../../crds/types.generated.ts';
 import type { Milliseconds } from '../../kit/clock.ts';
@@ -50,6 +52,7 @@ export interface SharedInformers extends PolicyCaches {
   quotas: Informer<ResourceQuota>;
   commands: Informer<NodeCommand>;
   requests: Informer<CertificateSigningRequest>;
+  accounts: Informer<ServiceAccount>;
 }
 
 /** What Kubernetes does by itself and the embedded server must be helped with: ownership, namespaces, old Events. */
@@ -69,6 +72,7 @@ export function createCollectors(
     [RESOURCE_QUOTA, shared.quotas],
     [NODE_COMMAND, shared.commands],
     [CERTIFICATE_SIGNING_REQUEST, shared.requests],
+    [SERVICE_ACCOUNT, shared.accounts],
     [ROLE, shared.roles],
     [CLUSTER_ROLE, shared.clusterRoles],
     [ROLE_BINDING, shared.roleBindings],

@@ -6,13 +6,15 @@ const QUOTAS = '/api/v1/namespaces/default/resourcequotas';
 const SECRETS = '/api/v1/namespaces/default/secrets';
 const TABLE = { headers: { accept: 'application/json;as=Table;g=meta.k8s.io;v=v1' } };
 
-const quota = (name: string, hard: Record<string, unknown>) => ({
+const quota = (name: string, hard: object) => ({
   apiVersion: 'v1',
   kind: 'ResourceQuota',
   metadata: { name },
   spec: { hard },
 });
 const secret = (name: string) => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name } });
+
+const MERGE = { type: 'application/merge-patch+json' };
 
 async function usedIs({ call }: Lab, t: Test, name: string, used: object): Promise<void> {
   let last: Any;
@@ -57,7 +59,8 @@ t.test('what goes beyond a quota is refused in Kubernetes’ words', async t => 
     'what is there may change',
   );
   t.equal((await call('POST', `${CM}?dryRun=All`, configMap('b'))).code, 403);
-  t.equal((await call('POST', CM, configMap('a'))).code, 409);
+  t.equal((await call('POST', CM, configMap('a'))).code, 403, 'before it is looked whether it is there');
+  t.equal((await call('POST', `${CM}?dryRun=All`, configMap('a'))).code, 403);
   t.equal(
     (await call('POST', CM.replace('default', 'nexus-system'), configMap('b'))).code,
     201,
@@ -65,6 +68,8 @@ t.test('what goes beyond a quota is refused in Kubernetes’ words', async t => 
   );
   await call('DELETE', `${CM}/a`);
   t.equal((await call('POST', CM, configMap('b'))).code, 201, 'and there is room again');
+  await call('PATCH', `${QUOTAS}/counts`, { spec: { hard: { configmaps: '9' } } }, MERGE);
+  t.equal((await call('POST', CM, configMap('b'))).code, 409);
 });
 
 t.test('many creates at once get exactly as many objects as there may be', async t => {
@@ -90,12 +95,7 @@ t.test('status tells what there is, and follows the spec and the objects', async
   await usedIs(lab, t, 'counts', { configmaps: '1' });
   await call('POST', CM, configMap('b'));
   await usedIs(lab, t, 'counts', { configmaps: '2' });
-  await call(
-    'PATCH',
-    `${QUOTAS}/counts`,
-    { spec: { hard: { 'count/events': '9' } } },
-    { type: 'application/merge-patch+json' },
-  );
+  await call('PATCH', `${QUOTAS}/counts`, { spec: { hard: { 'count/events': '9' } } }, MERGE);
   await usedIs(lab, t, 'counts', { configmaps: '2', 'requests.cpu': undefined, 'count/events': '0' });
   const { body } = await call('GET', `${QUOTAS}?includeObject=None`, undefined, TABLE);
   t.same(
@@ -108,6 +108,40 @@ t.test('status tells what there is, and follows the spec and the objects', async
   await call('GET', QUOTAS);
   t.equal(lab.store.revision, before + 1, 'nothing is written without need');
 });
+
+t.test(
+  'a quota with scopes is about Pods or volumes: it bounds nothing here, and says what makes no sense',
+  async t => {
+    const lab = await startLab(t);
+    const { call } = lab;
+    const scoped = (name: string, hard: object, scopes: string[], more: object = {}) => ({
+      ...quota(name, hard),
+      spec: { hard, scopes, ...more },
+    });
+    const make = (hard: object, scopes: string[], more?: object) =>
+      call('POST', QUOTAS, scoped('q', hard, scopes, more));
+    await call('POST', CM, configMap('a'));
+    t.equal((await make({ 'count/configmaps': '0' }, ['Terminating'])).code, 201);
+    t.equal((await call('POST', CM, configMap('b'))).code, 201);
+    await usedIs(lab, t, 'q', { 'count/configmaps': '0' });
+    const change = await call('PATCH', `${QUOTAS}/q`, { spec: { scopes: ['NotTerminating'] } }, MERGE);
+    t.match(refused(t, change, 422, 'Invalid').message, /spec\.scopes: Invalid value: .*field is immutable/);
+    const bad = async (answer: ReturnType<typeof call>, why: RegExp) =>
+      t.match(refused(t, await answer, 422, 'Invalid').message, why);
+    await bad(make({ configmaps: '1' }, ['Terminating']), /unsupported scope applied to resource$/);
+    await bad(make({ 'requests.cpu': '1' }, ['BestEffort']), /unsupported scope applied to resource$/);
+    await bad(make({ pods: '1' }, ['VolumeAttributesClass']), /unsupported scope applied to resource$/);
+    await bad(make({ pods: '1' }, ['Odd']), /unsupported scope$/);
+    await bad(make({ pods: '1' }, ['BestEffort', 'NotBestEffort']), /conflicting scopes$/);
+    const select = (expression: object) =>
+      make({ pods: '1' }, [], { scopeSelector: { matchExpressions: [expression] } });
+    await bad(select({ scopeName: 'PriorityClass', operator: 'In' }), /must be at least one value/);
+    await bad(select({ scopeName: 'PriorityClass', operator: 'Odd' }), /not a valid selector operator/);
+    await bad(select({ scopeName: 'BestEffort', operator: 'In', values: ['x'] }), /must be 'Exists' when/);
+    await bad(select({ scopeName: 'BestEffort', operator: 'Exists', values: ['x'] }), /must be no value/);
+    await bad(select({ scopeName: 'Odd', operator: 'Exists' }), /unsupported scope/);
+  },
+);
 
 t.test('bounds that mean nothing are refused', async t => {
   const { call } = await startLab(t);

@@ -255,3 +255,12 @@ t.test('writes at the same time: one wins, patches without a version all land', 
   );
   t.equal(Object.keys((await call('GET', `${CM}/c`)).body.data).length, 6);
 });
+
+t.test('whether the namespace is there is told before what is wrong with the object', async t => {
+  const { call } = await startLab(t);
+  const bad = configMap('x', { 'a b': 'c' });
+  refused(t, await call('POST', CM.replace('default', 'none'), bad), 404, 'NotFound');
+  await call('POST', '/api/v1/namespaces', { metadata: { name: 'going' } });
+  await call('DELETE', '/api/v1/namespaces/going');
+  refused(t, await call('POST', CM.replace('default', 'going'), bad), 403, 'Forbidden');
+});

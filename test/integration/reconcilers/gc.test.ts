@@ -1,5 +1,13 @@
 import t from 'tap';
-import { CONFIG_MAP, CRD, EVENT, NAMESPACE, NODE, type Resource } from '../../../crds/kinds.ts';
+import {
+  CONFIG_MAP,
+  CRD,
+  EVENT,
+  NAMESPACE,
+  NODE,
+  type Resource,
+  SERVICE_ACCOUNT,
+} from '../../../crds/kinds.ts';
 import type { ConfigMap, Event, KubeObject, ObjectMeta, OwnerReference } from '../../../crds/object.ts';
 import { World } from './world.ts';
 
@@ -179,6 +187,32 @@ t.test('kinds that are added while running are collected, and emptied with their
     async () => !(await world.find(NAMESPACE, { name: 'last' })),
     () => 'last is left',
   );
+});
+
+t.test('every namespace has a service account of its own, which comes back and holds nothing up', async t => {
+  const { world } = await setUp();
+  t.teardown(() => world.close());
+  const account = (namespace: string) => world.find(SERVICE_ACCOUNT, { name: 'default', namespace });
+  const comes = async (namespace: string, but?: string) =>
+    world.eventually(
+      async () => {
+        const found = await account(namespace);
+        return found?.metadata.uid !== but && found;
+      },
+      () => `no account in ${namespace}`,
+    );
+  const first = await comes('default');
+  await world.client.create(NAMESPACE, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'team' } });
+  await comes('team');
+  await world.client.delete(SERVICE_ACCOUNT, key('default'));
+  const second = await comes('default', first.metadata.uid);
+  t.not(second.metadata.uid, first.metadata.uid, 'it is another one, so that tokens of the former end');
+  const count = await world.settled(300);
+  await world.client.patch(SERVICE_ACCOUNT, key('default'), 'merge', { metadata: { labels: { a: 'b' } } });
+  t.equal(await world.settled(300), count, 'what is there is left alone');
+  await world.client.delete(NAMESPACE, { name: 'team' });
+  await world.eventually(async () => !(await world.find(NAMESPACE, { name: 'team' })));
+  t.equal(await account('team'), undefined);
 });
 
 t.test('Events end with their time to live, however many', async t => {
