@@ -23,7 +23,7 @@ const nameOf = (id: string) => id.split('.')[0] ?? '';
 const path = (id: string) => `/1.0/instances/${nameOf(id)}`;
 
 /** LXD, by the command line and the API that its users have. */
-export function lxdByHand({ lxd, lxc, dir, socketPath, image }: LxdLab): EngineByHand {
+export function lxdByHand({ lxd, lxc, exec, dir, socketPath, image }: LxdLab): EngineByHand {
   const ofNode = async <T extends { config: LxdInstance['config'] }>(what: string, node: string) =>
     (await lxd.list<T>(`/1.0/${what}?recursion=1`)).filter(
       ({ config }) => labelOf(config, LABEL_NODE) === node,
@@ -82,8 +82,8 @@ export function lxdByHand({ lxd, lxc, dir, socketPath, image }: LxdLab): EngineB
         text: JSON.stringify(found),
       };
     },
-    root: (id, command) => lxc('exec', nameOf(id), '--', 'sh', '-c', command),
-    unmountHome: async id => void (await lxc('exec', nameOf(id), '--', 'umount', '--lazy', '/home/dev')),
+    root: (id, command) => exec(nameOf(id), command),
+    unmountHome: async id => void (await exec(nameOf(id), 'umount --lazy /home/dev')),
     stop: async id => void (await lxc('stop', '--force', nameOf(id))),
     async kill(id) {
       const { pid } = await lxd.get<LxdInstanceState>(`${path(id)}/state`);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { chmod, mkdtemp, open, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import type { Test } from 'tap';
@@ -29,6 +29,11 @@ export interface LxdLab {
   lxd: LxdClient;
   /** The command line, as people use it. */
   lxc(...args: string[]): Promise<string>;
+  /**
+   * Output of a shell's command as root in an instance. Rejects with `code`, `stdout` and `stderr` when it fails. LXD keeps
+   * what is said in files: of the streams of `lxc exec` it loses some on a machine that has much to do.
+   */
+  exec(instance: string, command: string): Promise<string>;
   /** Ends the daemon; what it runs goes on, but for SIGPWR, with which a machine that shuts down ends it. */
   stop(signal?: 'SIGTERM' | 'SIGKILL' | 'SIGPWR'): Promise<void>;
   start(): Promise<void>;
@@ -112,6 +117,7 @@ export async function startLxd(
       const { stdout } = await started;
       return stdout.trim();
     },
+    exec: (instance, command) => execRecorded(lxd, { dir, instance, command }),
     stop,
     start,
     image(name) {
@@ -120,6 +126,28 @@ export async function startLxd(
       return there;
     },
   };
+}
+
+interface Recorded {
+  return: number;
+  /** Paths of files in the API, by number of stream. */
+  output: Record<'1' | '2', string>;
+}
+
+async function execRecorded(
+  lxd: LxdClient,
+  { dir, instance, command }: { dir: string; instance: string; command: string },
+): Promise<string> {
+  const { metadata } = await lxd.change<Recorded>('POST', `/1.0/instances/${instance}/exec`, {
+    body: { command: ['sh', '-c', command], interactive: false, 'record-output': true },
+    signal: AbortSignal.timeout(60_000),
+  });
+  if (!metadata) throw new Error(`LXD told nothing of ${command}`);
+  const read = (path: string) => readFile(join(dir, 'logs', instance, basename(path)), 'utf8');
+  const [stdout, stderr] = await Promise.all([read(metadata.output[1]), read(metadata.output[2])]);
+  if (metadata.return === 0) return stdout.trim();
+  const error = new Error(`in ${instance}, "${command}" ended with ${metadata.return}: ${stderr}`);
+  throw Object.assign(error, { code: metadata.return, stdout, stderr });
 }
 
 /** Copies on write are a tenth of the time of a test; without them the driver makes a pool of directories. */

@@ -22,7 +22,7 @@ export async function systemdMachine(t: Test, lab: LxdLab, name: string, reaches
   await proxy('sshd', port, 22, 'host');
   for (const one of reaches) await proxy(`port${one}`, one, one, 'instance');
   await lab.lxc('start', name);
-  const shell = (command: string) => lab.lxc('exec', name, '--', 'sh', '-c', command);
+  const shell = (command: string) => lab.exec(name, command);
   const isUp = () => shell('systemctl is-system-running').catch(({ stdout = '' }) => String(stdout).trim());
   await until(async () => /running|degraded/.test(await isUp()), {
     timeoutMs: 60_000,
