@@ -35,7 +35,7 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
   await t.test('each service and each session sees the same', async t => {
     const log = (name: string) => lab.root('shop', `cat /var/log/nexus/${name}.log`);
     await until(async () => (await log('my-web')).includes('NEXUS_WORKSPACE'), {
-      timeoutMs: 5000,
+      timeoutMs: 15_000,
       what: () => 'the log of my-web',
     });
     t.equal(`${(await log('my-web')).trim()}\n`, ABOUT);

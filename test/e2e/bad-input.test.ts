@@ -244,7 +244,7 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
   await t.test('a delete in the middle of trouble leaves nothing', async t => {
     await applied(lab, 'doomed', { repo: { url: secretUrl }, ...crashing });
     await until(async () => (await phaseOf('doomed')) !== undefined, {
-      timeoutMs: 5_000,
+      timeoutMs: 15_000,
       what: () => 'a start',
     });
     for (const name of ['doomed', 'huge', 'ports']) await lab.remove(name);

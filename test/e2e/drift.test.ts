@@ -61,7 +61,7 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
     const removed = await lab.countOf('shop', 'KeysRestored');
     await lab.root('shop', `rm ${file}`);
     await lab.untilEvent('shop', 'KeysRestored', REPAIRED_MS, removed);
-    await ssh.untilLogin(5_000);
+    await ssh.untilLogin(15_000);
     await sameContainer(t, life);
   });
 

@@ -79,7 +79,7 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
     const listener = await pidOf('_sshd');
     spec.ssh = { authorizedKeys: [KEY.publicKey] };
     await converge();
-    t.equal(await guest.untilLogin(5_000), 'here');
+    t.equal(await guest.untilLogin(15_000), 'here');
     spec.ssh = { authorizedKeys: [] };
     await converge();
     await until(
@@ -88,7 +88,7 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
           () => false,
           () => true,
         ),
-      { timeoutMs: 5_000, what: () => 'the key to be refused' },
+      { timeoutMs: 15_000, what: () => 'the key to be refused' },
     );
     t.equal(await pidOf('_sshd'), listener, 'sshd was not restarted');
     await undisturbed(t);
@@ -113,7 +113,7 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
     if (spec.services?.[0]) spec.services[0].command = webServer(3000, 'two');
     await converge();
     await until(async () => (await get().catch(() => '')) === 'two', {
-      timeoutMs: 5_000,
+      timeoutMs: 15_000,
       what: () => 'the new service',
     });
     t.equal(await pidOf('other'), other, 'not even one that depends on it');
@@ -128,7 +128,7 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
     spec.services?.pop();
     await converge();
     await until(async () => (await lab.root('shop', 'pgrep -fx "sleep 2000" || echo none')) === 'none', {
-      timeoutMs: 5_000,
+      timeoutMs: 15_000,
       what: () => 'the service to be gone',
     });
     t.same([await pidOf('web'), await pidOf('other')], pids);
@@ -155,7 +155,7 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
     t.equal(await ssh.exec('cat /opt/outside ~/precious'), 'outside\nprecious');
     t.equal((await lab.life('shop')).id, before.id);
     t.equal(
-      await until(() => get().catch(() => undefined), { timeoutMs: 5_000, what: () => 'the service' }),
+      await until(() => get().catch(() => undefined), { timeoutMs: 15_000, what: () => 'the service' }),
       'two',
     );
   });

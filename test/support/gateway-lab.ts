@@ -141,7 +141,7 @@ export async function gatewayLab(
         close,
         connected: () =>
           until(() => uplink.isConnected, {
-            timeoutMs: 5_000,
+            timeoutMs: 15_000,
             everyMs: 5,
             what: () => `an uplink\n${lines.join('\n')}`,
           }),

@@ -131,7 +131,7 @@ export function lxdByHand({ lxd, lxc, exec, dir, socketPath, image }: LxdLab): E
           const mark = `user.mark-${Date.now()}`;
           await lxc('config', 'set', `${mark}=1`);
           await until(() => told.some(({ action }) => action === 'config-updated'), {
-            timeoutMs: 5000,
+            timeoutMs: 15_000,
             what: () => 'the last event',
           });
           await lxc('config', 'unset', mark);

@@ -40,7 +40,7 @@ export function sshLogin({ port, user = 'dev', privateKey, hostKey, dir }: SshTa
       until(() => exec('echo here').catch(() => undefined), {
         timeoutMs,
         what: () => `a login on port ${port}`,
-        everyMs: 30,
+        everyMs: 200,
       }),
     /** A session that stays open; `ask` sends a line and resolves with the answer. */
     session(): { ask(line: string): Promise<string>; end(): void; readonly process: ChildProcess } {

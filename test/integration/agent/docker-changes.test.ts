@@ -54,7 +54,7 @@ t.test('what can change in place does, under an open session', { skip: await noT
       if (spec.forwards?.[0]) spec.forwards[0].hostPort = otherPort;
     });
     await until(() => get(otherPort).catch(() => undefined), {
-      timeoutMs: 5_000,
+      timeoutMs: 15_000,
       what: () => 'the new port',
     });
     await t.rejects(get(hostPort), 'the old one is closed');
@@ -70,7 +70,7 @@ t.test('what can change in place does, under an open session', { skip: await noT
     const { privateKey, publicKey } = generateSshKey('other');
     const other = sshLogin({ port, privateKey, hostKey: HOST_KEY.publicKey, dir });
     await lab.edit('shop', spec => spec.ssh.authorizedKeys?.push(publicKey));
-    await until(() => isLetIn(other), { timeoutMs: 5_000, what: () => 'the other key to be let in' });
+    await until(() => isLetIn(other), { timeoutMs: 15_000, what: () => 'the other key to be let in' });
     const theirs = other.session();
     t.teardown(theirs.end);
     t.equal(await theirs.ask('hello'), 'hello');

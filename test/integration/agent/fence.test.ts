@@ -36,11 +36,11 @@ t.test(
     const boots = [stays.bootId, moves.bootId];
     t.same([stays.autoStart, moves.autoStart], [true, false]);
     lab.goAway();
-    await until(() => moves.state === 'Stopped', { timeoutMs: 5_000, what: () => 'the fence to close' });
+    await until(() => moves.state === 'Stopped', { timeoutMs: 15_000, what: () => 'the fence to close' });
     t.equal(stays.bootId, boots[0]);
     t.equal(stays.state, 'Running');
     lab.comeBack();
-    await until(() => moves.state === 'Running', { timeoutMs: 5_000, what: () => 'it to run again' });
+    await until(() => moves.state === 'Running', { timeoutMs: 15_000, what: () => 'it to run again' });
     await lab.ready('moves');
     t.equal(node.instance('moves').id, moves.id, 'the same container');
     t.equal(stays.bootId, boots[0], 'the other was never touched');
@@ -55,7 +55,10 @@ t.test('one that is gone when the node is back is not started again, whatever th
   await lab.ready('moves');
   const { id } = node.instance('moves');
   lab.goAway();
-  await until(() => node.engine.find(id)?.state === 'Stopped', { timeoutMs: 5_000, what: () => 'the fence' });
+  await until(() => node.engine.find(id)?.state === 'Stopped', {
+    timeoutMs: 15_000,
+    what: () => 'the fence',
+  });
   const began = starts(node);
   await giveUp(lab, 'moves');
   lab.comeBack();
@@ -73,7 +76,7 @@ t.test('a node that was away for less than the fence time stops nothing', async 
   const { bootId } = node.instance('moves');
   lab.goAway();
   const failed = lab.refused;
-  await until(() => lab.refused > failed + 3, { timeoutMs: 5_000, what: () => 'some heartbeats to fail' });
+  await until(() => lab.refused > failed + 3, { timeoutMs: 15_000, what: () => 'some heartbeats to fail' });
   lab.comeBack();
   await lab.edit('moves', spec => {
     spec.restartedAt = undefined;
@@ -105,7 +108,7 @@ t.test(
       what: () => 'what waits to be healed from the checkpoint',
     });
     const failed = lab.refused;
-    await until(() => lab.refused > failed + 5, { timeoutMs: 5_000, what: () => 'some heartbeats to fail' });
+    await until(() => lab.refused > failed + 5, { timeoutMs: 15_000, what: () => 'some heartbeats to fail' });
     t.same(began, ['stays.default']);
     lab.comeBack();
     await until(() => node.instance('moves').state === 'Running', {
@@ -135,7 +138,7 @@ t.test(
     t.equal(node.engine.find(id)?.bootId, bootId, 'it runs on over a restart');
     await second.stop();
     await until(() => node.engine.find(id)?.state === 'Stopped', {
-      timeoutMs: 5_000,
+      timeoutMs: 15_000,
       what: () => 'it to end without any agent',
     });
   },
@@ -154,14 +157,14 @@ t.test('whether it may be moved changes in place', async t => {
     spec.onNodeLoss = 'Reschedule';
   });
   await until(() => fenced() && !node.instance('shop').autoStart, {
-    timeoutMs: 5_000,
+    timeoutMs: 15_000,
     what: () => 'a fence',
   });
   await lab.edit('shop', spec => {
     spec.onNodeLoss = undefined;
   });
   await until(() => !fenced() && node.instance('shop').autoStart, {
-    timeoutMs: 5_000,
+    timeoutMs: 15_000,
     what: () => 'no fence',
   });
   t.equal(node.instance('shop').bootId, bootId);

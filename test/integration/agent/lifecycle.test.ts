@@ -48,7 +48,7 @@ t.test('the node reports itself', async t => {
       const found = await lab.admin.get(NODE, { name: 'n1' });
       return found.status?.drivers?.[0]?.ready ? found : undefined;
     },
-    { timeoutMs: 5_000, what: () => 'the node to report a driver' },
+    { timeoutMs: 15_000, what: () => 'the node to report a driver' },
   );
   t.equal(status?.address, 'n1.example.com');
   t.same(status?.drivers, [{ name: 'memory', ready: true, version: 'Memory 1' }]);
@@ -61,7 +61,7 @@ t.test('the node reports itself', async t => {
 
   node.engine.goDown();
   await until(async () => (await lab.admin.get(NODE, { name: 'n1' })).status?.drivers?.[0]?.ready === false, {
-    timeoutMs: 5_000,
+    timeoutMs: 15_000,
     what: () => 'the node to report the engine as down',
   });
 });

@@ -171,7 +171,7 @@ t.test('nothing is an orphan before the server has told what there is', async t 
   // It has begun to look: the engine is being watched.
   const lists = node.engine.calls.get('watch') ?? 0;
   await until(() => (node.engine.calls.get('watch') ?? 0) > lists, {
-    timeoutMs: 5_000,
+    timeoutMs: 15_000,
     what: () => 'the agent to watch the engine',
   });
   t.equal(node.engine.instances.size, 1);

@@ -56,11 +56,11 @@ const served = (lab: Lab, path = WIDGETS): Promise<Answer> =>
       const answer = await lab.call('GET', path);
       return answer.code === 200 && answer;
     },
-    { timeoutMs: 2000, everyMs: 5, what: () => `${path} served` },
+    { timeoutMs: 10_000, everyMs: 5, what: () => `${path} served` },
   );
 const unserved = (lab: Lab, path = WIDGETS): Promise<unknown> =>
   until(async () => (await lab.call('GET', path)).code === 404, {
-    timeoutMs: 2000,
+    timeoutMs: 10_000,
     everyMs: 5,
     what: () => `${path} gone`,
   });
@@ -114,12 +114,12 @@ t.test('a definition waits for finalizers of its objects, and takes no new ones 
   await call('POST', WIDGETS, widget('free'));
   await call('DELETE', `${CRDS}/widgets.example.com`);
   await until(async () => (await call('GET', `${WIDGETS}/free`)).code === 404, {
-    timeoutMs: 2000,
+    timeoutMs: 10_000,
     everyMs: 5,
     what: () => 'free gone',
   });
   await until(async () => (await call('GET', `${WIDGETS}/held`)).body.metadata?.deletionTimestamp, {
-    timeoutMs: 5000,
+    timeoutMs: 15_000,
     what: () => 'the held one to be told to go',
   });
   refused(t, await call('POST', WIDGETS, widget('new')), 405, 'MethodNotAllowed');
@@ -303,7 +303,7 @@ t.test('a definition that is replaced as a whole still takes its objects along',
     body: { metadata: { uid: made.metadata.uid }, status: { conditions: [{}, {}, { type: 'Terminating' }] } },
   });
   await until(async () => (await lab.call('GET', path)).code === 404, {
-    timeoutMs: 2000,
+    timeoutMs: 10_000,
     everyMs: 5,
     what: () => 'the definition to be gone',
   });
@@ -321,7 +321,7 @@ t.test('each name is accepted for itself, and is served once it is free', async 
         const { body } = await lab.call('GET', path(plural));
         return holds(body) && body;
       },
-      { timeoutMs: 2000, everyMs: 5, what: () => `${plural} settled` },
+      { timeoutMs: 10_000, everyMs: 5, what: () => `${plural} settled` },
     );
   await lab.call('POST', CRDS, definition());
   await served(lab);

@@ -23,7 +23,7 @@ async function usedIs({ call }: Lab, t: Test, name: string, used: object): Promi
     return JSON.stringify(last?.used) === JSON.stringify(used);
   };
   await until(same, {
-    timeoutMs: 5000,
+    timeoutMs: 15_000,
     everyMs: 5,
     what: () => `${JSON.stringify(used)}; it is ${JSON.stringify(last)}`,
   });

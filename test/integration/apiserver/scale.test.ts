@@ -52,7 +52,7 @@ const fleet = (name: string, spec: object = { replicas: 1, colour: 'red' }) =>
 
 await call('POST', CRDS, crd);
 await until(async () => (await call('GET', FLEETS)).code === 200, {
-  timeoutMs: 5000,
+  timeoutMs: 15_000,
   what: () => 'fleets to be served',
 });
 

@@ -77,7 +77,7 @@ t.test('the certificate is renewed while running, before it runs out', async t =
   await clock.advance(330 * DAY_MS);
   t.equal(tls.cert, first);
   await clock.advance(10 * DAY_MS);
-  await until(() => renewals.length > 0, { timeoutMs: 5000, everyMs: 5, what: () => 'a renewal' });
+  await until(() => renewals.length > 0, { timeoutMs: 15_000, everyMs: 5, what: () => 'a renewal' });
   t.same(renewals, [tls.cert]);
   t.not(tls.cert, first);
   off();
@@ -122,7 +122,7 @@ t.test('HTTPS with its own authority, and a renewed certificate without a restar
   });
   await clock.advance(345 * DAY_MS);
   await until(async () => (await get(`${url}/livez`)).serial !== first.serial, {
-    timeoutMs: 5000,
+    timeoutMs: 15_000,
     everyMs: 20,
     what: () => 'the new certificate',
   });
@@ -155,9 +155,9 @@ t.test('close ends watches and idle connections within seconds, and turns new re
     socket.on('close', () => resolve());
   });
   socket.write(`GET ${CM}?watch=true HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`);
-  await until(() => text.includes('200 OK'), { timeoutMs: 3000, everyMs: 5, what: () => 'the watch' });
+  await until(() => text.includes('200 OK'), { timeoutMs: 10_000, everyMs: 5, what: () => 'the watch' });
   await call('POST', CM, configMap('c'));
-  await until(() => text.includes('ADDED'), { timeoutMs: 3000, everyMs: 5, what: () => 'the event' });
+  await until(() => text.includes('ADDED'), { timeoutMs: 10_000, everyMs: 5, what: () => 'the event' });
   const idle = connect(Number(new URL(url).port), '127.0.0.1');
   idle.on('error', () => {});
   const began = performance.now();

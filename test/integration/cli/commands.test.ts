@@ -51,7 +51,7 @@ t.test('restart waits for the new start of the container, not for the readiness 
   const before = await startedAt();
   // Starts are told to the second.
   await until(() => Date.now() - Date.parse(before ?? '') > 1000, {
-    timeoutMs: 3000,
+    timeoutMs: 10_000,
     what: () => 'a second',
   });
   t.match(await server.cli(['restart', 'shop']), { code: 0, stdout: 'shop restarting\n' });

@@ -158,13 +158,13 @@ for (const [how, client] of Object.entries(lab.clients)) {
     for (const round of [1, 2]) {
       await client.create(CONFIG_MAP, configMap(`later-${round}`, namespace));
       await until(() => informer.get(`later-${round}`, namespace), {
-        timeoutMs: 5000,
+        timeoutMs: 15_000,
         what: () => `later-${round} in the cache`,
       });
       await lab.store.compact(lab.store.revision);
     }
     await client.delete(CONFIG_MAP, { name: 'page-1', namespace });
-    await until(() => !informer.get('page-1', namespace), { timeoutMs: 5000, what: () => 'the delete' });
+    await until(() => !informer.get('page-1', namespace), { timeoutMs: 15_000, what: () => 'the delete' });
     stop.abort();
     await running;
   });
@@ -227,7 +227,7 @@ t.test('our client and @kubernetes/client-node see the same', async t => {
   await ours.patch(CONFIG_MAP, { name: 'w', namespace: 'default' }, 'merge', { data: { a: 'c' } });
   await core.deleteNamespacedConfigMap({ namespace: 'default', name: 'w' });
   await until(() => seen.ours.length === 3 && seen.theirs.length === 3, {
-    timeoutMs: 5000,
+    timeoutMs: 15_000,
     what: () => `three events: ${JSON.stringify(seen)}`,
   });
   t.same(seen.ours, seen.theirs);

@@ -11,7 +11,7 @@ import { until } from '../../support/until.ts';
 
 const key = { namespace: 'default', name: 'shop' };
 const unreachable = { name: 'ApiError', reason: 'Unreachable' };
-const soon = { timeoutMs: 5000, everyMs: 5, what: () => 'a connection' };
+const soon = { timeoutMs: 15_000, everyMs: 5, what: () => 'a connection' };
 const json = (body: unknown) => JSON.stringify(body);
 
 async function setup(t: Test, handler: Handler, options: Partial<HttpsTransportOptions> = {}) {
@@ -46,7 +46,7 @@ t.test('requests share few kept-alive connections; a watch has its own', async t
   stop.abort();
   await watching;
   await until(() => server.open.size === 2, {
-    timeoutMs: 5000,
+    timeoutMs: 15_000,
     what: () => 'the watch’s connection to be closed',
   });
 });
@@ -148,7 +148,7 @@ t.test('a slow answer on a connection that was handed on is not taken for a slow
         () => false,
       ),
     {
-      timeoutMs: 5000,
+      timeoutMs: 15_000,
       what: () => 'a first connection',
     },
   );
