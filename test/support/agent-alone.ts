@@ -20,8 +20,8 @@ export async function agentAlone(
   const log = createWriteStream(join(home, 'up.log'), { flags: 'a', mode: 0o600 });
   await once(log, 'open');
   const args = ['agent', `--kubeconfig=${join(home, 'agent', 'kubeconfig')}`, `--node-name=${node}`];
-  const program = [process.execPath, '--disable-warning=ExperimentalWarning', MAIN];
-  const agent = spawn('env', ['-u', 'NODE_OPTIONS', ...program, ...args, ...engineArgs], {
+  const program = ['--disable-warning=ExperimentalWarning', MAIN];
+  const agent = spawn(process.execPath, [...program, ...args, ...engineArgs], {
     env: { PATH: process.env.PATH, HOME: home, NEXUS_HOME: home },
     stdio: ['ignore', log, log],
   });

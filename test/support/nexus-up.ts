@@ -93,9 +93,8 @@ export async function nexusUp(options: NexusUpOptions = {}): Promise<NexusUp> {
       '--log-level=debug',
       ...(options.args ?? []),
     ];
-    // What measures the coverage of tests would come in by NODE_OPTIONS, and makes a start cost a third more.
-    const program = [process.execPath, '--disable-warning=ExperimentalWarning', MAIN];
-    const started = spawn('env', ['-u', 'NODE_OPTIONS', ...program, ...args], {
+    // Its coverage is not measured, which would make a start cost a quarter more.
+    const started = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, ...args], {
       env,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
