@@ -1,5 +1,6 @@
 import { sha256 } from '../../controller/kit/hash.ts';
 import { shellExports, shellQuote } from '../../controller/kit/shell-quote.ts';
+import { bareSshKey, sshFingerprint } from '../../controller/kit/ssh-public-key.ts';
 import type { GuestFile } from '../driver.ts';
 import {
   GUEST_RUN_DIR,
@@ -98,13 +99,19 @@ function renderAuthorizedKeys({ authorizedKeys, agentKey }: GuestDesired): strin
   const agent = `restrict,port-forwarding,${loopback},permitlisten="127.0.0.1:1",command="/bin/false"`;
   // A line break would begin another key.
   const lines = authorizedKeys.map(key => key.replaceAll(/[\r\n]+/g, ' ').trim()).filter(key => key !== '');
-  if (agentKey) lines.push(`${agent} ${agentKey.trim()}`);
-  return lines.map(line => `${line}\n`).join('');
+  const own = agentKey ? [`${commentOf(agentKey)}${agent} ${agentKey.trim()}`] : [];
+  return [...lines.map(line => commentOf(line) + line), ...own].map(line => `${line}\n`).join('');
+}
+
+/** By its fingerprint `expel` of the program finds a key that may log in. */
+function commentOf(key: string): string {
+  const [, data = ''] = bareSshKey(key).split(' ');
+  return `# ${sshFingerprint(Buffer.from(data, 'base64'))}\n`;
 }
 
 /**
- * Prints the keys, and leaves the one that is shown where `expel` of the program looks for it: a login that succeeds is by
- * the last one. With AuthorizedKeysFile sshd would not run it.
+ * For versions of sshd that get no AuthorizedKeysFile (`sshd_exec` of the program). Prints the keys, and leaves the one that is
+ * shown where `expel` looks for it: a login that succeeds is by the last one.
  */
 const NOTE_KEY = `/bin/sh -c 'echo "$1" >${GUEST_RUN_DIR}/logins/$PPID; exec cat ${GUEST_KEYS_PATH}' sh "%t %k"`;
 

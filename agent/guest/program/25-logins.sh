@@ -1,8 +1,38 @@
 # shellcheck shell=dash
-# Who is logged in by which key: sshd runs a command for each key that it is shown (sshd_config), which leaves the key in a
-# file that is named after the process of that connection.
+# Who is logged in by which key: a file a connection, named after its process, holds the key's fingerprint. sshd says both in
+# its log; a version that cannot (sshd_exec) runs a command for each key that it is shown, which leaves the key itself there.
 
 LOGINS=$RUN/logins
+
+# Copies the log of sshd from stdin, line by line and without a process, to a file that is bounded as others are (pump).
+pump_sshd() {
+  local size=0 text pid
+  [ ! -f "$1" ] || size=$(wc -c <"$1")
+  while IFS= read -r LINE; do
+    case $LINE in
+      'auth.c:auth_log():'*' (pid='*'): '*)
+        text=${LINE#*\): }
+        pid=${LINE#*\(pid=}
+        pid=${pid%%\)*}
+        LINE=$text
+        case $text in
+          'Accepted publickey for '*' SHA256:'*)
+            text=SHA256:${text##* SHA256:}
+            printf '%s\n' "${text%%[!A-Za-z0-9+/:]*}" >"$LOGINS/$pid"
+            ;;
+          # No news: the key was shown.
+          Postponed*) continue ;;
+        esac
+        ;;
+    esac
+    if [ "$size" -ge $((LOG_BYTES - 65536)) ]; then
+      mv -f "$1" "$1.1"
+      size=0
+    fi
+    # Without space it is dropped.
+    if printf '%s\n' "$LINE" >>"$1" 2>/dev/null; then size=$((size + ${#LINE} + 1)); fi
+  done
+}
 
 # Ends the connections of keys that are not authorised any more, with what they run. Others are not touched.
 expel() {

@@ -237,7 +237,7 @@ unit_log() {
   claim "$UNITS/$1/logger"
   cd / || exit 1
   # The shell keeps the lock under another number; dd does not get it.
-  pump "$LOGS/$1.log" 6>&-
+  if [ "$1" = _sshd ]; then pump_sshd "$LOGS/$1.log"; else pump "$LOGS/$1.log" 6>&-; fi
 }
 
 # In place of one that was killed. The FIFO is opened by the new process: with nobody writing that waits.

@@ -86,15 +86,20 @@ end_unit() {
 }
 
 sshd_exec() {
-  local program penalties=''
+  local program
   [ -d /run/sshd ] || mkdir -m 0755 /run/sshd
   [ ! -e "$RUN/sshd.pid" ] || rm -f "$RUN/sshd.pid"
   program=$(command -v sshd) || { echo 'nexus: the image has no sshd'; exit 127; }
   # Connections through the engine or a jump host share one address: one person's failures must not lock out the others.
   # Versions before 9.8 do not know the option and would not start with it; asking one costs as much as a start.
-  if LC_ALL=C grep -q persourcepenalties "$program"; then penalties=-oPerSourcePenalties=no; fi
-  # shellcheck disable=SC2086 # none or one option
-  exec env -i "PATH=$IMAGE_PATH" "$program" -D -e -f "$ETC/sshd_config" $penalties
+  set --
+  if LC_ALL=C grep -q persourcepenalties "$program"; then set -- -oPerSourcePenalties=no; fi
+  # From 8.5 on sshd can say which process has accepted which key (pump_sshd). It need not run the command of sshd_config then,
+  # which would cost every login two shells.
+  if LC_ALL=C grep -q logverbose "$program"; then
+    set -- "$@" '-oLogVerbose=auth.c:auth_log():*' -oAuthorizedKeysCommand=none "-oAuthorizedKeysFile=$ETC/authorized_keys"
+  fi
+  exec env -i "PATH=$IMAGE_PATH" "$program" -D -e -f "$ETC/sshd_config" "$@"
 }
 
 # One look every two seconds, at once when something pokes it. Shell built-ins do, but for the sleep.
@@ -110,6 +115,11 @@ supervise_main() {
   while :; do
     [ ! -e "$RUN/stopping" ] || exit 0
     fence_check
+    # Once more: a connection may just have been on its way in when the keys changed.
+    if [ "$WOKEN" = no ] && [ -e "$RUN/expel" ]; then
+      rm -f "$RUN/expel"
+      expel
+    fi
     QUICK=yes
     [ $((n % 5)) -ne 0 ] || QUICK=no
     if [ -e "$RUN/configured" ]; then

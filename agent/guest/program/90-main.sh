@@ -39,6 +39,7 @@ configure() {
   # An instance that was started before there was this folder.
   [ -d "$LOGINS" ] || mkdir -p "$LOGINS"
   expel
+  : >"$RUN/expel"
   handover_end
   make_account
   U=$UNITS/_sshd

@@ -31,7 +31,9 @@ t.test('an instance made without the program takes it from the start, once', asy
   const lab = await openLab(t, { program: 'handover' });
   if (!lab) return;
   const { guest, id, config, node } = lab;
-  const state = await lab.until(({ configured, sshd }) => configured && sshd.running);
+  const state = await lab.until(
+    ({ configured, sshd, supervisor }) => configured && sshd.running && supervisor.running,
+  );
   const managed = [...config.boot, ...config.runtime, ...config.keys].map(({ path }) => path);
   t.strictSame(Object.keys(state.files).sort(), managed.sort());
   t.match(state, { sshd: { restarts: 0 }, supervisor: { running: true, restarts: 0 } });
@@ -64,7 +66,9 @@ t.test('an instance whose start brought nothing, or half of it, is configured by
   const { guest, id, config, node } = lab;
   t.match(await guest.state(id), { configured: false, sshd: { running: false } });
   await lab.configure();
-  await lab.until(({ configured, sshd }) => configured && sshd.running);
+  await lab.until(
+    ({ configured, sshd, supervisor }) => configured && sshd.running && supervisor.running,
+  );
 
   await node.driver.stop(id, 5);
   await lab.node.docker.getContainer(id).remove({ force: true });

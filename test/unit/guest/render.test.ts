@@ -17,6 +17,7 @@ import {
 } from '../../../agent/guest/program.ts';
 import { renderGuest } from '../../../agent/guest/render.ts';
 import { shellExports, shellQuote } from '../../../controller/kit/shell-quote.ts';
+import { sshFingerprint } from '../../../controller/kit/ssh-public-key.ts';
 
 const desired: GuestDesired = {
   user: 'dev',
@@ -100,10 +101,12 @@ t.test('files are for those who need them', async t => {
 
 t.test('a key cannot bring another one along, and the agent may only forward', async t => {
   const lines = renderGuest(desired).keys[0]?.content.toString().trimEnd().split('\n') ?? [];
-  t.equal(lines.length, 3);
-  t.match(lines[0], /^ssh-ed25519 AAAA one ssh-ed25519 BBBB smuggled$/);
+  t.equal(lines.length, 6);
+  t.equal(lines[0], `# ${sshFingerprint(Buffer.from('AAAA', 'base64'))}`);
+  t.match(lines[1], /^ssh-ed25519 AAAA one ssh-ed25519 BBBB smuggled$/);
+  t.equal(lines[4], `# ${sshFingerprint(Buffer.from('DDDD', 'base64'))}`);
   t.match(
-    lines[2],
+    lines[5],
     /^restrict,port-forwarding,permitopen="127\.0\.0\.1:\*".*command="\/bin\/false" ssh-ed25519 DDDD agent$/,
   );
   t.equal(
