@@ -66,9 +66,7 @@ t.test('an instance whose start brought nothing, or half of it, is configured by
   const { guest, id, config, node } = lab;
   t.match(await guest.state(id), { configured: false, sshd: { running: false } });
   await lab.configure();
-  await lab.until(
-    ({ configured, sshd, supervisor }) => configured && sshd.running && supervisor.running,
-  );
+  await lab.until(({ configured, sshd, supervisor }) => configured && sshd.running && supervisor.running);
 
   await node.driver.stop(id, 5);
   await lab.node.docker.getContainer(id).remove({ force: true });
