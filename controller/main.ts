@@ -12,7 +12,6 @@ import {
   type Identity,
 } from './apiserver/auth/identity.ts';
 import type { Tokens } from './apiserver/auth/tokens.ts';
-import { signClientRequest } from './apiserver/certificates.ts';
 import { registerMaintenance } from './apiserver/maintenance.ts';
 import { openClientAuthority, openTls } from './apiserver/tls.ts';
 import { watchAuthorizedKeys } from './authorized-keys.ts';
@@ -173,7 +172,10 @@ export async function runController(options: ControllerOptions, signal: AbortSig
         nodeLossDeleteMs: options.nodeLossDelete,
         eventTtlMs: options.eventTtl,
         signer: {
-          sign: (request, ttlMs) => signClientRequest(clients, request, ttlMs, clock.now()),
+          sign: async (request, ttlMs) => {
+            const { signClientRequest } = await import('./apiserver/certificates.ts');
+            return signClientRequest(clients, request, ttlMs, clock.now());
+          },
           maxTtlMs: options.clientCertTtl,
         },
         workers: options.workers,

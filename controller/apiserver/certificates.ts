@@ -16,7 +16,7 @@ import {
   X509CertificateGenerator,
 } from '@peculiar/x509';
 import type { Milliseconds } from '../kit/clock.ts';
-import { parseCertificateRequest } from './certificate-request.ts';
+import { loadX509, parseCertificateRequest } from './certificate-request.ts';
 
 cryptoProvider.set(webcrypto);
 
@@ -43,7 +43,7 @@ export interface KeyPair {
 }
 
 /** A new certificate authority, good for twenty years. */
-export async function createAuthority(now: Milliseconds, name = 'Nexus CA'): Promise<KeyPair> {
+export async function createAuthority(now: Milliseconds, name: string): Promise<KeyPair> {
   const keys = await generateKeys();
   const cert = await X509CertificateGenerator.createSelfSigned({
     name: `CN=${name}`,
@@ -130,6 +130,7 @@ export async function signClientRequest(
   ttlMs: Milliseconds,
   now: Milliseconds,
 ): Promise<string> {
+  await loadX509();
   const { subjectName, publicKey } = parseCertificateRequest(request);
   const issuer = new X509Certificate(authority.cert);
   const cert = await X509CertificateGenerator.create({

@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Clock, Milliseconds } from '../kit/clock.ts';
 import { type Logger, silentLogger } from '../kit/log.ts';
-import { createAuthority, createServerCertificate, type KeyPair } from './certificates.ts';
+import type { KeyPair } from './certificates.ts';
 
 /** What a server shows its clients. Both PEM. */
 export interface TlsMaterial {
@@ -43,6 +43,9 @@ const SERVER = 'server';
 /** Of clients alone: who has its key can act as anybody. */
 const CLIENT_CA = 'client-ca';
 
+/** Loaded when a certificate must be made; see loadX509(). */
+const certificates = () => import('./certificates.ts');
+
 /**
  * The server's certificate, from an authority of its own that is made at the first start and kept. The certificate is
  * made anew when it nears its end or lacks a host, also while running. Throws Error with what to do when files are damaged.
@@ -52,14 +55,14 @@ export async function openTls(options: TlsOptions): Promise<ServerTls> {
   const hosts = [...new Set([...ALWAYS, hostname(), ...(options.hosts ?? [])])].filter(isHost);
   await mkdir(dir, { recursive: true, mode: 0o700 });
   await chmod(dir, 0o700);
-  const authority =
-    (await loadAuthority(dir, CA)) ?? (await save(dir, CA, await createAuthority(clock.now())));
+  const authority = await openAuthority(dir, CA, 'Nexus CA', clock);
   const clients = await openClientAuthority(dir, clock);
   let current = await loadServer(dir);
   const listeners = new Set<(material: KeyPair) => void>();
   const renewIfDue = async () => {
     if (current && isGood(current, authority, hosts, clock.now())) return;
     const renewed = current !== undefined;
+    const { createServerCertificate } = await certificates();
     current = await save(dir, SERVER, await createServerCertificate(authority, hosts, clock.now()));
     if (renewed) log.info({ hosts }, 'the server certificate was renewed');
     for (const listener of listeners) listener(current);
@@ -94,11 +97,15 @@ export async function openTls(options: TlsOptions): Promise<ServerTls> {
 }
 
 /** The authority of clients' certificates, made at the first need and kept. Throws Error with what to do when its files are damaged. */
-export async function openClientAuthority(dir: string, clock: Clock): Promise<KeyPair> {
-  return (
-    (await loadAuthority(dir, CLIENT_CA)) ??
-    (await save(dir, CLIENT_CA, await createAuthority(clock.now(), 'Nexus client CA')))
-  );
+export function openClientAuthority(dir: string, clock: Clock): Promise<KeyPair> {
+  return openAuthority(dir, CLIENT_CA, 'Nexus client CA', clock);
+}
+
+async function openAuthority(dir: string, file: string, name: string, clock: Clock): Promise<KeyPair> {
+  const there = await loadAuthority(dir, file);
+  if (there) return there;
+  const { createAuthority } = await certificates();
+  return save(dir, file, await createAuthority(clock.now(), name));
 }
 
 function isHost(host: string): boolean {

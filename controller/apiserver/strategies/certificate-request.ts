@@ -1,7 +1,7 @@
 import type { CertificateCondition, CertificateSigningRequest } from '../../../crds/object.ts';
 import type { Cause } from '../../kit/errors.ts';
 import { jsonEqual } from '../../kit/json.ts';
-import { certificateFault, parseCertificateRequest } from '../certificate-request.ts';
+import { certificateFault, loadX509, parseCertificateRequest } from '../certificate-request.ts';
 import { duplicate, forbidden, invalid, notSupported, required } from '../schema/causes.ts';
 import { PLAIN_STRATEGY, type Strategy, type WriteContext } from './strategy.ts';
 
@@ -43,6 +43,7 @@ export const certificateRequestStrategy: Strategy = {
   ...PLAIN_STRATEGY,
   names: 'path-segment',
   hasApproval: true,
+  load: loadX509,
   prepareForCreate(object, { user }) {
     const request = object as CertificateSigningRequest;
     const { username: _n, uid: _u, groups: _g, extra: _e, ...spec } = request.spec ?? {};

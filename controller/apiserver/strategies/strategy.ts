@@ -13,6 +13,8 @@ export interface WriteContext {
 
 /** What one kind does beyond its schema. Every method is pure; `prepare…` change `object` in place. */
 export interface Strategy {
+  /** Brings what its checks need and a start of the server should not wait for; before everything else. */
+  load?(): Promise<unknown>;
   /** Folds what users may write in a second form into the first, in whatever they send: whole objects and applied ones. */
   normalize?(object: KubeObject): void;
   /** Fills in what users leave out. Before defaults and validation. */

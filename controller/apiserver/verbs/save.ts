@@ -38,6 +38,7 @@ export async function saveNew(context: ApiContext, request: ApiRequest, save: Sa
     user,
   } as const;
   context.admission.admitEarly({ ...admission, name: metadata.name ?? '' });
+  await strategy.load?.();
   const time = timestamp(context.clock.now());
   strategy.normalize?.(object);
   strategy.prepareForCreate?.(object, { user, time, subresource: '' });
