@@ -1,29 +1,24 @@
-import { execFile } from 'node:child_process';
 import { appendFileSync, copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import t from 'tap';
 import { EXIT } from '../../cli/errors.ts';
 import { NODE } from '../../crds/kinds.ts';
+import { builtProgram } from '../support/built-program.ts';
 import { localServer } from '../support/local-server.ts';
 import { noLxd, startLxd } from '../support/lxd-lab.ts';
 import { systemdMachine } from '../support/systemd-machine.ts';
 import { until } from '../support/until.ts';
 
-const run = promisify(execFile);
-const BUILD = join(import.meta.dirname, '../../manifests/release/build.ts');
-
 t.setTimeout(300_000);
 
 t.test('two machines with systemd become nodes and are upgraded together', { skip: noLxd() }, async t => {
   const out = t.testdir({});
-  const [lab, server] = await Promise.all([
+  const [lab, server, program] = await Promise.all([
     startLxd(t),
     localServer({ agent: false }),
-    run(process.execPath, [BUILD, `--out=${out}`]),
+    builtProgram(),
   ]);
   t.teardown(() => server.close());
-  const program = join(out, `nexus-${process.platform}-${process.arch}`);
   const [address = ''] = (await server.cli(['gateway'])).stdout.match(/127\.0\.0\.1:\d+/) ?? [];
   const port = Number(address.split(':')[1]);
   const boxes = await Promise.all(['one', 'two'].map(name => systemdMachine(t, lab, name, [port])));

@@ -1,18 +1,15 @@
-import { execFile } from 'node:child_process';
 import { appendFileSync, copyFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { EXIT } from '../../cli/errors.ts';
 import { generateSshKey } from '../../controller/kit/ssh-key.ts';
 import { NODE } from '../../crds/kinds.ts';
 import { bareMachine } from '../support/bare-machine.ts';
+import { builtProgram } from '../support/built-program.ts';
 import { dockerByHand } from '../support/docker-by-hand.ts';
 import { findTestEngine } from '../support/engine.ts';
 import { upLab } from '../support/up-lab.ts';
 
-const run = promisify(execFile);
-const BUILD = join(import.meta.dirname, '../../manifests/release/build.ts');
 const EXECUTABLE = `nexus-${process.platform}-${process.arch}`;
 
 t.setTimeout(400_000);
@@ -25,14 +22,13 @@ const openLab = (t: Test) => {
 
 t.test('a bare Debian becomes a node, twice, and is upgraded', { skip }, async t => {
   const out = t.testdir({});
-  const building = run(process.execPath, [BUILD, `--out=${out}`]);
+  const building = builtProgram();
   const lab = await openLab(t);
   const { up } = lab;
   const far = `far-${process.pid}`;
   t.teardown(() => lab.engine.clear(far));
   const box = await bareMachine(t, { withEngine: true });
-  await building;
-  const program = join(out, EXECUTABLE);
+  const program = await building;
   const add = (...args: string[]) =>
     up.cli(['node', 'add', 'root@box', ...box.flags, '--program', program, '--node-name', far, ...args]);
   const files = () =>
@@ -122,7 +118,10 @@ t.test('a bare Debian becomes a node, twice, and is upgraded', { skip }, async t
     });
     await t.test('what is no program of ours is not installed', async t => {
       t.match(await upgrade('--program', '/bin/true'), { code: EXIT.failed, stderr: /is not this program/ });
-      t.match(await upgrade('--program', BUILD), { code: EXIT.failed, stderr: /no executable of ours/ });
+      t.match(await upgrade('--program', import.meta.filename), {
+        code: EXIT.failed,
+        stderr: /no executable of ours/,
+      });
       t.match(await box.shell('NEXUS_HOME=/var/lib/nexus nexus agent status'), /at work/);
     });
   });
