@@ -132,6 +132,7 @@ async function handle(
     if (verb !== 'create') throw methodNotAllowed();
     return requestToken(context, request);
   }
+  if (!request.served.verbs.includes(verb)) throw methodNotAllowed();
   switch (verb) {
     case 'get':
       return getObject(context, request);

@@ -38,14 +38,8 @@ export async function answerPath(
   if (known && info.verb !== 'get' && info.verb !== 'head') throw methodNotAllowed();
   if (path === '/version')
     return sendJson(http, reply, { code: 200, json: versionJson(parts.version), gzipAboveBytes });
-  if (path === '/livez') return reply.type('text/plain; charset=utf-8').send('ok');
-  if (path === '/readyz' || path === '/healthz') {
-    const why = parts.unready();
-    return reply
-      .code(why ? 503 : 200)
-      .type('text/plain; charset=utf-8')
-      .send(why ?? 'ok');
-  }
+  const health = answerHealth(path, info.query.has('verbose'), parts.unready());
+  if (health) return reply.code(health.code).type('text/plain; charset=utf-8').send(health.text);
   if (path === '/metrics') return reply.type(parts.metrics.contentType).send(await parts.metrics.text());
   if (path === '/openapi/v2' && wantsProtobufV2(http.headers.accept)) {
     const { bytes, hash } = parts.openApi.getV2Protobuf();
@@ -68,16 +62,34 @@ export async function answerPath(
   });
 }
 
+/** Undefined for a path that is no check. `ping` is the check that nothing but an answer passes. */
+function answerHealth(
+  path: string,
+  verbose: boolean,
+  unready: string | undefined,
+): { code: number; text: string } | undefined {
+  const [, name, single] = /^\/(livez|readyz|healthz)(\/ping)?$/.exec(path) ?? [];
+  if (name === undefined) return undefined;
+  const why = name === 'livez' || single ? undefined : unready;
+  const code = why ? 503 : 200;
+  if (!verbose) return { code, text: why ?? 'ok' };
+  const lines = ['[+]ping ok', ...(why ? [`[-]serving failed: ${why}`] : [])];
+  return { code, text: `${lines.join('\n')}\n${name} check ${why ? 'failed' : 'passed'}\n` };
+}
+
 const PATHS = JSON.stringify({
   paths: [
     '/api',
     '/apis',
     '/healthz',
+    '/healthz/ping',
     '/livez',
+    '/livez/ping',
     '/metrics',
     '/openapi/v2',
     '/openapi/v3',
     '/readyz',
+    '/readyz/ping',
     '/version',
   ],
 });

@@ -6,7 +6,7 @@ import { PLAIN_STRATEGY } from '../strategies/strategy.ts';
 import { BUILTIN_COLUMNS } from '../tables/builtin-columns.ts';
 import { printerColumns } from '../tables/column.ts';
 import { eventsV1 } from './events-v1.ts';
-import { type ServedResource, servedResource } from './served-resource.ts';
+import { type ServedResource, servedResource, VERBS } from './served-resource.ts';
 
 const involved = (field: keyof Event['involvedObject']): [string, FieldReader] => [
   `involvedObject.${field}`,
@@ -41,6 +41,8 @@ export function builtinResources(): ServedResource[] {
       const fieldLabels: FieldLabels = new Map([...METADATA_FIELDS, ...(FIELDS[resource.kind] ?? [])]);
       return servedResource({
         resource,
+        // All at once nobody deletes them, as in Kubernetes.
+        ...(resource.kind === 'Namespace' && { verbs: VERBS.filter(verb => verb !== 'deletecollection') }),
         singular,
         listKind: `${resource.kind}List`,
         shortNames,

@@ -95,6 +95,8 @@ const CUSTOM_VERBS = [
 
 type Parts = Omit<ServedResource, 'compiled' | 'apiVersion' | 'storageApiVersion' | 'verbs'> & {
   storageApiVersion?: string;
+  /** Defaults to all. */
+  verbs?: readonly string[];
 };
 
 export function servedResource(parts: Parts): ServedResource {
@@ -104,7 +106,7 @@ export function servedResource(parts: Parts): ServedResource {
     ...parts,
     apiVersion,
     storageApiVersion: parts.storageApiVersion ?? apiVersion,
-    verbs: parts.custom ? CUSTOM_VERBS : VERBS,
+    verbs: parts.verbs ?? (parts.custom ? CUSTOM_VERBS : VERBS),
     get compiled() {
       compiled ??= compileSchema(parts.schema);
       return compiled;

@@ -99,7 +99,9 @@ export async function saveChange(
   const time = timestamp(context.clock.now());
   const next = prepareChange(request, old, save.object, { user, time });
   const same = jsonEqual(content(next), content(old));
-  if (same && (!save.managed || sameManagers(next, old))) return answerOf(before);
+  // Tools rewrite managedFields alone, as kubectl does where client-side apply becomes server-side.
+  const saysNothing = !save.managed && next.metadata.managedFields === undefined;
+  if (same && (saysNothing || sameManagers(next, old))) return answerOf(before);
   if (
     !same &&
     strategy.hasGeneration &&
@@ -134,6 +136,7 @@ export async function saveChange(
         time,
         statusSubresource: served.hasStatus,
       });
+  if (same && sameManagers(final, old)) return answerOf(before);
   if (save.options.dryRun) return answerOf(viewOfObject(final));
   if (isReleased(final, served)) {
     await storing(context.store.delete(live.key, live.revision), resource, name);

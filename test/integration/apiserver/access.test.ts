@@ -11,6 +11,10 @@ t.test('without a token only health and version are told, and a wrong one is ref
     refused(t, await call('GET', path, undefined, { token: null }), 403, 'Forbidden', path);
   for (const token of ['nonsense', 'nexus_0123456789abcdef_', `nexus_0123456789abcdef_${'x'.repeat(43)}`])
     refused(t, await call('GET', '/livez', undefined, { token }), 401, 'Unauthorized');
+  const verbose = await call('GET', '/readyz?verbose');
+  t.equal(verbose.text, '[+]ping ok\nreadyz check passed\n');
+  t.equal((await call('GET', '/livez/ping')).text, 'ok');
+  refused(t, await call('GET', '/livez/none'), 404, 'NotFound');
   const answer = await call('GET', '/livez', undefined, { token: 'nonsense' });
   t.equal(answer.headers['www-authenticate'], 'Bearer');
   const { message } = refused(

@@ -152,3 +152,8 @@ t.test('namespaces and definitions that the server needs are not deleted', async
     'Forbidden',
   );
 });
+
+t.test('namespaces are not deleted all at once', async t => {
+  const { call } = await startLab(t);
+  refused(t, await call('DELETE', '/api/v1/namespaces'), 405, 'MethodNotAllowed');
+});

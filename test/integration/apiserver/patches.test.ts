@@ -137,6 +137,51 @@ t.test('apply takes YAML, status by its own path, and stringData of secrets', as
   t.match(secret.body, { data: { key: 'dmFsdWU=' }, type: 'Opaque', stringData: undefined });
 });
 
+t.test(
+  'managedFields may be rewritten by themselves, as kubectl does to come from client-side apply',
+  async t => {
+    const { call, store } = await startLab(t);
+    const made = await call(
+      'POST',
+      `${CM}?fieldManager=kubectl-client-side-apply`,
+      configMap('c', { a: '1' }),
+    );
+    const [entry] = made.body.metadata.managedFields;
+    const patch = (value: object[], more: object[] = []) =>
+      call(
+        'PATCH',
+        `${CM}/c?fieldManager=x`,
+        [{ op: 'replace', path: '/metadata/managedFields', value }, ...more],
+        {
+          type: 'application/json-patch+json',
+        },
+      );
+    const applied = { ...entry, manager: 'kubectl', operation: 'Apply' };
+    const { resourceVersion } = made.body.metadata;
+    const version = [{ op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion }];
+    const moved = await patch([applied], version);
+    t.same(moved.body.metadata.managedFields, [applied]);
+    t.not(moved.body.metadata.resourceVersion, resourceVersion, 'that is a write');
+    refused(t, await patch([entry], version), 409, 'Conflict');
+    const { revision } = store;
+    t.same(
+      (await patch([{ ...applied, time: '2020-01-01T00:00:00Z' }])).body,
+      moved.body,
+      'but not of times alone',
+    );
+    t.same((await patch([{ ...applied, operation: 'Odd' }])).body, moved.body, 'and not of what is none');
+    t.equal(store.revision, revision);
+    const body = configMap('c', { b: '1' });
+    const second = await call('PATCH', `${CM}/c?fieldManager=kubectl`, body, APPLY);
+    t.same(
+      second.body.data,
+      { b: '1' },
+      'what was applied on the client’s side before is removed by what is now',
+    );
+    t.equal((await patch([{}])).body.metadata.managedFields, undefined, 'an empty entry forgets them all');
+  },
+);
+
 t.test('two who apply a new object at the same time both get through', async t => {
   const { call } = await startLab(t);
   const answers = await Promise.all(
