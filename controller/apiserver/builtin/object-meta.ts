@@ -3,7 +3,7 @@ import type { JsonSchema } from '../schema/json-schema.ts';
 const string = (description: string): JsonSchema => ({ type: 'string', description });
 const time = (description: string): JsonSchema => ({ type: 'string', format: 'date-time', description });
 
-const OWNER_REFERENCE: JsonSchema = {
+export const OWNER_REFERENCE: JsonSchema = {
   type: 'object',
   description: 'An object that this one belongs to. When all its owners are gone, it is collected.',
   required: ['apiVersion', 'kind', 'name', 'uid'],
@@ -21,7 +21,7 @@ const OWNER_REFERENCE: JsonSchema = {
   },
 };
 
-const MANAGED_FIELDS_ENTRY: JsonSchema = {
+export const MANAGED_FIELDS_ENTRY: JsonSchema = {
   type: 'object',
   description: 'The fields that one manager has set.',
   properties: {

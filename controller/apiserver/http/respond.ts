@@ -34,8 +34,7 @@ export async function sendJson(
     .header('content-type', yaml ? 'application/yaml' : (answer.type ?? 'application/json'));
   reply.header('cache-control', answer.cache ?? 'no-cache, private');
   // A type of its own goes as it is: of text, Fastify would write it anew.
-  // A JavaScript string is never longer than its bytes: what is short enough is not measured.
-  if (body.length <= answer.gzipAboveBytes || !acceptsGzip(request))
+  if (!isAbove(body, answer.gzipAboveBytes) || !acceptsGzip(request))
     return reply.send(answer.type ? Buffer.from(body) : body);
   const zipped = await compress(body, { level: constants.Z_BEST_SPEED });
   const vary = reply.getHeader('vary');
@@ -43,6 +42,10 @@ export async function sendJson(
   reply.header('vary', vary ? `${vary}, accept-encoding` : 'accept-encoding');
   return reply.send(zipped);
 }
+
+/** Whether a text has more than `limit` bytes. A character has three at most: what is short is not measured. */
+const isAbove = (text: string, limit: number): boolean =>
+  text.length > limit || (text.length * 3 > limit && Buffer.byteLength(text) > limit);
 
 const acceptsGzip = ({ headers }: FastifyRequest): boolean =>
   /(^|,)\s*(gzip|\*)\s*(;(?!\s*q=0(\.0*)?\s*(,|$))|,|$)/.test(String(headers['accept-encoding'] ?? ''));

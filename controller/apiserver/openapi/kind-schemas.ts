@@ -1,9 +1,6 @@
 import type { ServedResource } from '../registry/served-resource.ts';
 import type { JsonSchema } from '../schema/json-schema.ts';
-import { type ApiSchema, META_NAMES, TYPE_META } from './meta-schemas.ts';
-
-/** `#/components/schemas/` in v3, `#/definitions/` in v2. */
-export type RefPrefix = '#/components/schemas/' | '#/definitions/';
+import { type ApiSchema, META_NAMES, type RefPrefix, TYPE_META } from './meta-schemas.ts';
 
 const BUILTIN_PACKAGES: Readonly<Record<string, string>> = {
   '': 'io.k8s.api.core',
@@ -88,8 +85,7 @@ function forV2(schema: JsonSchema): JsonSchema {
     else out[key] = value;
   }
   if (schema['x-kubernetes-int-or-string']) delete out.type;
-  if (schema.nullable || schema['x-kubernetes-preserve-unknown-fields']) {
-    for (const key of ['type', 'items', 'properties', 'required']) if (schema.nullable) delete out[key];
-  }
+  if (schema.nullable || schema['x-kubernetes-preserve-unknown-fields'])
+    for (const key of ['type', 'items', 'properties', 'required']) delete out[key];
   return out as JsonSchema;
 }

@@ -1,5 +1,8 @@
-import { OBJECT_META_SCHEMA } from '../builtin/object-meta.ts';
+import { MANAGED_FIELDS_ENTRY, OBJECT_META_SCHEMA, OWNER_REFERENCE } from '../builtin/object-meta.ts';
 import type { JsonSchema } from '../schema/json-schema.ts';
+
+/** `#/components/schemas/` in v3, `#/definitions/` in v2. */
+export type RefPrefix = '#/components/schemas/' | '#/definitions/';
 
 /** A schema of an OpenAPI document: may refer to others. */
 export type ApiSchema = JsonSchema & { $ref?: string; [extension: string]: unknown };
@@ -15,6 +18,9 @@ export const META_NAMES = {
   status: `${META}.Status`,
   deleteOptions: `${META}.DeleteOptions`,
   patch: `${META}.Patch`,
+  ownerReference: `${META}.OwnerReference`,
+  managedFieldsEntry: `${META}.ManagedFieldsEntry`,
+  fieldsV1: `${META}.FieldsV1`,
   scale: 'io.k8s.api.autoscaling.v1.Scale',
 } as const;
 
@@ -91,7 +97,6 @@ const DELETE_OPTIONS: JsonSchema = {
   },
 };
 
-/** The schemas that every document holds, by name. */
 const SCALE: ApiSchema = {
   type: 'object',
   description: 'Scale is how many replicas of something there should be and are.',
@@ -118,11 +123,53 @@ const SCALE: ApiSchema = {
   'x-kubernetes-group-version-kind': [{ group: 'autoscaling', kind: 'Scale', version: 'v1' }],
 };
 
-export const META_SCHEMAS: Readonly<Record<string, ApiSchema>> = {
-  [META_NAMES.objectMeta]: OBJECT_META_SCHEMA as ApiSchema,
+/** The same schema with another one in place of a property of it. */
+function withProperty(schema: JsonSchema, name: string, property: ApiSchema): ApiSchema {
+  return { ...schema, properties: { ...schema.properties, [name]: property } } as ApiSchema;
+}
+
+/** A reference to a schema of `metadata`, with what is said of it in this place. */
+function refTo(refs: RefPrefix, name: string, description = ''): ApiSchema {
+  const $ref = refs + name;
+  const said = description && { description };
+  return refs === '#/definitions/'
+    ? ({ ...said, $ref } as ApiSchema)
+    : ({ ...said, allOf: [{ $ref } as ApiSchema] } as ApiSchema);
+}
+
+/** metav1.ObjectMeta and its parts, each under its own name: that is what `kubectl explain` shows of them. */
+function objectMeta(refs: RefPrefix): Record<string, ApiSchema> {
+  const { ownerReferences, managedFields } = OBJECT_META_SCHEMA.properties ?? {};
+  const { fieldsV1 } = MANAGED_FIELDS_ENTRY.properties ?? {};
+  const listOf = (list: JsonSchema | undefined, name: string) =>
+    ({ ...list, items: refTo(refs, name) }) as ApiSchema;
+  const withOwners = withProperty(
+    OBJECT_META_SCHEMA,
+    'ownerReferences',
+    listOf(ownerReferences, META_NAMES.ownerReference),
+  );
+  return {
+    [META_NAMES.objectMeta]: withProperty(
+      withOwners,
+      'managedFields',
+      listOf(managedFields, META_NAMES.managedFieldsEntry),
+    ),
+    [META_NAMES.ownerReference]: OWNER_REFERENCE as ApiSchema,
+    [META_NAMES.managedFieldsEntry]: withProperty(
+      MANAGED_FIELDS_ENTRY,
+      'fieldsV1',
+      refTo(refs, META_NAMES.fieldsV1, fieldsV1?.description),
+    ),
+    [META_NAMES.fieldsV1]: { type: 'object', description: fieldsV1?.description ?? '' } as ApiSchema,
+  };
+}
+
+/** The schemas that every document holds, by name. */
+export const metaSchemas = (refs: RefPrefix): Readonly<Record<string, ApiSchema>> => ({
+  ...objectMeta(refs),
   [META_NAMES.listMeta]: LIST_META as ApiSchema,
   [META_NAMES.status]: STATUS as ApiSchema,
   [META_NAMES.deleteOptions]: DELETE_OPTIONS as ApiSchema,
   [META_NAMES.scale]: SCALE,
   [META_NAMES.patch]: { type: 'object', description: 'A patch, in the form that its media type names.' },
-};
+});

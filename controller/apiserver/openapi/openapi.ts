@@ -3,7 +3,7 @@ import type { Document } from '../discovery/discovery.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { ServedResource } from '../registry/served-resource.ts';
 import { kindSchemas } from './kind-schemas.ts';
-import { META_SCHEMAS } from './meta-schemas.ts';
+import { metaSchemas } from './meta-schemas.ts';
 import { type Dialect, pathsOf } from './operations.ts';
 import { encodeOpenApiV2 } from './protobuf-v2.ts';
 
@@ -98,7 +98,7 @@ export class OpenApi {
       info: this.#info(),
       paths: Object.assign({}, ...served.map(one => pathsOf(one, V3))),
       components: {
-        schemas: Object.assign({}, META_SCHEMAS, ...served.map(one => kindSchemas(one, V3.refs))),
+        schemas: Object.assign(metaSchemas(V3.refs), ...served.map(one => kindSchemas(one, V3.refs))),
         securitySchemes: { BearerToken: { type: 'apiKey', in: 'header', name: 'authorization' } },
       },
     };
@@ -119,7 +119,7 @@ export class OpenApi {
       swagger: '2.0',
       info: this.#info(),
       paths: Object.assign({}, ...served.map(one => pathsOf(one, V2))),
-      definitions: Object.assign({}, META_SCHEMAS, ...served.map(one => kindSchemas(one, V2.refs))),
+      definitions: Object.assign(metaSchemas(V2.refs), ...served.map(one => kindSchemas(one, V2.refs))),
       securityDefinitions: { BearerToken: { type: 'apiKey', in: 'header', name: 'authorization' } },
     };
   }

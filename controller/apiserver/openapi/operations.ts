@@ -1,8 +1,8 @@
 import type { ServedResource } from '../registry/served-resource.ts';
 import { APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH } from '../verbs/patch.ts';
 import { SCALE_KIND } from '../verbs/scale.ts';
-import { listSchemaName, type RefPrefix, schemaName } from './kind-schemas.ts';
-import { META_NAMES } from './meta-schemas.ts';
+import { listSchemaName, schemaName } from './kind-schemas.ts';
+import { META_NAMES, type RefPrefix } from './meta-schemas.ts';
 
 /** How one version of OpenAPI writes things down. */
 export interface Dialect {

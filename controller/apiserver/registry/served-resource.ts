@@ -1,7 +1,9 @@
 import type { Resource } from '../../../crds/kinds.ts';
 import { apiVersionOf } from '../../../crds/kinds.ts';
 import type { KubeObject } from '../../../crds/object.ts';
+import type { Cause } from '../../kit/errors.ts';
 import { compileJsonPath } from '../../kit/jsonpath.ts';
+import { invalid } from '../schema/causes.ts';
 import { type CompiledSchema, compileSchema } from '../schema/compile.ts';
 import type { JsonSchema } from '../schema/json-schema.ts';
 import { type FieldLabels, METADATA_FIELDS } from '../selectors/field-selector.ts';
@@ -143,7 +145,9 @@ export function resourcesOfCrd(crd: CustomResourceDefinition, strategy: Strategy
         schema: version.schema?.openAPIV3Schema ?? ANYTHING,
         columns: printerColumns(version.additionalPrinterColumns),
         fieldLabels: fieldLabelsOf(version),
-        strategy,
+        strategy: version.subresources?.scale
+          ? { ...strategy, validate: scaleCauses(version.subresources.scale) }
+          : strategy,
         terminating: crd.metadata.deletionTimestamp !== undefined,
         ...(version.deprecated && {
           deprecation: version.deprecationWarning ?? deprecationOf(crd, version.name),
@@ -159,6 +163,24 @@ function scalePathsOf(scale: NonNullable<NonNullable<CrdVersion['subresources']>
     status: keys(scale.statusReplicasPath),
     ...(scale.labelSelectorPath && { selector: keys(scale.labelSelectorPath) }),
   };
+}
+
+const MAX_INT32 = 2 ** 31 - 1;
+
+/** What `/scale` shows must be countable. */
+function scaleCauses({
+  specReplicasPath,
+  statusReplicasPath,
+}: NonNullable<NonNullable<CrdVersion['subresources']>['scale']>): (object: KubeObject) => Cause[] {
+  const readers = [specReplicasPath, statusReplicasPath].map(path => [path, compileJsonPath(path)] as const);
+  return object =>
+    readers.flatMap(([path, read]) => {
+      const value = read(object)[0];
+      if (typeof value !== 'number' || (value >= 0 && value <= MAX_INT32)) return [];
+      const fault =
+        value < 0 ? 'should be a non-negative integer' : `should be less than or equal to ${MAX_INT32}`;
+      return [invalid(path, value, fault)];
+    });
 }
 
 /** Names the newest version that is served and not deprecated, if there is one that is better. */

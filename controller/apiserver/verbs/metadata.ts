@@ -135,11 +135,10 @@ function finalizerCauses({ finalizers }: ObjectMeta): Cause[] {
 function ownerCauses({ ownerReferences }: ObjectMeta): Cause[] {
   const owners = ownerReferences ?? [];
   const causes: Cause[] = [];
-  owners.forEach((owner, i) => {
+  for (const owner of owners)
     for (const field of ['apiVersion', 'kind', 'name', 'uid'] as const)
       if (!owner[field])
-        causes.push(invalid(`metadata.ownerReferences[${i}].${field}`, owner[field], 'must not be empty'));
-  });
+        causes.push(invalid(`metadata.ownerReferences.${field}`, owner[field], 'must not be empty'));
   if (owners.filter(owner => owner.controller).length > 1)
     causes.push(
       invalid('metadata.ownerReferences', owners, 'Only one reference can have Controller set to true'),

@@ -71,7 +71,7 @@ t.test('metadata is held to Kubernetes’ rules', async t => {
   await bad({ finalizers: ['a b'] }, 'metadata.finalizers');
   await bad(
     { ownerReferences: [{ apiVersion: 'v1', kind: 'X', name: '', uid: '1' }] },
-    'metadata.ownerReferences[0].name',
+    'metadata.ownerReferences.name',
   );
   const owner = (name: string) => ({ apiVersion: 'v1', kind: 'X', name, uid: name, controller: true });
   await bad({ ownerReferences: [owner('a'), owner('b')] }, 'metadata.ownerReferences');

@@ -91,6 +91,16 @@ const ANNA = boat('anna', '{home: Kiel, kind: Sail, crew: [{name: Ada, age: 30},
 const BERTA = boat('berta', '{home: Rostock, length: 12m}');
 const LIST = `${ANNA}---\n${BERTA}`;
 
+/** Asks for a certificate of `O=dev, CN=ann`. */
+const PKCS10 =
+  'LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlIV01INENBUUF3SERFTU1Bb0dBMVVFQ2d3RFpHVjJNUXd3Q2dZRFZRUUREQU5oYm00d1dUQVRCZ2NxaGtqTwpQUUlCQmdncWhrak9QUU1CQndOQ0FBVDB0OEFyRU9MQXpCcEc4clM0Ti9VV0ZsdmxEZTcyY3BuakJEU0RtUHQwClQ5QStiZU1TUTA0TEM5QTVnQWRmUXlDZ0ZDRWY3enBXbnZaeE8rcEhQRUFmb0FBd0NnWUlLb1pJemowRUF3SUQKU0FBd1JRSWhBTElPaVk4dFp6UFJJRWVoOWNmQndidjJISkpBSVlhT0U3b0xFd0lEOXlYRkFpQllCUXdrYWFucgo2RHlIeDdCM1YrajJmQy9FeFNJUFR6a2lXaFY1T0NsVmRBPT0KLS0tLS1FTkQgQ0VSVElGSUNBVEUgUkVRVUVTVC0tLS0tCg==';
+const request = (name: string, usages: string) => `
+apiVersion: certificates.k8s.io/v1
+kind: CertificateSigningRequest
+metadata: {name: ${name}}
+spec: {request: ${PKCS10}, signerName: kubernetes.io/kube-apiserver-client, usages: ${usages}}
+`;
+
 export const JOURNEY: readonly Step[] = [
   ['create namespace fleet'],
   ['get boats -n fleet'],
@@ -200,6 +210,7 @@ export const JOURNEY: readonly Step[] = [
   ['explain boat'],
   ['explain boat.spec'],
   ['explain bt.spec.crew --recursive'],
+  ['explain boat --recursive'],
   ['explain boats.spec.none'],
   ['explain harbour --api-version=shop.example.com/v1'],
   // Server-side apply.
@@ -215,6 +226,9 @@ export const JOURNEY: readonly Step[] = [
   ['get boat clara -n fleet -o jsonpath={.spec}'],
   ['apply --server-side -f -', ANNA],
   ['apply --server-side --force-conflicts -f -', ANNA],
+  [
+    'get boat anna -n fleet -o jsonpath={.metadata.managedFields[?(@.manager=="kubectl-client-side-apply")].operation}',
+  ],
   ['apply --server-side --dry-run=server -f -', boat('dora', '{home: Kiel}')],
   ['apply --server-side -f -', boat('dora', '{home: K}')],
   // Cluster scope.
@@ -237,6 +251,18 @@ export const JOURNEY: readonly Step[] = [
   ['get boats -n fleet --as=eve'],
   ['delete boat anna -n fleet --as=eve'],
   ['auth can-i update boats.shop.example.com/scale'],
+  // Certificates and quotas.
+  ['create -f -', request('ann', '[client auth]')],
+  ['create -f -', request('bad', '[client auth, client auth]')],
+  ['get csr'],
+  ['certificate approve ann --as=eve'],
+  ['certificate approve ann'],
+  ['certificate deny ann'],
+  ['get csr ann -o jsonpath={.status.conditions[*].type},{.spec.username}'],
+  ['delete csr ann'],
+  ['create quota few -n fleet --hard=configmaps=1 --scopes=BestEffort'],
+  ['create quota few -n fleet --hard=count/boats.shop.example.com=1 --scopes=Terminating'],
+  ['describe quota few -n fleet'],
   // Waiting and deleting.
   ['wait boat/anna -n fleet --for=condition=Ready --timeout=1s'],
   [

@@ -1,3 +1,4 @@
+import { gunzipSync } from 'node:zlib';
 import t from 'tap';
 import { type Any, CM, configMap, refused, startLab, WS, workspace } from './lab.ts';
 
@@ -142,6 +143,33 @@ t.test('lists are compressed above a size, for clients that take it', async t =>
   t.equal(refusedGzip.headers['content-encoding'], undefined);
   const small = await call('GET', `${CM}/c1`, undefined, { headers: { 'accept-encoding': 'gzip' } });
   t.equal(small.headers['content-encoding'], undefined);
+});
+
+t.test('without being told, answers over 128 KiB are compressed, and are the same', async t => {
+  const { call, server, token, watch } = await startLab(t);
+  const get = async (url: string, encoding = 'gzip') => {
+    const headers = { authorization: `Bearer ${token}`, 'accept-encoding': encoding };
+    const answer = await server.app.inject({ url, headers });
+    return { isZipped: answer.headers['content-encoding'] === 'gzip', bytes: answer.rawPayload };
+  };
+  await call('POST', CM, configMap('c', { a: '' }));
+  const empty = (await get(`${CM}/c`)).bytes.length;
+  for (const [over, isZipped] of [
+    [-100, false],
+    [100, true],
+  ] as const) {
+    const data = { a: 'ü'.repeat((128 * 1024 - empty + over) / 2) };
+    await call('PATCH', `${CM}/c`, { data }, { type: 'application/merge-patch+json' });
+    const [asked, plain] = [await get(`${CM}/c`), await get(`${CM}/c`, 'identity')];
+    t.equal(asked.isZipped, isZipped, `${plain.bytes.length} bytes`);
+    t.notOk(plain.isZipped);
+    t.ok((isZipped ? gunzipSync(asked.bytes) : asked.bytes).equals(plain.bytes));
+  }
+  const list = await get(CM);
+  t.match(JSON.parse(gunzipSync(list.bytes).toString()), { items: [{ metadata: { name: 'c' } }] });
+  const lines = await watch(`${CM}?watch=true`, { headers: { 'accept-encoding': 'gzip' } });
+  t.match(await lines.next(), { type: 'ADDED' }, 'a watch goes as it is');
+  lines.close();
 });
 
 t.test('metadata alone, YAML, and what is not to be had', async t => {

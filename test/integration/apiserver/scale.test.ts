@@ -99,6 +99,10 @@ t.test('refuses what cannot be', async t => {
     });
   refused(t, await put(-1), 422, 'Invalid');
   refused(t, await put(10), 422, 'Invalid', 'the schema of the kind holds');
+  const status = await call('PATCH', `${FLEETS}/b/status`, { status: { replicas: -1 } }, MERGE);
+  t.match(refused(t, status, 422, 'Invalid').details?.causes, [
+    { field: '.status.replicas', message: 'Invalid value: -1: should be a non-negative integer' },
+  ]);
   refused(t, await put('two'), 400, 'BadRequest');
   refused(t, await put(2, { kind: 'Fleet' }), 400, 'BadRequest');
   refused(t, await put(2, { metadata: { name: 'c' } }), 400, 'BadRequest');
