@@ -262,7 +262,6 @@ export const JOURNEY: readonly Step[] = [
   ['delete csr ann'],
   ['create quota few -n fleet --hard=configmaps=1 --scopes=BestEffort'],
   ['create quota few -n fleet --hard=count/boats.shop.example.com=1 --scopes=Terminating'],
-  ['describe quota few -n fleet'],
   // Waiting and deleting.
   ['wait boat/anna -n fleet --for=condition=Ready --timeout=1s'],
   [
