@@ -123,6 +123,7 @@ export const REASONS = {
   Created: 'Made.',
   Deleted: 'Removed.',
   ForceDeleted: 'Forgotten without an answer of its node, which may still hold data.',
+  ReconcileFailed: 'The API refused what the server would write for it; it is tried again.',
   OrphanRemoved: 'Something that no placement asks for was removed.',
   Adopted: 'What was found running was taken over.',
 } as const;

@@ -1,5 +1,5 @@
 import { apiVersionOf, PLACEMENT, SECRET } from '../../../crds/kinds.ts';
-import { LABEL_PLACEMENT } from '../../../crds/names.ts';
+import { LABEL_WORKSPACE_UID } from '../../../crds/names.ts';
 import type { Secret } from '../../../crds/object.ts';
 import type { Placement } from '../../../crds/types.generated.ts';
 import { ApiError, isApiError } from '../../kit/errors.ts';
@@ -57,7 +57,8 @@ function newSecret(placement: Placement, data: Record<string, string>): Secret {
     metadata: {
       name: placement.spec.secretName ?? name,
       namespace,
-      labels: { [LABEL_PLACEMENT]: name },
+      // Not the placement's name, which may be longer than a label.
+      labels: { [LABEL_WORKSPACE_UID]: placement.spec.workspace.uid },
       ownerReferences: [
         { apiVersion: apiVersionOf(PLACEMENT), kind: PLACEMENT.kind, name, uid, controller: true },
       ],

@@ -2,6 +2,7 @@ import { WORKSPACE } from '../../../crds/kinds.ts';
 import { FINALIZER_WORKSPACE } from '../../../crds/names.ts';
 import type { ObjectKey } from '../../client/client.ts';
 import { allDone } from '../../kit/all-done.ts';
+import { isApiError } from '../../kit/errors.ts';
 import { formatKey } from '../../kit/paths.ts';
 import { hasFinalizer, isDeleting, removeFinalizer } from '../../runtime/finalizers.ts';
 import { done, type Outcome, type ReconcileContext, type Reconciler } from '../../runtime/reconciler.ts';
@@ -18,17 +19,28 @@ export function createWorkspaceReconciler(env: WorkspaceEnvironment): Reconciler
     async reconcile(key, context) {
       const workspace = env.own.workspaces.get(key);
       if (!workspace) return forget(env, key, context);
-      const pass: Pass = { workspace, context };
-      if (isDeleting(workspace)) return finalize(env, pass);
-      env.waiting.leave(key);
-      for (const step of STEPS) {
-        pass.outcome = await step(pass, env);
-        if (pass.outcome) break;
+      try {
+        return await carryOut(env, { workspace, context });
+      } catch (error) {
+        // What is out of reach or was written meanwhile comes right by itself; this would be silent for ever.
+        if (isApiError(error, 'Invalid', 'BadRequest', 'Forbidden'))
+          env.recorder.event(workspace, 'Warning', 'ReconcileFailed', `It is tried again: ${error.message}`);
+        throw error;
       }
-      const [outcome] = await allDone([summarize(pass, env), pass.alongside]);
-      return outcome;
     },
   };
+}
+
+async function carryOut(env: WorkspaceEnvironment, pass: Pass): Promise<Outcome> {
+  const { name, namespace } = pass.workspace.metadata;
+  if (isDeleting(pass.workspace)) return finalize(env, pass);
+  env.waiting.leave({ name, namespace });
+  for (const step of STEPS) {
+    pass.outcome = await step(pass, env);
+    if (pass.outcome) break;
+  }
+  const [outcome] = await allDone([summarize(pass, env), pass.alongside]);
+  return outcome;
 }
 
 /** The workspace is gone: nothing may be left that was placed for it. */

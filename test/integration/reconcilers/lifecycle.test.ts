@@ -1,6 +1,6 @@
 import t from 'tap';
 import { isTrue } from '../../../controller/runtime/conditions.ts';
-import { NAMESPACE, NODE, PLACEMENT, SECRET, WORKSPACE } from '../../../crds/kinds.ts';
+import { NAMESPACE, NODE, PLACEMENT, RESOURCE_QUOTA, SECRET, WORKSPACE } from '../../../crds/kinds.ts';
 import type { Condition, Secret } from '../../../crds/object.ts';
 import type { Workspace } from '../../../crds/types.generated.ts';
 import { World } from './world.ts';
@@ -354,3 +354,35 @@ t.test('keys that may log in everywhere are in every placement, and follow their
   changed();
   await world.eventually(async () => (await held())?.length === 1);
 });
+
+t.test('a name as long as names may be is carried out', async t => {
+  const world = await World.start();
+  t.teardown(() => world.close());
+  await world.addAgent('n1');
+  const name = 'a'.repeat(63);
+  await world.apply(name);
+  await world.phase(name, 'Running');
+});
+
+t.test(
+  'what the API refuses to the controller is told by an Event, and carried out once it is allowed',
+  async t => {
+    const world = await World.start();
+    t.teardown(() => world.close());
+    await world.addAgent('n1');
+    const quota = { name: 'none', namespace: 'nexus-node-n1' };
+    await world.client.create(RESOURCE_QUOTA, {
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: quota,
+      spec: { hard: { secrets: '0' } },
+    });
+    await world.apply('w');
+    await world.eventually(
+      async () => (await world.events('ReconcileFailed')).some(({ message }) => /quota/.test(message ?? '')),
+      () => 'no Event ReconcileFailed',
+    );
+    await world.client.delete(RESOURCE_QUOTA, quota);
+    await world.phase('w', 'Running');
+  },
+);
