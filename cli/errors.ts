@@ -48,6 +48,13 @@ const API_EXITS: Partial<Record<ApiError['reason'], { exitCode: ExitCode; next?:
   },
 };
 
+/** Most of what is not found is in another namespace. */
+function whereElse({ reason, details }: ApiError): string | undefined {
+  return reason === 'NotFound' && details?.kind && details.name
+    ? `\`nexus get ${details.kind} -A\` shows what there is`
+    : undefined;
+}
+
 /** How any error ends the process: its exit code and the lines for people. */
 export function describeError(error: unknown, debug = false): { exitCode: ExitCode; lines: string[] } {
   const told = (exitCode: ExitCode, message: string, next?: string) => {
@@ -59,7 +66,7 @@ export function describeError(error: unknown, debug = false): { exitCode: ExitCo
   if (error instanceof OptionError) return told(EXIT.usage, error.message);
   if (error instanceof ApiError) {
     const exit = API_EXITS[error.reason] ?? { exitCode: EXIT.failed };
-    return told(exit.exitCode, error.message, exit.next);
+    return told(exit.exitCode, error.message, exit.next ?? whereElse(error));
   }
   const { message, stack } = error instanceof Error ? error : { message: String(error), stack: undefined };
   return { exitCode: EXIT.failed, lines: [`error: ${message}`, ...(stack ? [stack] : [])] };

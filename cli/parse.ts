@@ -5,8 +5,9 @@ import { COMPLETIONS } from './complete.ts';
 import { printCompletions } from './completions.ts';
 import { EXIT, usageError } from './errors.ts';
 import { overview } from './overview.ts';
+import { didYouMean } from './suggest.ts';
 import { WORKSPACE_VERBS } from './workspace/verbs.ts';
-import { didYouMean, noValue, wrongUse } from './wrong-use.ts';
+import { noValue, wrongUse } from './wrong-use.ts';
 import { addGlobals, fullName, GLOBALS_WITH_VALUE, optionsOf } from './yargs-options.ts';
 
 /** What other programs call it. */

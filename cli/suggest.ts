@@ -13,6 +13,12 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   return best ?? [...known].find(candidate => word.length > 2 && candidate.startsWith(word));
 }
 
+/** What is added to a sentence about `word`: `; did you mean --output?`, or nothing. */
+export function didYouMean(word: string, all: Iterable<string>, before = ''): string {
+  const found = nearest(word, all);
+  return found === undefined ? '' : `; did you mean ${before}${found}?`;
+}
+
 /** Letters to add, drop, exchange or swap with their neighbour (optimal string alignment). */
 function distance(a: string, b: string): number {
   const rows = [[...Array(b.length + 1).keys()]];

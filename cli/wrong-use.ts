@@ -1,5 +1,5 @@
 import type { Command } from './command.ts';
-import { nearest } from './suggest.ts';
+import { didYouMean } from './suggest.ts';
 
 export interface Known {
   argv: string[];
@@ -22,12 +22,6 @@ export function wrongUse(message: string, known: Known): string {
   if (kind === 'Not enough arguments following') return noValue(rest);
   if (kind === 'Invalid values') return noneOf(rest, known) ?? plain(message);
   return plain(message);
-}
-
-/** `--output`, as in `--outptu; did you mean …`. */
-export function didYouMean(word: string, all: Iterable<string>, before = ''): string {
-  const found = nearest(word, all);
-  return found === undefined ? '' : `; did you mean ${before}${found}?`;
 }
 
 export const noValue = (name: string): string => `${dash(name)} wants a value after it`;

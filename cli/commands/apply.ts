@@ -185,6 +185,17 @@ function inOrder(applied: Applied[], manifests: Manifest[]): Applied[] {
   );
 }
 
+/** Where the fields are that one could have been meant for. */
+function fieldsOf(error: unknown): string | undefined {
+  const [, kind, path] = /^(\w+) in version .* unknown field "([^"]+)"/.exec((error as Error).message) ?? [];
+  if (kind === undefined || path === undefined) return undefined;
+  const above = path
+    .replaceAll(/\[\d*\]/g, '')
+    .split('.')
+    .slice(0, -1);
+  return `nexus explain ${[kind.toLowerCase(), ...above].join('.')}`;
+}
+
 /** One failure speaks for itself, in exit code too; of several the first's code is used. */
 function summary(failures: unknown[], total: number): CliError {
   const [first] = failures;
@@ -199,6 +210,7 @@ function summary(failures: unknown[], total: number): CliError {
   const exitCode = first instanceof ApiError ? (exits[first.reason] ?? EXIT.failed) : EXIT.failed;
   return new CliError(`${failures.length} of ${total} could not be applied`, {
     exitCode: exitCode as CliError['exitCode'],
+    next: fieldsOf(first),
     cause: first,
   });
 }

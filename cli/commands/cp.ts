@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Command, Flags } from '../command.ts';
-import { usageError } from '../errors.ts';
+import { CliError, EXIT, usageError } from '../errors.ts';
 import { runTowards } from '../ssh/run.ts';
 import { sshTarget } from '../ssh/target.ts';
 import { type Via, viaOption } from '../ssh/way.ts';
@@ -51,6 +53,9 @@ export const cp: Command = {
     const [name] = names;
     if (name === undefined || names.size > 1)
       throw usageError('files of one workspace at a time', 'nexus cp FILE WORKSPACE:PATH');
+    for (const { workspace, path } of all.slice(0, -1))
+      if (workspace === undefined && !existsSync(resolve(context.io.cwd, path)))
+        throw new CliError(`there is no ${path} here`, { exitCode: EXIT.notFound });
     const target = await sshTarget(name, context, flags);
     const host = target.host.includes(':') ? `[${target.host}]` : target.host;
     const places = all.map(({ workspace, path }) =>

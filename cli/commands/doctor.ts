@@ -1,21 +1,32 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, statfsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { checkDocker, checkLxd } from '../../agent/engine-check.ts';
 import { AGENT_OPTIONS } from '../../agent/options.ts';
 import { kubeconfigPath } from '../../controller/client/kubeconfig.ts';
+import { isApiError } from '../../controller/kit/errors.ts';
 import { resolveOptions } from '../../controller/kit/options.ts';
 import { NODE, WORKSPACE } from '../../crds/kinds.ts';
 import type { Command, CommandContext, Flags } from '../command.ts';
-import { EXIT } from '../errors.ts';
+import { CliError, EXIT } from '../errors.ts';
 
-type Verdict = { state: 'ok' | 'warning' | 'failed'; text: string; next?: string };
+interface Verdict {
+  state: 'ok' | 'warning' | 'failed';
+  text: string;
+  next?: string;
+  /** What needs this one is not looked at. */
+  isGone?: boolean;
+}
 interface Check {
   name: string;
+  /** Of which other it makes no sense without. */
+  needs?: string;
   run(flags: Flags, context: CommandContext): Promise<Verdict>;
 }
 
 const ok = (text: string): Verdict => ({ state: 'ok', text });
 const MAX_SKEW_MS = 5000;
+const GIB = 1024 ** 3;
 
 const CHECKS: Check[] = [
   {
@@ -54,12 +65,24 @@ const CHECKS: Check[] = [
     },
   },
   {
+    name: 'disk',
+    run: async (_flags, { home }) => {
+      const at = existsSync(home) ? home : dirname(home);
+      const { bavail, bsize } = statfsSync(at);
+      const free = `${((bavail * bsize) / GIB).toFixed(1)} GiB free at ${at}`;
+      return bavail * bsize < GIB
+        ? { state: 'warning', text: free, next: 'make room: a server whose disk is full takes no changes' }
+        : ok(free);
+    },
+  },
+  {
     name: 'kubeconfig',
     run: async (flags, context) => {
       const file = kubeconfigPath({ flag: flags.kubeconfig, env: context.io.env, home: context.home });
       if (!existsSync(file))
         return {
           state: 'failed',
+          isGone: true,
           text: `${file} is not there`,
           next: '`nexus up` makes it; for another server: --kubeconfig FILE',
         };
@@ -75,6 +98,7 @@ const CHECKS: Check[] = [
   },
   {
     name: 'server',
+    needs: 'kubeconfig',
     run: async (_flags, context) => {
       const client = await context.client();
       const { headers } = await client.raw('GET', '/readyz', { signal: context.signal });
@@ -91,6 +115,7 @@ const CHECKS: Check[] = [
   },
   {
     name: 'nodes',
+    needs: 'server',
     run: async (_flags, context) => {
       const { items } = await (await context.client()).list(NODE, { signal: context.signal });
       const bad = items.filter(
@@ -109,6 +134,7 @@ const CHECKS: Check[] = [
   },
   {
     name: 'isolation',
+    needs: 'server',
     run: async (_flags, context) => {
       const { items } = await (await context.client()).list(NODE, { signal: context.signal });
       const open = items.flatMap(
@@ -124,6 +150,7 @@ const CHECKS: Check[] = [
   },
   {
     name: 'workspaces',
+    needs: 'server',
     run: async (_flags, context) => {
       const { items } = await (await context.client()).list(WORKSPACE, { signal: context.signal });
       const bad = items.filter(({ status }) =>
@@ -144,6 +171,11 @@ const CHECKS: Check[] = [
   { name: 'LXD or Incus here', run: (_flags, context) => engineVerdict(context, checkLxd) },
 ];
 
+function nextOf(error: unknown): string | undefined {
+  if (error instanceof CliError) return error.next;
+  return isApiError(error, 'Unreachable') ? 'on this machine `nexus up` starts it' : undefined;
+}
+
 async function engineVerdict(
   { io }: CommandContext,
   check: typeof checkDocker | typeof checkLxd,
@@ -157,15 +189,21 @@ export const doctor: Command = {
   describe: 'Look for what is wrong, and say what to do',
   build: yargs => yargs,
   async run(flags, context) {
+    const gone = new Set<string>();
     let failed = false;
     for (const check of CHECKS) {
+      if (check.needs !== undefined && gone.has(check.needs)) {
+        gone.add(check.name);
+        continue;
+      }
       let verdict: Verdict;
       try {
         verdict = await check.run(flags, context);
       } catch (error) {
-        verdict = { state: 'failed', text: (error as Error).message };
+        verdict = { state: 'failed', isGone: true, text: (error as Error).message, next: nextOf(error) };
       }
       failed ||= verdict.state === 'failed';
+      if (verdict.isGone) gone.add(check.name);
       context.print(
         `${{ ok: 'ok     ', warning: 'warning', failed: 'FAILED ' }[verdict.state]}  ${check.name}: ${verdict.text}`,
       );

@@ -11,11 +11,18 @@ export interface Forward {
 export function parseForward(text: string, spec: Workspace['spec']): Forward {
   const [first = '', second] = text.split(':');
   const named = second ?? first;
-  const byName = [...(spec.services ?? []), ...(spec.ports ?? [])].find(({ name }) => name === named)?.port;
+  const declared = [...(spec.services ?? []), ...(spec.ports ?? [])];
+  const byName = declared.find(({ name }) => name === named)?.port;
   const remote = byName ?? portNumber(named);
   const local = second === undefined ? remote : first === '' || first === '0' ? 0 : portNumber(first);
-  if (remote === undefined || local === undefined || text.split(':').length > 2)
-    throw usageError(`"${text}" is no port`, 'as in 3000, 8080:3000, :3000, web or 8080:web');
+  if (remote === undefined || local === undefined || text.split(':').length > 2) {
+    const names = declared.flatMap(({ name, port }) => (port === undefined ? [] : `${name} (${port})`));
+    const has = names.length > 0 ? `; it has: ${names.join(', ')}` : '';
+    throw usageError(
+      `"${text}" is no port, service or declared port of the workspace${has}`,
+      'as in 3000, 8080:3000 (8080 here), :3000 (any that is free here), or a name in place of 3000',
+    );
+  }
   return { local, remote };
 }
 

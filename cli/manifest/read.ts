@@ -59,12 +59,16 @@ function filesOf(path: string, recursive: boolean, explicit = true): string[] {
 }
 
 function readBounded(file: string): string {
-  const bytes = statSync(file).size;
+  const bytes = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
   if (bytes > MAX_FILE_BYTES)
     throw usageError(
       `${file} is ${Math.ceil(bytes / 1024 / 1024)} MiB; at most ${MAX_FILE_BYTES / 1024 / 1024} MiB are read`,
     );
-  return readFileSync(file, 'utf8');
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new CliError(`cannot read ${file}: ${(cause as Error).message}`, { exitCode: EXIT.usage, cause });
+  }
 }
 
 async function readStream(stream: Readable): Promise<string> {
@@ -114,7 +118,10 @@ function parseMessage(message: string): string {
 
 function objectsOf(value: unknown, source: string): Manifest[] {
   const fail = (why: string) =>
-    usageError(`${source}: ${why}`, 'a manifest has apiVersion, kind and metadata.name');
+    usageError(
+      `${source}: ${why}`,
+      'a manifest has apiVersion, kind and metadata.name; of a folder every .yaml, .yml and .json is one',
+    );
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw fail(`an object is expected, not ${Array.isArray(value) ? 'a list' : typeof value}`);
   const object = value as Partial<KubeObject> & { items?: unknown[] };

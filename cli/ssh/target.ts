@@ -1,8 +1,7 @@
-import { WORKSPACE } from '../../crds/kinds.ts';
 import type { Workspace } from '../../crds/types.generated.ts';
 import type { CommandContext } from '../command.ts';
 import { CliError } from '../errors.ts';
-import { workspaceName } from '../workspace/find.ts';
+import { findWorkspace } from '../workspace/find.ts';
 import { refreshConfig } from './config/update.ts';
 import { GATEWAY_ALIAS } from './gateway.ts';
 import { identityFiles } from './identities.ts';
@@ -39,17 +38,13 @@ export interface TargetOptions {
   isFresh?: boolean;
 }
 
-/** A workspace that takes connections, as it is now. Throws ApiError NotFound, and CliError with what to do. */
+/** A workspace that takes connections, as it is now. Throws CliError with what to do. */
 export async function sshTarget(
   name: string,
   context: CommandContext,
   options: TargetOptions = {},
 ): Promise<SshTarget> {
-  const client = await context.client();
-  const namespace = await context.namespace();
-  const key = { name: workspaceName(name), namespace };
-  const workspace = await client.get(WORKSPACE, key, context.signal);
-  return targetOf(workspace, context, options);
+  return targetOf(await findWorkspace(name, context), context, options);
 }
 
 /** The same for one that was read already. */

@@ -38,7 +38,9 @@ async function probe(socket: string): Promise<Engine | undefined> {
       Version: string;
       Components?: { Name: string }[];
     };
-    return { socket, version: `${version.Components?.[0]?.Name ?? 'Docker'} ${version.Version}` };
+    // Docker calls itself Engine.
+    const name = version.Components?.[0]?.Name?.replace(/^Engine$/, 'Docker') ?? 'Docker';
+    return { socket, version: `${name} ${version.Version}` };
   } catch {
     return undefined;
   }

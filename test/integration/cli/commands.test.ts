@@ -177,6 +177,8 @@ t.test('doctor finds what is wrong, and says what to do', async t => {
     code: EXIT.failed,
     stdout: /FAILED +kubeconfig: .* is not there\n +next: `nexus up`/,
   });
+  const { stdout } = await server.cli(['doctor'], { env });
+  t.notMatch(stdout, /^\S+ +(server|nodes):/m, 'what needs a server is not looked at without one');
 });
 
 t.test('version tells both versions', async t => {

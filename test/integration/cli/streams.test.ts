@@ -58,7 +58,10 @@ async function sessions(up: NexusUp) {
     });
     t.match(await up.cli(['exec', 'shop', '-w', '/etc', '--', 'pwd']), { code: 0, stdout: '/etc\n' });
     t.match(await up.cli(['exec', 'shop', '-t', '--', 'tty']), { code: 0, stdout: /^\/dev\/pts\// });
-    t.match(await up.cli(['exec', 'nope', '--', 'true']), { code: EXIT.notFound });
+    t.match(await up.cli(['exec', 'shpo', '--', 'true']), {
+      code: EXIT.notFound,
+      stderr: /no workspace shpo in namespace default; did you mean shop\?/,
+    });
   });
 
   await t.test(
@@ -92,6 +95,10 @@ async function files(up: NexusUp) {
     t.equal((await up.cli(['cp', join(dir, 'x:y'), 'shop:xy'])).code, 0);
     t.not((await up.cli(['cp', 'shop:nothing', dir])).code, 0);
     t.notOk(existsSync(join(dir, 'nothing')));
+    t.match(await up.cli(['cp', join(dir, 'nothing'), 'shop:']), {
+      code: EXIT.notFound,
+      stderr: /there is no .*nothing here/,
+    });
     t.equal((await up.cli(['cp', 'a', 'b'])).code, EXIT.usage);
     t.equal((await up.cli(['cp', 'shop:a', 'blog:b'])).code, EXIT.usage);
   });

@@ -31,7 +31,11 @@ t.test('a forward is read by number, by service, and with another port here', as
   t.same(parseForward(':web', spec), { local: 0, remote: 3000 });
   t.same(parseForward('0:3000', spec), { local: 0, remote: 3000 });
   for (const bad of ['nope', '0', '70000', 'web:web:', 'x:3000', ':', '1:2:3', ''])
-    t.throws(() => parseForward(bad, spec), { name: 'CliError', exitCode: EXIT.usage }, bad);
+    t.throws(
+      () => parseForward(bad, spec),
+      { name: 'CliError', exitCode: EXIT.usage, message: /has: web \(3000\), debug \(9229\)/ },
+      bad,
+    );
 });
 
 t.test('any host name gives the name of a node', async t => {
