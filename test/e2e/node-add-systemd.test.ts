@@ -56,7 +56,7 @@ t.test('two machines with systemd become nodes and are upgraded together', { ski
           told => told.includes('at work'),
           () => false,
         ),
-      { timeoutMs: 30_000, everyMs: 200, what: () => 'it to be at work' },
+      { timeoutMs: 60_000, everyMs: 1000, what: () => 'it to be at work' },
     );
   });
 
@@ -91,7 +91,7 @@ t.test('two machines with systemd become nodes and are upgraded together', { ski
           told => told.includes('at work'),
           () => false,
         ),
-      { timeoutMs: 60_000, everyMs: 500, what: () => 'the agent to be at work' },
+      { timeoutMs: 90_000, everyMs: 1000, what: () => 'the agent to be at work' },
     );
   });
 

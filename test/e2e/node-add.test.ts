@@ -8,6 +8,7 @@ import { bareMachine } from '../support/bare-machine.ts';
 import { builtProgram } from '../support/built-program.ts';
 import { dockerByHand } from '../support/docker-by-hand.ts';
 import { findTestEngine } from '../support/engine.ts';
+import { nodePorts } from '../support/ports.ts';
 import { upLab } from '../support/up-lab.ts';
 
 const EXECUTABLE = `nexus-${process.platform}-${process.arch}`;
@@ -76,15 +77,8 @@ t.test('a bare Debian becomes a node, twice, and is upgraded', { skip }, async t
     t.equal((await up.client.get(NODE, { name: far })).metadata.generation, metadata.generation);
   });
 
-  const [first = 0] = [40_000 + (process.pid % 200) * 50];
-  await up.client.patch(NODE, { name: far }, 'merge', {
-    spec: { ports: { ssh: { from: first, to: first + 9 }, services: { from: first + 10, to: first + 49 } } },
-  });
-  const applied = await up.apply(
-    `apiVersion: nexus.dev/v1alpha1\nkind: Workspace\nmetadata: {name: shop}\nspec: {image: '${lab.image}', nodeSelector: {place: far}}\n`,
-    ...['--wait', '--timeout', '90s'],
-  );
-  t.equal(applied.code, 0, applied.stderr);
+  await up.client.patch(NODE, { name: far }, 'merge', { spec: { ports: nodePorts() } });
+  await lab.converge({ shop: { nodeSelector: { place: 'far' } } });
   const session = (await lab.ssh('shop')).session();
   t.teardown(() => session.end());
   t.equal(await session.ask('before'), 'before');

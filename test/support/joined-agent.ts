@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { NODE } from '../../crds/kinds.ts';
 import type { EngineByHand } from './engine-by-hand.ts';
+import { nodePorts } from './ports.ts';
 import { untilObject } from './until-object.ts';
 import type { UpLab } from './up-lab.ts';
 
@@ -41,9 +42,7 @@ export async function joinedAgent(
     env,
   });
   if (joined.code !== 0) throw new Error(`${name} could not join: ${joined.stderr}`);
-  const first = lab.ports.ssh.from + 20_000;
-  const ports = { ssh: { from: first, to: first + 9 }, services: { from: first + 10, to: first + 49 } };
-  await up.client.patch(NODE, { name }, 'merge', { spec: { ports } });
+  await up.client.patch(NODE, { name }, 'merge', { spec: { ports: nodePorts() } });
 
   const logFile = join(home, 'log');
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, 'agent'], {

@@ -10,7 +10,7 @@ import { NODE, WORKSPACE } from '../../crds/kinds.ts';
 import type { Workspace } from '../../crds/types.generated.ts';
 import { dockerByHand } from './docker-by-hand.ts';
 import type { EngineByHand } from './engine-by-hand.ts';
-import { freePorts } from './ports.ts';
+import { freePorts, type NodePorts, nodePorts } from './ports.ts';
 import { type CliOptions, type CliResult, cli } from './run-cli.ts';
 import { untilObject } from './until-object.ts';
 
@@ -22,7 +22,7 @@ export interface NexusUp {
   kubeconfig: string;
   client: Client;
   /** The node's ranges, its own. */
-  ports: Record<'ssh' | 'services', { from: number; to: number }>;
+  ports: NodePorts;
   /** Runs a command line against it. */
   cli(args: string[], options?: CliOptions): Promise<CliResult>;
   apply(yaml: string, ...args: string[]): Promise<CliResult>;
@@ -57,12 +57,6 @@ export interface NexusUpOptions {
 const DOCKER = { socketPath: '/var/run/docker.sock' };
 
 let instances = 0;
-/** Files that run at the same time have numbers of their own; other runs on this machine begin elsewhere, most likely. */
-const JOB = Number(process.env.TAP_JOB_ID ?? 0) % 4;
-const BEGIN = Math.floor(Math.random() * 50);
-
-/** First of a hundred ports, below those that the kernel gives out, that no other test of this run has. */
-const ownPorts = (): number => 10_000 + JOB * 5000 + ((BEGIN + instances) % 50) * 100;
 
 /** `nexus up` as a process of its own, with a home of its own and a node of its own on the engine. */
 export async function nexusUp(options: NexusUpOptions = {}): Promise<NexusUp> {
@@ -117,8 +111,7 @@ export async function nexusUp(options: NexusUpOptions = {}): Promise<NexusUp> {
   await start();
   const { client } = await connect({ file: kubeconfig });
   const key = (name: string) => ({ name, namespace: 'default' });
-  const first = ownPorts();
-  const ports = { ssh: { from: first, to: first + 29 }, services: { from: first + 30, to: first + 99 } };
+  const ports = nodePorts();
   const up: NexusUp = {
     home,
     node,

@@ -8,6 +8,20 @@ const OF_ONE_JOB = 680;
 const JOB = Number(process.env.TAP_JOB_ID ?? 0) % 4;
 let next = Math.floor(Math.random() * OF_ONE_JOB);
 
+/** Below those: ranges of a hundred, fifty a job. */
+const FIRST_RANGE = 10_000;
+const RANGES_OF_ONE_JOB = 50;
+const RANGE = 100;
+let nextRange = Math.floor(Math.random() * RANGES_OF_ONE_JOB);
+
+export type NodePorts = Record<'ssh' | 'services', { from: number; to: number }>;
+
+/** Ranges for `spec.ports` of a Node that no other node of this run has. */
+export function nodePorts(): NodePorts {
+  const first = FIRST_RANGE + (JOB * RANGES_OF_ONE_JOB + (nextRange++ % RANGES_OF_ONE_JOB)) * RANGE;
+  return { ssh: { from: first, to: first + 29 }, services: { from: first + 30, to: first + RANGE - 1 } };
+}
+
 async function isFree(port: number): Promise<boolean> {
   const server = createServer();
   try {

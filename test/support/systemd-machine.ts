@@ -26,7 +26,7 @@ export async function systemdMachine(t: Test, lab: LxdLab, name: string, reaches
   const isUp = () => shell('systemctl is-system-running').catch(({ stdout = '' }) => String(stdout).trim());
   await until(async () => /running|degraded/.test(await isUp()), {
     timeoutMs: 60_000,
-    everyMs: 200,
+    everyMs: 500,
     what: () => `systemd to be up in ${name}`,
   });
   await shell(
