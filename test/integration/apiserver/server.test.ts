@@ -165,7 +165,7 @@ t.test('close ends watches and idle connections within seconds, and turns new re
   const late = await call('GET', CM).catch(() => ({ code: 503 }));
   t.equal(late.code, 503);
   await Promise.all([closing, ended]);
-  t.ok(performance.now() - began < 4000);
+  t.ok(performance.now() - began < 10_000);
   t.ok(text.endsWith('0\r\n\r\n'), 'the watch ended as an answer should');
   idle.destroy();
   await server.close();

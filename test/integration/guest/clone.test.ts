@@ -293,7 +293,7 @@ if (lab) {
       ({ jobs: { clone } }) => clone?.token === 'stalled' && clone.state === 'Failed',
     );
     t.match(jobs.clone, { exitCode: CLONE_EXIT.unreachable, tail: /ended after 2 seconds/ });
-    t.ok(performance.now() - began < 8000);
+    t.ok(performance.now() - began < 20_000);
     go();
     server.hold = undefined;
   });

@@ -80,7 +80,7 @@ if (lab) {
       ok: false,
       message: 'did not end within 1 s',
     });
-    t.ok(performance.now() - began < 5000);
+    t.ok(performance.now() - began < 15_000);
     t.equal((await lab.sh('pgrep -f "^sleep 200[67]"')).stdout, '', 'nothing of it is left');
   });
 

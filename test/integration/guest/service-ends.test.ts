@@ -41,7 +41,7 @@ if (lab) {
     const began = performance.now();
     await guest.serviceDown(id, 'stubborn');
     const seconds = (performance.now() - began) / 1000;
-    t.ok(seconds > 9 && seconds < 14, `${seconds} s`);
+    t.ok(seconds > 9 && seconds < 25, `${seconds} s`);
     t.equal(serviceOf(await guest.state(id), 'stubborn')?.state, 'Stopped');
   });
 
@@ -50,7 +50,7 @@ if (lab) {
     const began = performance.now();
     const state = await lab.until(state => (serviceOf(state, 'quits')?.restarts ?? 0) >= 4);
     const seconds = (performance.now() - began) / 1000;
-    t.ok(seconds > 6 && seconds < 12, `1 + 2 + 4 s, took ${seconds}`);
+    t.ok(seconds > 6 && seconds < 20, `1 + 2 + 4 s, took ${seconds}`);
     t.match(serviceOf(state, 'quits'), { wanted: 'Up', exitCode: 3 });
 
     await t.test('and at once when its definition changes', async t => {
@@ -58,7 +58,7 @@ if (lab) {
       const now = performance.now();
       await guest.serviceUp(id, 'quits', better.services.quits!);
       const after = await running('quits');
-      t.ok(performance.now() - now < 3000);
+      t.ok(performance.now() - now < 7000, 'not after the 8 s that would be next');
       t.equal(serviceOf(after, 'quits')?.digest, better.services.quits?.digest);
     });
   });

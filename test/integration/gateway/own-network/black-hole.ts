@@ -52,13 +52,13 @@ t.test('packets that get lost both ways, and come through again', async t => {
   const begun = performance.now();
   swallow('-A');
   const byGateway = lab
-    .untilLogged('a connection was closed', { kind: 'node', name: 'n1' }, 20_000)
+    .untilLogged('a connection was closed', { kind: 'node', name: 'n1' }, 30_000)
     .then(() => performance.now() - begun);
   await until(() => !uplink.isConnected, soon('the agent to notice'));
   const byAgent = performance.now() - begun;
-  t.ok(byAgent < 16_000, `the agent noticed after ${Math.round(byAgent)} ms`);
+  t.ok(byAgent < 20_000, `the agent noticed after ${Math.round(byAgent)} ms`);
   const gatewayMs = await byGateway;
-  t.ok(gatewayMs < 16_000, `the gateway noticed after ${Math.round(gatewayMs)} ms`);
+  t.ok(gatewayMs < 20_000, `the gateway noticed after ${Math.round(gatewayMs)} ms`);
 
   await lab.client.create(PLACEMENT, placementOf('two', placementSpec('two')));
   swallow('-D');
