@@ -2,7 +2,6 @@ import type { KubeObject } from '../../../crds/object.ts';
 import { ApiError } from '../../kit/errors.ts';
 import { jsonEqual } from '../../kit/json.ts';
 import type { JsonObject, JsonSchema } from '../schema/json-schema.ts';
-import { isStatusPath } from '../strategies/strategy.ts';
 import { type Comparison, compareFields } from './compare.ts';
 import { type Conflict, conflictError } from './conflicts.ts';
 import { refuseDuplicates } from './duplicates.ts';
@@ -20,17 +19,22 @@ import {
 } from './managers.ts';
 import { mergeApplied } from './merge.ts';
 import { type MergeType, mergeTypeOf } from './merge-type.ts';
+import {
+  type Endpoint,
+  filtered,
+  tracked,
+  UNTRACKED,
+  untracked,
+  withIdentity,
+  written,
+} from './tracked-fields.ts';
 
-interface Common {
+interface Common extends Endpoint {
   /** Who writes: the request's `fieldManager`. */
   manager: string;
-  /** `status`, `scale`; empty or absent for the object itself. */
-  subresource?: string;
   schema: JsonSchema;
   /** RFC 3339, to the second. */
   time: string;
-  /** Whether the kind has a status subresource, so that the main path leaves status alone. Defaults to true. */
-  statusSubresource?: boolean;
 }
 
 export interface ApplyRequest extends Common {
@@ -50,25 +54,6 @@ export interface UpdateRequest extends Common {
 }
 
 const BEFORE_FIRST_APPLY = 'before-first-apply';
-/** Metadata that nobody owns. */
-const UNTRACKED_METADATA = [
-  'name',
-  'namespace',
-  'creationTimestamp',
-  'selfLink',
-  'uid',
-  'clusterName',
-  'generation',
-  'managedFields',
-  'resourceVersion',
-];
-/** Fields of the object that nobody owns, though what is in metadata may be owned. */
-const UNTRACKED: FieldSet = {
-  'f:apiVersion': EMPTY,
-  'f:kind': EMPTY,
-  'f:metadata': { '.': EMPTY, ...Object.fromEntries(UNTRACKED_METADATA.map(name => [`f:${name}`, EMPTY])) },
-};
-
 /** Metadata itself: it stays, whatever is taken out of it. */
 const METADATA: FieldSet = { 'f:metadata': EMPTY };
 
@@ -183,20 +168,6 @@ function merge(request: ApplyRequest, { current, managers, type }: From, allowed
   return { object: withIdentity(pruned, current), managers: after, key };
 }
 
-/** The object with what nobody owns: kind, name and what the server keeps. */
-function withIdentity(fields: JsonObject, { apiVersion, kind, metadata }: KubeObject): KubeObject {
-  const own = metadata as unknown as JsonObject;
-  const kept = Object.fromEntries(
-    UNTRACKED_METADATA.filter(name => own[name] !== undefined).map(name => [name, own[name]]),
-  );
-  return {
-    ...fields,
-    apiVersion,
-    kind,
-    metadata: { ...kept, ...(fields.metadata as object) },
-  } as unknown as KubeObject;
-}
-
 /** Takes what has changed away from everybody but `key`, and tells which of it was changed under them. */
 function yieldTo(managers: Managers, key: string | undefined, change: Comparison): Conflict[] {
   const taken = union(change.modified, change.added);
@@ -261,56 +232,6 @@ export function updateManagedFields(request: UpdateRequest): KubeObject {
   }
   capUpdaters(managers);
   return withManagers(next, managers);
-}
-
-/** The object without what nobody owns, so that it is not compared. */
-function untracked(object: KubeObject): JsonObject {
-  const {
-    apiVersion: _,
-    kind: __,
-    metadata,
-    ...rest
-  } = object as unknown as JsonObject & { metadata?: JsonObject };
-  const kept: JsonObject = {};
-  let some = false;
-  for (const name of Object.keys(metadata ?? {})) {
-    if (UNTRACKED_METADATA.includes(name)) continue;
-    kept[name] = metadata?.[name];
-    some = true;
-  }
-  return some ? { ...rest, metadata: kept } : rest;
-}
-
-/** What the endpoint writes: the status path status alone, the main path everything but it. */
-function writes({ subresource, statusSubresource = true }: Common, field: string): boolean {
-  if (isStatusPath(subresource ?? '')) return field === 'f:status';
-  return !(field === 'f:status' && !subresource && statusSubresource);
-}
-
-function ofEndpoint(set: FieldSet, request: Common): FieldSet {
-  const fields = Object.keys(set);
-  if (fields.every(field => writes(request, field))) return set;
-  return Object.fromEntries(
-    fields.filter(field => writes(request, field)).map(field => [field, set[field] as FieldSet]),
-  );
-}
-
-function tracked(set: FieldSet, request: Common): FieldSet {
-  return difference(ofEndpoint(set, request), UNTRACKED);
-}
-
-function filtered(change: Comparison, request: Common): Comparison {
-  return {
-    added: ofEndpoint(change.added, request),
-    modified: ofEndpoint(change.modified, request),
-    removed: ofEndpoint(change.removed, request),
-  };
-}
-
-/** The part of a configuration that the endpoint writes. */
-function written(applied: KubeObject, request: Common): JsonObject {
-  const config = untracked(applied);
-  return Object.fromEntries(Object.entries(config).filter(([key]) => writes(request, `f:${key}`)));
 }
 
 function sameOwners(before: Managers, after: Managers): boolean {
