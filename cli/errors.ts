@@ -1,5 +1,6 @@
 import { ApiError } from '../controller/kit/errors.ts';
 import { OptionError } from '../controller/kit/options.ts';
+import { systemError } from './system-errors.ts';
 
 /** What the process exits with. Other people's scripts rely on these. */
 export const EXIT = {
@@ -68,6 +69,10 @@ export function describeError(error: unknown, debug = false): { exitCode: ExitCo
     const exit = API_EXITS[error.reason] ?? { exitCode: EXIT.failed };
     return told(exit.exitCode, error.message, exit.next ?? whereElse(error));
   }
+  const foreseen = systemError(error);
+  if (foreseen) return told(EXIT.failed, foreseen.message, foreseen.next);
+  // The store says what is wrong with its file, and what to do.
+  if (error instanceof Error && error.name === 'StoreError') return told(EXIT.failed, error.message);
   const { message, stack } = error instanceof Error ? error : { message: String(error), stack: undefined };
   return { exitCode: EXIT.failed, lines: [`error: ${message}`, ...(stack ? [stack] : [])] };
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Backoff } from '../../controller/kit/backoff.ts';
 import type { Clock, Milliseconds } from '../../controller/kit/clock.ts';
+import { CliError } from '../errors.ts';
 
 export interface ProgramOptions {
   /** For messages. */
@@ -73,7 +74,7 @@ export function keepRunning(options: ProgramOptions, signal: AbortSignal): Progr
       readyAt = Number.POSITIVE_INFINITY;
       const how = await once();
       if (signal.aborted) return;
-      if (!wasReady) throw new Error(`${name} ${how} before it was ready; the lines above say why`);
+      if (!wasReady) throw new CliError(`${name} ${how} before it was ready; the lines above say why`);
       if (clock.now() - readyAt >= STABLE_MS) backoff.reset();
       const delay = backoff.next();
       options.note(`${name} ${how}; starting it again in ${(delay / 1000).toFixed(1)} s`);
