@@ -20,7 +20,7 @@ export async function collectImages(
     if (signal.aborted) return;
     const own = (name: string) => `${backend.name} ${name}`;
     try {
-      for (const name of await unusedOf(backend, all)) {
+      for (const name of await unusedOf(backend, all, context.nodeName)) {
         const since = before[own(name)] ?? timestamp(context.clock.now());
         const isOver = context.clock.now() - Date.parse(since) >= context.keepImagesMs;
         if (!isOver || !(await remove(context, backend, name))) unused[own(name)] = since;
@@ -37,11 +37,18 @@ export async function collectImages(
   await context.checkpoint.setUnusedImages(unused);
 }
 
-async function unusedOf({ name, view: { driver } }: Backend, placements: Placement[]): Promise<string[]> {
+/** What the agent of another node of the engine has made is its to remove: it knows who asks for it. */
+async function unusedOf(
+  { name, view: { driver } }: Backend,
+  placements: Placement[],
+  node: string,
+): Promise<string[]> {
   if (!driver.derivedImages || !driver.removeDerivedImage) return [];
   const wanted = placements.filter(({ spec }) => spec.driver === name).map(({ spec }) => spec.image);
   const found = await driver.derivedImages([...new Set(wanted)]);
-  return found.filter(({ isInUse, isWanted }) => !isInUse && !isWanted).map(image => image.name);
+  return found
+    .filter(({ isInUse, isWanted, madeBy = node }) => !isInUse && !isWanted && madeBy === node)
+    .map(image => image.name);
 }
 
 /** False: it is in use after all. */

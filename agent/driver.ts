@@ -93,6 +93,8 @@ export interface DerivedImage {
   isInUse: boolean;
   /** ensureImage answers with it for one of the wanted images. */
   isWanted: boolean;
+  /** Name of the node whose agent added something to it. Absent: nothing was added, it is a name of what is there. */
+  madeBy?: string;
 }
 
 export interface EngineEvent {

@@ -928,7 +928,7 @@ image?: string
  */
 imageID?: string
 /**
- * When it was started.
+ * When it was started; where it is missing, when the last one was.
  */
 startedAt?: string
 }

@@ -40,8 +40,8 @@ export interface Observed {
   failures: Record<string, ActionFailure>;
 }
 
-/** Missing: it was never seen. */
-export type KnownContainer = 'Missing' | 'Created' | 'Running' | 'Stopped';
+/** Missing: it was never seen. Removed: it was there, and another one is due. */
+export type KnownContainer = 'Missing' | 'Created' | 'Running' | 'Stopped' | 'Removed';
 
 export type ObservedImage =
   | { state: 'Present'; id: string }

@@ -22,8 +22,7 @@ function planUnfenced(desired: Desired, observed: Observed): Action[] {
   if (!instance) {
     if (!desired.running) return [];
     const isNew = observed.known === 'Missing';
-    const reason = isNew ? 'Created' : observed.hasVolume ? 'ContainerMissing' : 'VolumeLost';
-    const made = make(desired, observed, { reason, message: 'the volume had been removed' });
+    const made = make(desired, observed, whyMade(observed));
     // One that never ran gets its Secret with its first start; one that did, as its volume shows, is not kept waiting.
     const waits =
       isNew && !observed.hasVolume && desired.insideMissing?.isPending && made[0]?.type === 'create';
@@ -38,6 +37,15 @@ function planUnfenced(desired: Desired, observed: Observed): Action[] {
     return [...update, ...restart(desired, observed)];
   if (observed.guest?.homeLost) return [...update, ...remount(desired)];
   return update;
+}
+
+/** Nothing is there. A second fault, or another agent, does not make what was there before something new. */
+function whyMade({ known, hasVolume }: Observed): { reason: MakeReason; message: string } {
+  if (known === 'Missing') return { reason: 'Created', message: '' };
+  if (!hasVolume) return { reason: 'VolumeLost', message: 'the volume had been removed' };
+  return known === 'Removed'
+    ? { reason: 'ContainerRecreated', message: 'the former one was gone' }
+    : { reason: 'ContainerMissing', message: '' };
 }
 
 /** Whether an instance must be made, so that its image must be known. */

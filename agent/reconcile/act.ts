@@ -265,7 +265,7 @@ async function performOnEngine(
         : undefined;
     case 'remove':
       await driver.remove(idOf(acting));
-      unit.known = 'Missing';
+      unit.known = desired.deleting ? 'Missing' : 'Removed';
       return undefined;
     case 'removeVolume':
       await driver.removeVolume(desired.instance.volume.name);

@@ -78,8 +78,8 @@ export function createUnit(placement: Placement, clock: Clock, random: () => num
 /** What an earlier agent knew of the container, so that what became of it meanwhile can be told. */
 export function recall(unit: Unit, container: NonNullable<PlacementStatus['container']> | undefined): void {
   if (!container) return;
-  unit.known = container.state ?? 'Missing';
-  const { id, startedAt } = container;
+  const { id, startedAt, state = 'Missing' } = container;
+  unit.known = state === 'Missing' && startedAt !== undefined ? 'Removed' : state;
   if (id !== undefined && unit.known === 'Running') unit.start = { instanceId: id, startedAt };
 }
 

@@ -67,7 +67,7 @@ export function containerCondition(desired: Desired, observed: Observed): Verdic
   if (failures.update)
     return no('ContainerFailed', `The engine refused the limits: ${failures.update.message}.`);
   if (!instance)
-    return known === 'Missing' || known === 'Created'
+    return known === 'Missing' || known === 'Created' || known === 'Removed'
       ? no('CreatingContainer', 'The container is being made.')
       : no('ContainerMissing', 'The container was removed and is made again.');
   const stale = whyStale(desired, observed);

@@ -45,7 +45,7 @@ export function summarize(
     workspaceGeneration: desired.workspaceGeneration,
     conditions,
     ...fenceOf(desired, observed, previous),
-    container: observed.engineError ? previous?.container : containerOf(desired, observed),
+    container: observed.engineError ? previous?.container : containerOf(desired, observed, previous),
     ...restartOf(observed, previous),
     ...sshOf(desired, previous),
     services,
@@ -121,8 +121,16 @@ function unavailable({ driver }: Desired, { driverMissing, engineError }: Observ
     : unknown('DriverUnavailable', 'The engine does not answer; see that it runs on the node.');
 }
 
-function containerOf(desired: Desired, { instance }: Observed): PlacementStatus['container'] {
-  if (!instance) return { state: 'Missing', image: desired.image };
+/** That there was one is kept: the next one is no new one to the next agent, too. */
+function containerOf(
+  desired: Desired,
+  { instance }: Observed,
+  previous: PlacementStatus | undefined,
+): PlacementStatus['container'] {
+  if (!instance) {
+    const last = previous?.container?.startedAt;
+    return { state: 'Missing', image: desired.image, ...(last && { startedAt: last }) };
+  }
   const startedAt = toTheSecond(instance.startedAt);
   return {
     id: instance.id,

@@ -1,9 +1,16 @@
 import t from 'tap';
-import { derivedName } from '../../../agent/drivers/docker/images/derive.ts';
+import {
+  derivedName,
+  LABEL_DERIVED_BY,
+  LABEL_DERIVED_FROM,
+} from '../../../agent/drivers/docker/images/derive.ts';
+import { NODE_COMMAND } from '../../../crds/kinds.ts';
+import { nodeNamespace } from '../../../crds/names.ts';
 import { dockerByHand } from '../../support/docker-by-hand.ts';
 import { buildTestImage } from '../../support/images.ts';
 import { ownEngine } from '../../support/own-engine.ts';
 import { until } from '../../support/until.ts';
+import { untilObject } from '../../support/until-object.ts';
 import { upLab } from '../../support/up-lab.ts';
 
 t.setTimeout(260_000);
@@ -26,9 +33,15 @@ RUN mv /usr/bin/git /usr/lib/git.package && \\
 const ids: string[] = [];
 for (let version = 0; version < 5; version++) ids.push(await build(version));
 const apply = (name: string, version: number) => lab.converge({ [name]: { image: `app:${version}` } });
+/** As another agent of the engine would have made it, for a workspace that is about to come. */
+const ANOTHER = 'nexus-derived:of-another';
+const labels = { [LABEL_DERIVED_FROM]: ids[0] ?? '', [LABEL_DERIVED_BY]: 'another' };
+const lines = Object.entries(labels).map(([name, value]) => `LABEL "${name}"="${value}"`);
+await buildTestImage(docker, ANOTHER, ['FROM app:0', ...lines].join('\n'));
+
 const derived = async () =>
   (await docker.listImages()).flatMap(({ RepoTags }) =>
-    (RepoTags ?? []).filter(tag => tag.startsWith('nexus-derived:')),
+    (RepoTags ?? []).filter(tag => tag.startsWith('nexus-derived:') && tag !== ANOTHER),
   );
 const nameOf = (version: number) => derivedName(ids[version] ?? '').name;
 const untilDerived = (...versions: number[]) =>
@@ -85,4 +98,17 @@ await t.test('after the last delete none is left', async t => {
   for (const name of ['old', 'new']) await lab.remove(name);
   await untilDerived();
   t.ok(await docker.getImage('app:0').inspect(), 'what somebody else made is left');
+  const key = { namespace: nodeNamespace(up.node), name: 'prune' };
+  await up.client.create(NODE_COMMAND, {
+    apiVersion: 'nexus.dev/v1alpha1',
+    kind: 'NodeCommand',
+    metadata: key,
+    spec: { command: 'prune' },
+  });
+  await untilObject(up.client, NODE_COMMAND, key, {
+    look: found => found?.status?.phase === 'Succeeded',
+    timeoutMs: 20_000,
+    what: found => `the end of the command; it is ${JSON.stringify(found?.status)}`,
+  });
+  t.ok(await docker.getImage(ANOTHER).inspect(), 'also when it is asked for at once');
 });

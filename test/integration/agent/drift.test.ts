@@ -130,3 +130,29 @@ for (const operation of ['create', 'start', 'list', 'exec', 'ensureImage'] as co
     await lab.ready('shop', 15_000);
     t.equal(node.engine.instances.size, 1);
   });
+
+t.test('one that cannot be made again at once is not told as new, nor by the next agent', async t => {
+  const { lab, node, agent } = await settled(t);
+  const told = async (reason: string) =>
+    (await lab.events())
+      .filter(event => event.reason === reason)
+      .reduce((sum, { count = 1 }) => sum + count, 0);
+  const anew = async (image: string) => {
+    node.engine.images.set(image, `sha256:${image}`);
+    await lab.edit('shop', spec => {
+      spec.image = image;
+    });
+  };
+  node.engine.fail('create', 'Internal', { times: 1 });
+  await anew('other:1');
+  await lab.ready('shop');
+  t.same([await told('Created'), await told('ContainerRecreated')], [1, 1]);
+  node.engine.fail('create', 'Internal', { times: 1_000 });
+  await anew('other:2');
+  await lab.untilPlacement('shop', 'nothing is there', p => p.status?.container?.state === 'Missing');
+  await agent.stop();
+  node.engine.clearFaults();
+  node.start();
+  await lab.ready('shop');
+  t.same([await told('Created'), await told('ContainerRecreated')], [1, 2]);
+});

@@ -125,9 +125,11 @@ t.test('images of LXD', { skip: noLxd() }, async t => {
     const { id: made = '' } = (await driver.ensureImage('without-git')) ?? {};
     const name = made.slice(7);
     t.equal((await driver.ensureImage('without-git'))?.id, made);
-    t.same(await driver.derivedImages?.(['without-git']), [{ name, isInUse: false, isWanted: true }]);
+    t.same(await driver.derivedImages?.(['without-git']), [
+      { name, isInUse: false, isWanted: true, madeBy: node },
+    ]);
     const { id: instance } = await driver.create(specs(node, made)('derived'));
-    t.same(await driver.derivedImages?.([image]), [{ name, isInUse: true, isWanted: false }]);
+    t.same(await driver.derivedImages?.([image]), [{ name, isInUse: true, isWanted: false, madeBy: node }]);
     await t.rejects(async () => driver.removeDerivedImage?.(name), { code: 'InUse' });
     await driver.remove(instance);
     await driver.removeDerivedImage?.(name);

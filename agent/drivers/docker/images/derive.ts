@@ -13,6 +13,8 @@ const REPOSITORY = 'nexus-derived';
 
 /** On derived images: the content id that they were made from. */
 export const LABEL_DERIVED_FROM = 'nexus.dev/derived-from';
+/** Name of the node whose agent made them. Not the label of what belongs to a node: containers get those of their image. */
+export const LABEL_DERIVED_BY = 'nexus.dev/derived-by';
 
 /** The name of the complete form of an image. */
 export function derivedName(baseId: string): { repo: string; tag: string; name: string } {
@@ -37,12 +39,12 @@ function withoutScript(message: string): string {
 
 /** Adds what a workspace needs to an image. Throws ImageBuildFailed with the end of the output. */
 export async function buildDerived(
-  { docker }: DockerContext,
+  { docker, node }: DockerContext,
   base: { id: string; reference: string; buildArgs: Record<string, string> },
   report: Report,
   signal: AbortSignal,
 ): Promise<void> {
-  const labels = { [LABEL_DERIVED_FROM]: base.id };
+  const labels = { [LABEL_DERIVED_FROM]: base.id, [LABEL_DERIVED_BY]: node };
   const context = await tarOf([{ name: 'Dockerfile', content: dockerfile(base.id, labels), mode: 0o644 }]);
   const message = `adding SSH and Git to ${base.reference}`;
   let tail = '';

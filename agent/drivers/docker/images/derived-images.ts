@@ -3,7 +3,7 @@ import { familiarName } from '../../../../controller/kit/image-name.ts';
 import type { DerivedImage } from '../../../driver.ts';
 import { engineCall, statusOf } from '../errors.ts';
 import { contentId } from '../to-instance.ts';
-import { derivedName, isDerived, LABEL_DERIVED_FROM } from './derive.ts';
+import { derivedName, isDerived, LABEL_DERIVED_BY, LABEL_DERIVED_FROM } from './derive.ts';
 
 /** By the names that derived images are kept under, and those that lost theirs to a later one. `find`: reference → content id. */
 export function listDerivedImages(
@@ -28,6 +28,7 @@ export function listDerivedImages(
         name,
         isInUse: used.has(contentId(Id)),
         isWanted: kept.has(familiarName(name)),
+        ...(Labels?.[LABEL_DERIVED_BY] !== undefined && { madeBy: Labels[LABEL_DERIVED_BY] }),
       }));
     });
   });

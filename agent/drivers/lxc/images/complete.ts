@@ -16,7 +16,7 @@ import { hasFile, putFilesBeforeStart } from '../instance-files.ts';
 import { findInstance, halt, removeInstance } from '../instances.ts';
 import { bringUp } from '../lifecycle.ts';
 import { KEY } from '../names.ts';
-import { DERIVED_FROM } from './derived-images.ts';
+import { DERIVED_BY, DERIVED_FROM } from './derived-images.ts';
 
 const PROBE_TIMEOUT_MS = 60_000;
 const TAIL_CHARS = 1500;
@@ -141,7 +141,7 @@ async function publish(context: LxcContext, base: BaseImage, name: string): Prom
         source: { type: 'instance', name },
         // It is read again at once, and never sent anywhere.
         compression_algorithm: 'none',
-        properties: { ...properties, [DERIVED_FROM]: base.id },
+        properties: { ...properties, [DERIVED_FROM]: base.id, [DERIVED_BY]: context.node },
       },
     });
     if (!metadata?.fingerprint) throw new DriverError('Internal', 'LXD did not tell what it published');

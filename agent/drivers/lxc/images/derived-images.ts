@@ -7,6 +7,9 @@ import { listInstances } from '../instances.ts';
 /** Property of an image that something was added to: content id of what it was made of. */
 export const DERIVED_FROM = 'nexus.derived-from';
 
+/** Another: name of the node whose agent added it. */
+export const DERIVED_BY = 'nexus.derived-by';
+
 /** Named by their fingerprints. `findComplete`: reference → content id of its complete form. */
 export function listDerivedImages(
   context: LxcContext,
@@ -21,10 +24,11 @@ export function listDerivedImages(
     ]);
     return images
       .filter(({ properties }) => properties?.[DERIVED_FROM] !== undefined)
-      .map(({ fingerprint }) => ({
+      .map(({ fingerprint, properties }) => ({
         name: fingerprint,
         isInUse: used.has(fingerprint),
         isWanted: kept.includes(`sha256:${fingerprint}`),
+        ...(properties?.[DERIVED_BY] !== undefined && { madeBy: properties[DERIVED_BY] }),
       }));
   });
 }
