@@ -112,6 +112,24 @@ t.test('Docker and LXD on one node', { skip }, async t => {
     await up.untilWorkspace('on-lxd', 'is ready again', isReady, 30_000);
   });
 
+  await t.test('a drain stops what is on either, and its end starts it', async t => {
+    const names = ['nowhere', 'on-docker', 'on-lxd', 'open'];
+    const drained = await up.cli(['node', 'drain', up.node, '--max-concurrent=4', '--timeout=60s']);
+    t.match(drained, { code: 0, stdout: new RegExp(`node/${up.node} drained`) }, drained.stderr);
+    const look = async (name: string) => {
+      const { spec, status } = await up.workspace(name);
+      const engine = spec.driver === 'lxc' ? lxd : docker;
+      return { phase: status?.phase, isRunning: (await engine.look(status?.containerID ?? ''))?.isRunning };
+    };
+    const found = await Promise.all(names.map(look));
+    t.same(
+      found,
+      names.map(() => ({ phase: 'Stopped', isRunning: false })),
+    );
+    t.equal((await up.cli(['node', 'uncordon', up.node])).code, 0);
+    await Promise.all(names.map(name => up.untilWorkspace(name, 'goes on', isReady, 40_000)));
+  });
+
   const { code, stderr } = await up.cli(['delete', 'ws', '--all', '--timeout=40s']);
   t.equal(code, 0, stderr);
   for (const engine of [docker, lxd]) t.same(await engine.instances(up.node), []);

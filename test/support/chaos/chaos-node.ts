@@ -60,7 +60,7 @@ export abstract class ChaosNode {
   /** Reference of the image of its workspaces, which is there. */
   abstract image(): Promise<string>;
   /** Uids of the workspaces whose instances run, and of all that have one; one that has two twice. */
-  abstract instances(): Promise<{ uid: string; isRunning: boolean }[]>;
+  abstract instances(): Promise<{ id: string; uid: string; isRunning: boolean }[]>;
   abstract volumes(): Promise<{ name: string; uid: string }[]>;
 
   /** Power, engine, and the agent where it has joined. */

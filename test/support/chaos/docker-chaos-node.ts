@@ -10,7 +10,7 @@ import { ChaosNode, type ChaosNodeOptions } from './chaos-node.ts';
 interface Told {
   Action?: string;
   timeNano: number;
-  Actor?: { Attributes?: Record<string, string> };
+  Actor?: { ID?: string; Attributes?: Record<string, string> };
 }
 
 /** Docker of its own on a machine of its own. */
@@ -32,7 +32,8 @@ export class DockerChaosNode extends ChaosNode {
   async instances() {
     const filters = { label: [LABEL_WORKSPACE_UID] };
     const found = await this.docker.listContainers({ all: true, filters });
-    return found.map(({ Labels, State }) => ({
+    return found.map(({ Id, Labels, State }) => ({
+      id: Id,
       uid: Labels[LABEL_WORKSPACE_UID] ?? '',
       isRunning: State === 'running',
     }));
@@ -74,13 +75,14 @@ export class DockerChaosNode extends ChaosNode {
       rest = lines.pop() ?? '';
       for (const line of lines.filter(one => one.trim() !== '')) {
         const { Action, timeNano, Actor } = JSON.parse(line) as Told;
-        const uid = Actor?.Attributes?.[LABEL_WORKSPACE_UID] ?? '';
-        if (Action === 'start') this.history.started(this.name, uid, timeNano / 1e6);
-        else this.history.ended(this.name, uid, timeNano / 1e6);
+        const { ID = '', Attributes } = Actor ?? {};
+        const uid = Attributes?.[LABEL_WORKSPACE_UID] ?? '';
+        if (Action === 'start') this.history.started(this.name, uid, ID, timeNano / 1e6);
+        else this.history.ended(this.name, ID, timeNano / 1e6);
       }
     });
     const now = Date.now();
-    for (const { uid, isRunning } of await this.instances())
-      if (isRunning) this.history.started(this.name, uid, now);
+    for (const { id, uid, isRunning } of await this.instances())
+      if (isRunning) this.history.started(this.name, uid, id, now);
   }
 }

@@ -8,6 +8,8 @@ export interface Fault {
   name: string;
   /** What it harms; it takes one fault at a time. */
   what: string;
+  /** Absent: the controller. */
+  node?: string;
   /** Harms it; the result mends it. */
   begin(): Promise<() => Promise<void>>;
   /** At most, in milliseconds; drawn evenly, unless it is `long`. */
@@ -40,6 +42,7 @@ function faultsOfNode(node: ChaosNode, { delays }: Wire): Fault[] {
   const cut = (how: Cut): Fault => ({
     name: `partition ${how === 'both' ? 'both ways' : `${how} the controller`}`,
     what: `${name}'s wire`,
+    node: name,
     begin: () => machine.cut(how),
     lastsMs: 60_000,
     breaks: (session, mayMove) => isHere(session) && (session.way === 'gateway' || mayMove),
@@ -51,6 +54,7 @@ function faultsOfNode(node: ChaosNode, { delays }: Wire): Fault[] {
     {
       name: 'packets lost and late',
       what: `${name}'s wire`,
+      node: name,
       begin: async () => {
         const mend = await machine.lose(LOSS);
         delays.set(machine.address, DELAY_MS);
@@ -66,6 +70,7 @@ function faultsOfNode(node: ChaosNode, { delays }: Wire): Fault[] {
     {
       name: 'agent killed',
       what: name,
+      node: name,
       begin: async () => {
         await node.killAgent();
         return () => node.startAgent();
@@ -76,6 +81,7 @@ function faultsOfNode(node: ChaosNode, { delays }: Wire): Fault[] {
     {
       name: 'reboot',
       what: name,
+      node: name,
       begin: async () => {
         await node.powerOff();
         return async () => {

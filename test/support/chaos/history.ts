@@ -1,6 +1,8 @@
 interface Run {
   uid: string;
   node: string;
+  /** Of the engine's. */
+  instance: string;
   from: number;
   to?: number;
 }
@@ -9,12 +11,12 @@ interface Run {
 export class History {
   readonly #runs: Run[] = [];
 
-  started(node: string, uid: string, at: number): void {
-    if (!this.#open(node, uid)) this.#runs.push({ uid, node, from: at });
+  started(node: string, uid: string, instance: string, at: number): void {
+    if (!this.#open(node, instance)) this.#runs.push({ uid, node, instance, from: at });
   }
 
-  ended(node: string, uid: string, at: number): void {
-    const run = this.#open(node, uid);
+  ended(node: string, instance: string, at: number): void {
+    const run = this.#open(node, instance);
     if (run) run.to = at;
   }
 
@@ -27,12 +29,12 @@ export class History {
     return this.#runs.length;
   }
 
-  /** Where it was seen to run, in order. */
-  nodesOf(uid: string): string[] {
-    return this.#runs.filter(run => run.uid === uid).map(({ node }) => node);
+  /** How many were seen on a node. */
+  countOn(node: string): number {
+    return this.#runs.filter(run => run.node === node).length;
   }
 
-  /** For people: what ran while the same ran elsewhere. */
+  /** For people: what ran while the same workspace ran elsewhere, or in another instance. */
   overlaps(): string[] {
     return this.#runs.flatMap((a, i) =>
       this.#runs
@@ -42,12 +44,12 @@ export class History {
     );
   }
 
-  #open(node: string, uid: string): Run | undefined {
-    return this.#runs.find(run => run.node === node && run.uid === uid && run.to === undefined);
+  #open(node: string, instance: string): Run | undefined {
+    return this.#runs.find(run => run.node === node && run.instance === instance && run.to === undefined);
   }
 }
 
-function tell({ uid, node, from, to }: Run): string {
+function tell({ uid, node, instance, from, to }: Run): string {
   const moment = (at: number) => new Date(at).toISOString().slice(11, -1);
-  return `${uid} on ${node} ${moment(from)}-${to === undefined ? 'now' : moment(to)}`;
+  return `${uid} on ${node} as ${instance.slice(0, 12)} ${moment(from)}-${to === undefined ? 'now' : moment(to)}`;
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
@@ -9,7 +10,12 @@ import { giveImage, makePool, TEST_POOL } from '../lxd-lab.ts';
 import { until } from '../until.ts';
 import { ChaosNode, type ChaosNodeOptions } from './chaos-node.ts';
 
-/** LXD on a machine of its own. Nothing can be moved to or from it: it has no part in the history. */
+interface Told {
+  timestamp?: string;
+  metadata?: { action?: string; source?: string };
+}
+
+/** LXD on a machine of its own. */
 export class LxdChaosNode extends ChaosNode {
   readonly driver = 'lxc';
   readonly lxd: LxdClient;
@@ -33,7 +39,8 @@ export class LxdChaosNode extends ChaosNode {
 
   async instances() {
     const found = await this.lxd.list<LxdInstance>('/1.0/instances?recursion=1');
-    return found.map(({ config, status }) => ({
+    return found.map(({ config, name, status }) => ({
+      id: name,
       uid: labelOf(config, LABEL_WORKSPACE_UID) ?? '',
       isRunning: status === 'Running',
     }));
@@ -53,5 +60,28 @@ export class LxdChaosNode extends ChaosNode {
       return this.lxd.get('/1.0').catch(() => undefined);
     };
     await until(answers, { timeoutMs: 40_000, what: () => `LXD\n${this.log().slice(-2000)}` });
+    await this.#follow();
+  }
+
+  async #follow(): Promise<void> {
+    const socket = this.lxd.webSocket('/1.0/events?type=lifecycle');
+    // It ends with the machine's power.
+    socket.on('error', () => {});
+    socket.on('message', (data: Buffer) => {
+      const { timestamp = '', metadata } = JSON.parse(data.toString()) as Told;
+      const name = decodeURIComponent(metadata?.source?.split('?')[0]?.split('/').at(-1) ?? '');
+      if (!name.startsWith('nexus-') || name.startsWith('nexus-helper-')) return;
+      if (metadata?.action === 'instance-started')
+        this.history.started(this.name, digestOf(name), name, Date.parse(timestamp));
+      if (['instance-stopped', 'instance-shutdown'].includes(metadata?.action ?? ''))
+        this.history.ended(this.name, name, Date.parse(timestamp));
+    });
+    await once(socket, 'open');
+    const now = Date.now();
+    for (const { id, isRunning } of await this.instances())
+      if (isRunning) this.history.started(this.name, digestOf(id), id, now);
   }
 }
+
+/** Events bear no labels; the name of an instance ends in a digest of its workspace's uid. */
+const digestOf = (name: string) => name.split('-').at(-1) ?? '';

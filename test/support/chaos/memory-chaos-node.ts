@@ -49,8 +49,8 @@ export class MemoryChaosNode extends ChaosNode {
     const { child } = await this.run([process.execPath, MACHINE, this.home, this.name, this.machine.address]);
     this.#process = child;
     child.on('message', (told: MachineTold) => {
-      if (told.type === 'started') this.history.started(this.name, told.uid, told.at);
-      else if (told.type === 'ended') this.history.ended(this.name, told.uid, told.at);
+      if (told.type === 'started') this.history.started(this.name, told.uid, told.id, told.at);
+      else if (told.type === 'ended') this.history.ended(this.name, told.id, told.at);
     });
     await this.#tell('look');
   }

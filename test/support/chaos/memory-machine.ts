@@ -7,12 +7,12 @@ import { systemClock } from '../../../controller/kit/clock.ts';
 import { LABEL_WORKSPACE_UID } from '../../../crds/names.ts';
 
 export interface MachineState {
-  instances: { uid: string; isRunning: boolean }[];
+  instances: { id: string; uid: string; isRunning: boolean }[];
   volumes: { name: string; uid: string }[];
 }
 
 export type MachineTold =
-  | { type: 'started' | 'ended'; uid: string; at: number }
+  | { type: 'started' | 'ended'; uid: string; id: string; at: number }
   | { type: 'answer'; state: MachineState };
 
 const [home = '', node = '', address = ''] = process.argv.slice(2);
@@ -20,9 +20,9 @@ const engine = new MemoryEngine();
 const uidOf = (labels: Record<string, string>) => labels[LABEL_WORKSPACE_UID] ?? '';
 const tell = (told: MachineTold) => process.send?.(told);
 engine.onChange((instance, event) => {
-  const uid = uidOf(instance.spec.labels);
-  if (event === 'started') tell({ type: 'started', uid, at: Date.now() });
-  if (event === 'died') tell({ type: 'ended', uid, at: Date.now() });
+  const told = { uid: uidOf(instance.spec.labels), id: instance.id, at: Date.now() };
+  if (event === 'started') tell({ type: 'started', ...told });
+  if (event === 'died') tell({ type: 'ended', ...told });
 });
 
 let abort = new AbortController();
@@ -65,7 +65,8 @@ process.on('message', async (verb: string) => {
   tell({
     type: 'answer',
     state: {
-      instances: [...engine.instances.values()].map(({ spec, state }) => ({
+      instances: [...engine.instances.values()].map(({ id, spec, state }) => ({
+        id,
         uid: uidOf(spec.labels),
         isRunning: state === 'Running',
       })),

@@ -45,21 +45,29 @@ export class People {
     this.declared.delete(name);
   }
 
-  /** One change at random: another environment, a stop or start, one more workspace, one less. Tells whose. */
-  async changeSomething(random: () => number, another: () => WorkspaceSpec): Promise<string> {
+  /**
+   * One change at random: another environment, a stop or start, one more workspace, one less. `onEnd` comes before what
+   * ends the sessions of a workspace.
+   */
+  async changeSomething(
+    random: () => number,
+    another: () => WorkspaceSpec,
+    onEnd: (name: string) => Promise<void>,
+  ): Promise<void> {
     const all = [...this.declared.values()];
     const one = all[Math.floor(random() * all.length)];
     const what = Math.floor(random() * 4);
     if (!one || what === 0) {
-      const name = `more${this.#made++}`;
-      await this.declare(name, another());
-      return name;
+      return this.declare(`more${this.#made++}`, another());
     }
     const { name, spec } = one;
-    if (what === 1 && name.startsWith('more')) await this.delete(name);
-    else if (what === 2) await this.declare(name, { ...spec, running: spec.running === false });
-    else await this.declare(name, { ...spec, env: [{ name: 'GREETING', value: `hello ${this.#made++}` }] });
-    return name;
+    if (what === 1 && name.startsWith('more')) {
+      await onEnd(name);
+      await this.delete(name);
+    } else if (what === 2) {
+      await onEnd(name);
+      await this.declare(name, { ...spec, running: spec.running === false });
+    } else await this.declare(name, { ...spec, env: [{ name: 'GREETING', value: `hello ${this.#made++}` }] });
   }
 
   async #acknowledged(change: () => Promise<unknown>): Promise<void> {

@@ -28,8 +28,8 @@ export class Session {
   readonly way: Way;
   readonly node: string;
   readonly openedAt = Date.now();
-  /** What happened that may break it. */
-  excuse: string | undefined;
+  /** What happened that may break it, and when. */
+  excuse: { why: string; at: number } | undefined;
   /** Undefined while it is open. */
   closedAt: number | undefined;
   /** Lines that were said again: they are on the volume. */
@@ -54,6 +54,11 @@ export class Session {
     this.#child.once('exit', () => {
       this.closedAt = Date.now();
     });
+  }
+
+  /** For how long it had no reason to break, in milliseconds. */
+  get calmMs(): number {
+    return (this.excuse?.at ?? Date.now()) - this.openedAt;
   }
 
   /** Whether it is answered. */

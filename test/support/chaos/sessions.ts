@@ -18,7 +18,10 @@ export interface SessionsOptions {
   gatewayKeys: string[];
 }
 
-/** People's sessions in workspaces: one each way in each, opened anew when what passes it has been calm for a while. */
+/**
+ * People's sessions in workspaces: one each way in each, opened anew when what passes it has been calm for a while. Each is
+ * held to stay from when it was opened until just before the first thing that may break it.
+ */
 export class Sessions {
   readonly all: Session[] = [];
   readonly options: SessionsOptions & { key: string };
@@ -27,6 +30,7 @@ export class Sessions {
   /** Names of workspaces that people changed, and when. */
   readonly #changes = new Map<string, number>();
   readonly #movable = new Set<string>();
+  readonly #broken = new Set<Session>();
   #lines = 0;
 
   constructor(options: SessionsOptions) {
@@ -35,19 +39,20 @@ export class Sessions {
     this.options = { ...options, key };
   }
 
-  harmed(fault: Fault): void {
+  /** To be waited for before the fault begins: what it may break is asked once more. */
+  async harmed(fault: Fault): Promise<void> {
     this.#harms.set(fault, Number.POSITIVE_INFINITY);
-    for (const session of this.#open())
-      if (fault.breaks(session, this.#movable.has(session.name))) session.excuse ??= fault.name;
+    await this.#excuse(one => fault.breaks(one, this.#movable.has(one.name)), fault.name);
   }
 
   mended(fault: Fault): void {
     this.#harms.set(fault, Date.now() + CALM_MS);
   }
 
-  changed(name: string): void {
+  /** To be waited for before people end the sessions of a workspace. */
+  async ended(name: string): Promise<void> {
     this.#changes.set(name, Date.now() + CALM_MS);
-    for (const session of this.#open()) if (session.name === name) session.excuse ??= 'it was changed';
+    await this.#excuse(one => one.name === name, 'it was stopped, started or deleted');
   }
 
   /** Opens those that are missing and may be expected to stay; each writes a line. */
@@ -61,15 +66,10 @@ export class Sessions {
     await Promise.all(opened);
   }
 
-  /** Asks those that are open; what closed without an excuse, or does not answer, for people. */
+  /** For people: those that closed, or were not answered, before they had a reason to; asks those that have none yet. */
   async broken(): Promise<string[]> {
-    const lost = await Promise.all(
-      this.all.map(async session => {
-        if (session.excuse) return undefined;
-        return (await session.tell(`asked ${this.#lines++}`)) ? undefined : String(session);
-      }),
-    );
-    return lost.filter(one => one !== undefined);
+    await this.#ask(this.all.filter(({ excuse }) => !excuse));
+    return [...this.#broken].map(String);
   }
 
   async end(): Promise<void> {
@@ -78,6 +78,21 @@ export class Sessions {
 
   #open(): Session[] {
     return this.all.filter(({ closedAt }) => closedAt === undefined);
+  }
+
+  async #excuse(isHit: (session: Session) => boolean, why: string): Promise<void> {
+    const hit = this.all.filter(one => !one.excuse && isHit(one));
+    await this.#ask(hit);
+    for (const session of hit) session.excuse ??= { why, at: Date.now() };
+  }
+
+  /** What gets a reason meanwhile need not answer. */
+  async #ask(sessions: Session[]): Promise<void> {
+    const ask = async (session: Session) => {
+      const isAnswered = await session.tell(`asked ${this.#lines++}`);
+      if (!isAnswered && !session.excuse) this.#broken.add(session);
+    };
+    await Promise.all(sessions.map(ask));
   }
 
   async #openOne(workspace: Workspace, way: Way): Promise<void> {

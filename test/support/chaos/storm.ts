@@ -5,8 +5,10 @@ export interface StormOptions {
   faults: Fault[];
   random: () => number;
   durationMs: number;
-  /** Before each begins. */
-  onFault(fault: Fault): void;
+  /** Which may begin, by how much of the time is over: 0 to 1. */
+  mayBegin(fault: Fault, over: number): boolean;
+  /** Before each begins; it is waited for. */
+  onFault(fault: Fault): Promise<void>;
   onMended(fault: Fault): void;
   /** Called now and then: what people do meanwhile. */
   onMoment(): Promise<void>;
@@ -18,7 +20,7 @@ const PAUSE_MS = 3_000;
 
 /** Lets faults come and go at random until the time is over and all are mended; each kind comes at least once. */
 export async function storm(options: StormOptions): Promise<void> {
-  const { faults, random, durationMs, onFault, onMended, onMoment, say } = options;
+  const { faults, random, durationMs, mayBegin, onFault, onMended, onMoment, say } = options;
   const begun = performance.now();
   const leftMs = () => begun + durationMs - performance.now();
   const second = () => ((performance.now() - begun) / 1000).toFixed(1);
@@ -30,7 +32,7 @@ export async function storm(options: StormOptions): Promise<void> {
   const harm = async (fault: Fault) => {
     const lastsMs = Math.min(random() * fault.lastsMs, Math.max(0, leftMs()));
     say(`${second()} s: ${fault.what}: ${fault.name}, for ${(lastsMs / 1000).toFixed(1)} s`);
-    onFault(fault);
+    await onFault(fault);
     const mend = await fault.begin();
     await pause(lastsMs);
     await mend();
@@ -45,11 +47,12 @@ export async function storm(options: StormOptions): Promise<void> {
       await Promise.race([...harmed.values(), pause(Math.max(0, leftMs()))]);
       continue;
     }
-    const free = faults.filter(({ what }) => !harmed.has(what));
-    const kind = due[0];
-    const fault = draw(kind === undefined ? free : free.filter(({ name }) => name === kind)) ?? draw(free);
+    const over = 1 - leftMs() / durationMs;
+    const free = faults.filter(fault => !harmed.has(fault.what) && mayBegin(fault, over));
+    const kind = due.find(name => free.some(fault => fault.name === name));
+    const fault = draw(kind === undefined ? free : free.filter(({ name }) => name === kind));
     if (!fault) continue;
-    if (fault.name === kind) due.shift();
+    if (kind !== undefined) due.splice(due.indexOf(kind), 1);
     const harming = harm(fault);
     // It is told at the end.
     harming.catch(() => {});
@@ -59,7 +62,7 @@ export async function storm(options: StormOptions): Promise<void> {
   if (due.length > 0) say(`there was no time for: ${due.join(', ')}`);
 }
 
-function shuffled<T>(items: T[], random: () => number): T[] {
+export function shuffled<T>(items: T[], random: () => number): T[] {
   return items
     .map(item => ({ item, order: random() }))
     .sort((a, b) => a.order - b.order)
