@@ -134,17 +134,6 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       metrics,
       clock,
     });
-    await startRest(server.app, options, {
-      client,
-      transportWith: headers =>
-        injectTransport(server.app, { authorization: `Bearer ${own.token}`, ...headers }),
-      clock,
-      log,
-      version: VERSION,
-      sessions: createSessions(server.tokens, { authority: tls.ca, ttlMs: options.loginTtl, clock }),
-      signal,
-      listenHost: address.host,
-    });
     const recorder = createEventRecorder({
       client,
       component: 'nexus-controller',
@@ -160,7 +149,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
           agentKeys: [await localAgentKey(options.home)],
         }
       : undefined;
-    const { informers, controllers } = createReconcilers(
+    const { informers, controllers, users } = createReconcilers(
       { client, clock, log, metrics, recorder },
       {
         defaultImage: options.defaultImage,
@@ -181,6 +170,18 @@ export async function runController(options: ControllerOptions, signal: AbortSig
         workers: options.workers,
       },
     );
+    await startRest(server.app, options, {
+      client,
+      users: () => users.list(),
+      transportWith: headers =>
+        injectTransport(server.app, { authorization: `Bearer ${own.token}`, ...headers }),
+      clock,
+      log,
+      version: VERSION,
+      sessions: createSessions(server.tokens, { authority: tls.ca, ttlMs: options.loginTtl, clock }),
+      signal,
+      listenHost: address.host,
+    });
     const gateway = await startGateway(options, {
       home: options.home,
       client,

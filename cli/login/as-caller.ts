@@ -11,7 +11,7 @@ export async function callAsCaller<T>(call: Omit<RestCall, 'token'>, context: Co
   if (token === undefined)
     throw new CliError(`the context ${connection.context} has no token for the REST API of ${server}`, {
       exitCode: EXIT.noAccess,
-      next: `nexus login ${server.replace('https://', '')}`,
+      next: `nexus login ${server.replace('https://', '')}; on Kubernetes an admin does it: nexus edit user NAME`,
     });
   return (await callRest<T>(context, { server, ca }, { ...call, token })).body;
 }

@@ -44,10 +44,13 @@ export async function proveKey(
   // What is signed holds for the server that we know, and for no other that passes its challenges on.
   const server = certificateFingerprint(to.ca);
   if (body.server !== server)
-    throw new CliError(`${to.server} asks for a signature for another server`, {
-      exitCode: EXIT.noAccess,
-      next: 'nothing was signed; ask whoever runs it',
-    });
+    throw new CliError(
+      `${to.server} asks for a signature for another server than its certificate shows; nothing was signed`,
+      {
+        exitCode: EXIT.noAccess,
+        next: 'where a proxy of yours ends its TLS: --with github; or let that pass TLS through (docs/access.md)',
+      },
+    );
   const message = loginMessage(server, body.challenge);
   const signature = await signWith(key, { message, namespace: LOGIN_NAMESPACE }, context);
   const { body: answer } = await callRest<LoginAnswer>(context, to, {

@@ -75,10 +75,19 @@ export async function callRest<T>(
   );
   const answer = parsed(text);
   if (status >= 200 && status < 300) return { body: answer as T, certificate };
-  const { error = '', message } = (answer ?? {}) as Refusal;
-  throw new RestRefusal(error, message ?? `${server} answered ${status}; is it a Nexus server?`, {
+  const { error, message } = (answer ?? {}) as Refusal;
+  if (typeof error !== 'string' || !message) throw noRestApi(server, status);
+  throw new RestRefusal(error, message, {
     exitCode: EXITS[status] ?? EXIT.failed,
     ...(status === 429 && { next: 'try again in a moment' }),
+  });
+}
+
+/** A Kubernetes API server, or something else altogether. */
+function noRestApi(server: string, status: number): RestRefusal {
+  return new RestRefusal('', `${server} has no REST API of Nexus, which this needs: it answered ${status}`, {
+    exitCode: status === 401 || status === 403 ? EXIT.noAccess : EXIT.failed,
+    next: 'is the address right? On Kubernetes one logs in as that asks for, and an admin changes users: nexus edit user NAME',
   });
 }
 

@@ -88,7 +88,7 @@ async function shownAuthority(server: string, context: CommandContext): Promise<
   }
   throw new CliError(`${server} shows a certificate that its authority did not sign`, {
     exitCode: EXIT.noAccess,
-    next: 'something in between ends its TLS; log in at the server itself, or give --ca',
+    next: 'something in between ends its TLS: log in at the server itself; through a proxy of yours: --ca FILE --with github',
   });
 }
 

@@ -19,10 +19,11 @@ import {
 } from '../../crds/kinds.ts';
 import { LABEL_NODE, NODE_NAMESPACE_PREFIX } from '../../crds/names.ts';
 import type { KubeObject } from '../../crds/object.ts';
+import type { User } from '../../crds/types.generated.ts';
 import { type Controller, createController, watch } from '../runtime/controller.ts';
 import { createInformer } from '../runtime/informer.ts';
 import type { Part } from '../runtime/manager.ts';
-import type { Informer } from '../runtime/reconciler.ts';
+import type { Informer, Lister } from '../runtime/reconciler.ts';
 import { createCertificateRequests } from './certificates/certificate-requests.ts';
 import {
   DEFAULT_EVENT_TTL_MS,
@@ -52,6 +53,8 @@ export interface Reconcilers {
   informers: Part[];
   /** What acts on them. Only one process at a time, the leader, may run these. */
   controllers: (Controller | Part)[];
+  /** One of the caches. */
+  users: Lister<User>;
 }
 
 /**
@@ -239,5 +242,5 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
       for (const { status } of workspaces.list()) phases.inc({ phase: status?.phase ?? 'Pending' });
     });
   }
-  return { informers, controllers };
+  return { informers, controllers, users };
 }

@@ -1,4 +1,5 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import { OWN_SCHEMAS } from '../kit/own-schemas.ts';
 import { CONFIG_SCHEMA, CONFIG_VERSION } from './config-schema.ts';
 import type { Finding } from './repo-config.ts';
 import type { Path, Source } from './source.ts';
@@ -7,9 +8,13 @@ let validate: ValidateFunction | undefined;
 
 /** Compiled with the first file that is read: most processes never read one. */
 function compiled(): ValidateFunction {
-  return new Ajv2020({ allErrors: true, allowUnionTypes: true, strictSchema: true, verbose: true }).compile(
-    CONFIG_SCHEMA,
-  );
+  return new Ajv2020({
+    ...OWN_SCHEMAS,
+    allErrors: true,
+    allowUnionTypes: true,
+    strictSchema: true,
+    verbose: true,
+  }).compile(CONFIG_SCHEMA);
 }
 
 /** Everything about the value that the JSON Schema refuses, by place. */

@@ -38,7 +38,7 @@ interface SelfReview {
 
 /** Tells callers apart by their token: Nexus' own are the API's to judge, others are shown to GitHub. */
 export function createCallers(options: RestOptions): Callers {
-  const { github, client, transportWith, clock } = options;
+  const { github, transportWith, clock } = options;
   const wrong = new WrongTokens(clock);
   const userAgent = `nexus-rest/${VERSION}`;
   const clientWith = (headers: Record<string, string>) =>
@@ -65,7 +65,7 @@ export function createCallers(options: RestOptions): Callers {
       wrong.failed(address);
       throw required(github.authUrl);
     }
-    const user = await findGitHubUser(client, found);
+    const user = await findGitHubUser(options, found);
     const shown = { ...found, token };
     if (!user) return { name: `github:${found.login}`, github: shown };
     if (user.spec.suspended)
@@ -98,14 +98,29 @@ export function createCallers(options: RestOptions): Callers {
 }
 
 /** By the number of the account, which stays when its login changes; by login where no number was declared. */
-export async function findGitHubUser(client: Client, { id, login }: GitHubUser): Promise<User | undefined> {
-  const { items } = await client.list(USER);
-  return (
-    items.find(({ spec }) => spec.github?.id === id) ??
-    items.find(
-      ({ spec }) => spec.github?.id === undefined && spec.github?.login.toLowerCase() === login.toLowerCase(),
-    )
+export function findGitHubUser(options: UserSource, { id, login }: GitHubUser): Promise<User | undefined> {
+  return findUser(
+    options,
+    ({ spec }) => spec.github?.id === id,
+    ({ spec }) => spec.github?.id === undefined && spec.github?.login.toLowerCase() === login.toLowerCase(),
   );
+}
+
+type UserSource = Pick<RestOptions, 'client' | 'users'>;
+
+/** The first that one of the tests is true of, the first test before the others; of the cache, else of the API. */
+export async function findUser(
+  { client, users }: UserSource,
+  ...tests: ((user: User) => boolean)[]
+): Promise<User | undefined> {
+  const of = (list: readonly User[]) => {
+    for (const test of tests) {
+      const found = list.find(test);
+      if (found) return found;
+    }
+    return undefined;
+  };
+  return of(users?.() ?? []) ?? of((await client.list(USER)).items);
 }
 
 export function required(

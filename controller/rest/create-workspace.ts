@@ -1,11 +1,12 @@
-import { USER, WORKSPACE } from '../../crds/kinds.ts';
+import { WORKSPACE } from '../../crds/kinds.ts';
+import { FINALIZER_WORKSPACE } from '../../crds/names.ts';
 import type { Workspace } from '../../crds/types.generated.ts';
 import type { Client } from '../client/client.ts';
 import { ApiError } from '../kit/errors.ts';
 import { readRepoConfig } from '../repo-config/read-repo-config.ts';
 import { PROVIDERS, type Provider } from '../repo-config/repo-config.ts';
 import { toWorkspaceSpec } from '../repo-config/to-workspace-spec.ts';
-import { type Caller, clientOf } from './callers.ts';
+import { type Caller, clientOf, findUser } from './callers.ts';
 import type { RestContext } from './rest-context.ts';
 import { fromApiError, RestError } from './rest-error.ts';
 import { workspaceId } from './views/workspace-id.ts';
@@ -52,7 +53,8 @@ export async function createWorkspace(context: RestContext, caller: Caller, body
         {
           apiVersion: 'nexus.dev/v1alpha1',
           kind: 'Workspace',
-          metadata: { name: body.workspace_name, namespace },
+          // The controller's first write, which its first pass is spared.
+          metadata: { name: body.workspace_name, namespace, finalizers: [FINALIZER_WORKSPACE] },
           spec: specOf(body, repository),
         },
         { dryRun },
@@ -64,13 +66,15 @@ export async function createWorkspace(context: RestContext, caller: Caller, body
     // Name, rights and every field, before anything is made elsewhere.
     await declare({ url: body.repo.url }, true);
   });
-  const created = await declare(repository);
-  const placed = await untilPlaced(context, client, created);
+  const { created, port = null } = await context.scheduled.watching(async () => {
+    const created = await declare(repository);
+    return { created, port: await untilPlaced(context, client, created) };
+  });
   const id = workspaceId(created);
   return {
     workspace_id: id,
     status: 'creating' as const,
-    ssh_port: placed?.status?.ssh?.port ?? null,
+    ssh_port: port,
     polling_url: `/api/v1/workspaces/${id}/status`,
     estimated_time_seconds: ESTIMATED_SECONDS,
     created_at: created.metadata.creationTimestamp ?? '',
@@ -125,9 +129,9 @@ function checkUrl({ repoSchemes = [] }: RestContext, url: string): void {
 }
 
 /** The namespace of the user with that GitHub login, or of that name. */
-async function namespaceOf({ client }: RestContext, username: string): Promise<string> {
-  const { items } = await client.list(USER);
-  const user = items.find(
+async function namespaceOf(context: RestContext, username: string): Promise<string> {
+  const user = await findUser(
+    context,
     ({ spec, metadata }) =>
       spec.github?.login.toLowerCase() === username.toLowerCase() || metadata.name === username,
   );
@@ -166,34 +170,13 @@ async function writableRepository(
 
 /** Waits a moment for node and port. Throws RestError, and takes the workspace back, when none can be given. */
 async function untilPlaced(
-  { scheduleWaitMs, clock, signal }: RestContext,
+  { scheduleWaitMs, scheduled }: RestContext,
   client: Client,
-  created: Workspace,
-): Promise<Workspace | undefined> {
-  const { name, namespace, uid, resourceVersion } = created.metadata;
-  const over = new AbortController();
-  const cancel = clock.after(scheduleWaitMs, () => over.abort());
-  try {
-    for await (const { type, object } of client.watch(WORKSPACE, {
-      namespace,
-      fieldSelector: `metadata.name=${name}`,
-      resourceVersion,
-      signal: AbortSignal.any([over.signal, signal]),
-    })) {
-      if (type === 'DELETED') return undefined;
-      const scheduled = object.status?.conditions?.find(condition => condition.type === 'Scheduled');
-      if (object.status?.ssh?.port || scheduled?.status === 'True') return object;
-      if (scheduled?.reason !== 'NoNodeFits' && scheduled?.reason !== 'PortsExhausted') continue;
-      await client.delete(WORKSPACE, { name, namespace }, { preconditions: { uid } });
-      const code = scheduled.reason === 'NoNodeFits' ? 'insufficient_resources' : 'port_allocation_failed';
-      throw new RestError(code, scheduled.message);
-    }
-  } catch (error) {
-    if (error instanceof RestError) throw error;
-    // Without permission to watch, or after the moment: the status call tells.
-  } finally {
-    cancel();
-    over.abort();
-  }
-  return undefined;
+  { metadata: { name, namespace, uid = '' } }: Workspace,
+): Promise<number | undefined> {
+  const verdict = await scheduled.until(uid, scheduleWaitMs);
+  if (!verdict || 'port' in verdict) return verdict?.port;
+  await client.delete(WORKSPACE, { name, namespace }, { preconditions: { uid } });
+  const { reason, message } = verdict;
+  throw new RestError(reason === 'NoNodeFits' ? 'insufficient_resources' : 'port_allocation_failed', message);
 }

@@ -35,10 +35,10 @@ export const REST_OPTIONS = {
   },
   restScheduleWait: {
     type: 'duration',
-    default: '150ms',
+    default: '1s',
     min: 0,
     env: 'NEXUS_REST_SCHEDULE_WAIT',
-    help: 'How long the answer to a create by the REST API waits for a node and a port',
+    help: 'How long the answer to a create by the REST API waits for a node and a port, at most',
   },
   restRepoSchemes: {
     type: 'list',

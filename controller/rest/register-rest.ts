@@ -6,6 +6,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { discardBody } from '../kit/discard-body.ts';
+import { OWN_SCHEMAS } from '../kit/own-schemas.ts';
 import { AnswerOnce } from './answer-once.ts';
 import { type Caller, createCallers } from './callers.ts';
 import { docsPage } from './docs-page.ts';
@@ -21,6 +22,7 @@ import { NODE_ROUTES } from './routes/nodes.ts';
 import { SERVER_ROUTES } from './routes/server.ts';
 import { USER_ROUTES } from './routes/users.ts';
 import { WORKSPACE_ROUTES } from './routes/workspaces.ts';
+import { Scheduled } from './scheduled.ts';
 import { ERROR } from './schemas.ts';
 import { toRestError } from './to-rest-error.ts';
 import { tooMany, WrongTokens } from './wrong-tokens.ts';
@@ -66,6 +68,7 @@ export async function registerRest(app: FastifyInstance, options: RestOptions): 
     challenges: new Challenges(clock),
     wrongLogins: new WrongTokens(clock),
     once: new AnswerOnce(options.client, clock),
+    scheduled: new Scheduled(options),
     startedAt: clock.now(),
   };
   const calls = new WeakMap<FastifyRequest, { caller: Caller; id: string; started: number }>();
@@ -183,7 +186,13 @@ function readJsonAlone(scope: FastifyInstance): void {
  * first request needs it: all of them would be an eighth of the start of a server.
  */
 function validate(scope: FastifyInstance): void {
-  const common = { allErrors: true, useDefaults: true, allowUnionTypes: true, strict: false } as const;
+  const common = {
+    ...OWN_SCHEMAS,
+    allErrors: true,
+    useDefaults: true,
+    allowUnionTypes: true,
+    strict: false,
+  } as const;
   const bodies = new Ajv2020({ ...common });
   const urls = new Ajv2020({ ...common, coerceTypes: true });
   for (const ajv of [bodies, urls]) addFormats.default(ajv);

@@ -3,6 +3,7 @@ import type { AnswerOnce } from './answer-once.ts';
 import type { Callers } from './callers.ts';
 import type { Challenges } from './login/challenges.ts';
 import type { RestOptions } from './rest-options.ts';
+import type { Scheduled } from './scheduled.ts';
 import type { WrongTokens } from './wrong-tokens.ts';
 
 /** What the routes work with. */
@@ -12,5 +13,6 @@ export interface RestContext extends RestOptions {
   /** Slows down who guesses. */
   wrongLogins: WrongTokens;
   once: AnswerOnce;
+  scheduled: Scheduled;
   startedAt: Milliseconds;
 }

@@ -1,3 +1,4 @@
+import type { User } from '../../crds/types.generated.ts';
 import type { Client } from '../client/client.ts';
 import type { Transport } from '../client/transport.ts';
 import type { Clock, Milliseconds } from '../kit/clock.ts';
@@ -14,6 +15,8 @@ export interface RestOptions {
   log: Logger;
   version: string;
   github: GitHub;
+  /** The users that a cache knows; whoever is not among them is looked for at the API. Defaults to none. */
+  users?: () => readonly User[];
   /** Absent: this server makes no tokens. */
   sessions?: Sessions;
   /** Requests a minute a caller. Defaults to 100. */

@@ -8,7 +8,7 @@ import type { RestOptions } from './rest-options.ts';
 export interface RestParts
   extends Pick<
     RestOptions,
-    'client' | 'transportWith' | 'clock' | 'log' | 'version' | 'signal' | 'sessions'
+    'client' | 'users' | 'transportWith' | 'clock' | 'log' | 'version' | 'signal' | 'sessions'
   > {
   /** Host that the API listens on. */
   listenHost: string;

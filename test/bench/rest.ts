@@ -19,6 +19,9 @@ interface Person {
   portless: number;
 }
 
+/** What a server does in its first second: all of its code is new to it. Told, and not held to the target. */
+const FIRST = 'first creates';
+
 /**
  * `rest [--rounds N]`: ten users at once, each with five workspaces and a connection, ask the REST API for one thing after
  * the other without a pause. `nexus up` runs beside it, with the in-memory driver.
@@ -27,7 +30,7 @@ export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({ args, options: { rounds: { type: 'string', default: '40' } } });
   const github = await fakeGitHub();
   const up = await nexusUp({
-    args: [`--github-api=${github.url}`, '--rest-rate=1000000'],
+    args: [`--github-api=${github.url}`, '--rest-rate=1000000', '--log-level=info'],
     engine: { args: ['--drivers=memory'], clear: async () => {} },
   });
   const { clusters } = await readKubeconfig(up.kubeconfig);
@@ -67,7 +70,8 @@ export async function run(args: string[]): Promise<void> {
     for (let round = 0; round < Number(values.rounds); round++)
       await Promise.all(people.map(person => ask(person, round, timed)));
     const figures: Figures[] = [...times].map(([name, list]) => ({ name, values: list }));
-    const all = [...times.values()].flat();
+    const held = figures.filter(({ name }) => name !== FIRST);
+    const all = held.flatMap(one => one.values);
     report(
       'rest',
       [...figures, { name: 'all', values: all }],
@@ -75,7 +79,7 @@ export async function run(args: string[]): Promise<void> {
         { what: 'p95 of all answers', value: percentile(all, 0.95), bound: '<=', target: 200 },
         {
           what: 'p95 of the slowest kind of call',
-          value: Math.max(...figures.map(one => percentile(one.values, 0.95))),
+          value: Math.max(...held.map(one => percentile(one.values, 0.95))),
           bound: '<=',
           target: 200,
         },
@@ -96,24 +100,28 @@ export async function run(args: string[]): Promise<void> {
 
 type Timed = (what: string, ask: Promise<string>) => Promise<string>;
 
+async function create(person: Person, workspace: string, ask: (sent: Promise<string>) => Promise<string>) {
+  const { name, client } = person;
+  const body = {
+    github_username: name,
+    workspace_name: workspace,
+    repo: { owner: 'acme', name: 'shop', url: 'https://github.com/acme/shop.git', is_fork: true },
+    services: [{ name: 'web', command: 'npm start', port: 3000 }],
+  };
+  const answer = await ask(client.call('POST', '/workspaces/create', body));
+  const { workspace_id: id, ssh_port: port } = JSON.parse(answer) as Record<string, string | null>;
+  if (port === null) person.portless++;
+  return id ?? '';
+}
+
 async function prepare(person: Person, timed: Timed): Promise<void> {
   const { name, client, workspaces } = person;
   await until(async () => (await client.call('GET', '/workspaces').catch(() => '')) !== '', {
     timeoutMs: 30_000,
     what: () => `${name} to be let in`,
   });
-  for (let i = 0; i < WORKSPACES; i++) {
-    const body = {
-      github_username: name,
-      workspace_name: `w-${i}`,
-      repo: { owner: 'acme', name: 'shop', url: 'https://github.com/acme/shop.git', is_fork: true },
-      services: [{ name: 'web', command: 'npm start', port: 3000 }],
-    };
-    const answer = await timed('create', client.call('POST', '/workspaces/create', body));
-    const { workspace_id: id, ssh_port: port } = JSON.parse(answer) as Record<string, string | null>;
-    workspaces.push(id ?? '');
-    if (port === null) person.portless++;
-  }
+  for (let i = 0; i < WORKSPACES; i++)
+    workspaces.push(await create(person, `w-${i}`, sent => timed(FIRST, sent)));
   const isUp = async (id: string) =>
     (await client.call('GET', `/workspaces/${id}/ssh`).catch(() => '')) !== '';
   await until(async () => (await Promise.all(workspaces.map(isUp))).every(Boolean), {
@@ -123,8 +131,9 @@ async function prepare(person: Person, timed: Timed): Promise<void> {
   });
 }
 
-/** What an editor or a page asks for, and a stop or a start now and then. */
-async function ask({ client, workspaces }: Person, round: number, timed: Timed): Promise<void> {
+/** What an editor or a page asks for, and now and then a stop, a start, a create and a delete. */
+async function ask(person: Person, round: number, timed: Timed): Promise<void> {
+  const { client, workspaces } = person;
   const [first, ...others] = workspaces;
   const id = others[round % others.length];
   await timed('list', client.call('GET', '/workspaces?limit=50'));
@@ -135,4 +144,7 @@ async function ask({ client, workspaces }: Person, round: number, timed: Timed):
   if (round % 4 === 0)
     await timed('stop', client.call('POST', `/workspaces/${first}/stop`, { force: false }));
   if (round % 4 === 0) await timed('start', client.call('POST', `/workspaces/${first}/start`, {}));
+  if (round % 4 !== 2) return;
+  const made = await create(person, `r-${round}`, sent => timed('create', sent));
+  await timed('delete', client.call('DELETE', `/workspaces/${made}?force=true`));
 }

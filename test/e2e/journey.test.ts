@@ -1,16 +1,21 @@
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import t, { type Test } from 'tap';
 import { readKubeconfig } from '../../controller/client/kubeconfig.ts';
 import { certificateFingerprint } from '../../controller/kit/login-proof.ts';
 import { shellWord } from '../../controller/kit/shell-quote.ts';
-import { EVENT, PLACEMENT, SECRET, WORKSPACE } from '../../crds/kinds.ts';
+import { EVENT, SECRET, WORKSPACE } from '../../crds/kinds.ts';
+import { SECRET_HOST_KEY } from '../../crds/names.ts';
 import { hasProgram } from '../../manifests/install/packages.ts';
+import { holds } from '../support/canaries.ts';
 import { dockerByHand } from '../support/docker-by-hand.ts';
 import { findTestEngine } from '../support/engine.ts';
 import { type FakeGitHub, fakeGitHub } from '../support/github/fake-github.ts';
 import { type Person, person } from '../support/github/person.ts';
 import { buildTestImage, ensureTestImage } from '../support/images.ts';
+import { watchProcesses } from '../support/process-watch.ts';
 import { until } from '../support/until.ts';
 import { type UpLab, upLab, webServer } from '../support/up-lab.ts';
 
@@ -36,7 +41,10 @@ async function journey(t: Test): Promise<void> {
   const lab = await upLab(t, dockerByHand(found), {
     args: [`--allow-host-port=${port}`, `--github-api=http://127.0.0.1:${port}`, '--registration=open'],
   });
-  const ada = await person(t, github);
+  const processes = watchProcesses();
+  t.teardown(() => processes.stop());
+  const ran = recordingPath(t);
+  const ada = await person(t, github, { env: { PATH: ran.path } });
   github.setAtBrowser({ login: 'ada' });
   const { host, fingerprint } = await serverOf(lab.up.kubeconfig);
   const said: string[] = [];
@@ -109,36 +117,66 @@ async function journey(t: Test): Promise<void> {
 
   await t.test('no token and no private key is in anything that is written or shown', async t => {
     const container = await containerOf(lab.up);
-    const key = readFileSync(join(ada.home, '.ssh', 'id_ed25519'), 'utf8').split('\n')[2] ?? '';
-    const canaries = { first, second: await tokenOf(ada), key };
-    t.not(canaries.first, canaries.second);
+    const { client } = lab.up;
+    const hostKeySecret = await client.get(SECRET, { name: 'shop-ssh-host-key', namespace: 'ada' });
+    const hostKey = Buffer.from(hostKeySecret.data?.[SECRET_HOST_KEY] ?? '', 'base64').toString();
+    const privateLine = (pem: string) => pem.split('\n')[2] ?? '';
+    const read = (path: string) => readFileSync(path, 'utf8');
+    const logins = (await ada.sh(`cat ${ada.home}/.nexus/logins/*`)).text;
+    const canaries = {
+      first,
+      second: await tokenOf(ada),
+      key: privateLine(read(join(ada.home, '.ssh', 'id_ed25519'))),
+      login: /nexus_\w+/.exec(logins)?.[0] ?? '',
+      admin: /nexus_\w+/.exec(read(lab.up.kubeconfig))?.[0] ?? '',
+      hostKey: privateLine(hostKey),
+    };
+    const kept: Partial<Record<string, RegExp>> = {
+      first: /^(\S+\/gh\/hosts\.yml)?$/,
+      second: /^\S+\/gh\/hosts\.yml$/,
+      key: /^\S+\/\.ssh\/id_ed25519$/,
+      login: /^\S+\/\.nexus\/logins\/\S+$/,
+    };
+    t.equal(new Set(Object.values(canaries)).size, 6);
     t.ok(
       (await lab.engine.root(container, 'cat /run/nexus/git-login')).includes(canaries.second),
       'in memory',
     );
-    const { client } = lab.up;
-    const objects = await Promise.all([client.list(WORKSPACE), client.list(PLACEMENT), client.list(EVENT)]);
-    const processes = await ada.sh('ps -eo args');
+    const backup = join(lab.up.home, 'backup.db');
+    t.match(await lab.up.cli(['backup', backup]), { code: 0 });
+    const rows = [...rowsOf(join(lab.up.home, 'server', 'nexus.db')), ...rowsOf(backup)];
+    const textOf = (isSecret: boolean) =>
+      rows.flatMap(row => (isSecret === (row.kind === 'Secret') ? row.value : [])).join('\n');
+    t.ok(holds(textOf(true), canaries.second) && holds(textOf(true), canaries.hostKey), 'Secrets are seen');
     const within = await lab.engine.root(
       container,
       "cat /var/log/nexus/*; for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline; done 2>/dev/null; true",
     );
+    const events = (await client.list(EVENT)).items;
+    t.ok(events.length > 3);
+    const audit = (await ada.sh(`cat ${lab.up.home}/server/audit/*`)).text;
+    t.match(audit, /"verb":"create"/);
+    const seen = processes.seen();
+    t.ok(seen.length > 50, `${seen.length} processes`);
+    t.match(ran.calls(), /gh .*api/, 'programs that were run are known');
+    const places: Record<string, string> = {
+      'what was shown': said.join('\n'),
+      'log of server and agent, with -v': lab.up.log(),
+      'rows of the database and of its backup but Secrets': textOf(false),
+      events: JSON.stringify(events),
+      'the audit log': audit,
+      'command lines and environments, throughout': withoutGitLogin(seen.join('\n')),
+      'what programs were run with': withoutGitLogin(ran.calls()),
+      'logs and processes of the workspace': within,
+    };
     for (const [name, canary] of Object.entries(canaries)) {
       t.ok(canary.length > 20, name);
-      t.notOk(said.join('\n').includes(canary), `${name}: what was shown`);
-      t.notOk(lab.up.log().includes(canary), `${name}: log of server and agent, with -v`);
-      t.notOk(JSON.stringify(objects).includes(canary), `${name}: workspaces, placements, events`);
-      t.notOk(processes.text.includes(canary), `${name}: process list`);
-      t.notOk(within.includes(canary), `${name}: logs and processes of the workspace`);
+      for (const [where, text] of Object.entries(places)) t.notOk(holds(text, canary), `${name}: ${where}`);
       t.notOk(await lab.engine.filesContain(container, canary), `${name}: the workspace's own disk`);
       const home = await lab.engine.root(container, `grep -rlF -e '${canary}' /home || true`);
       t.equal(home, '', `${name}: its volume`);
-      const kept = (await ada.sh(`grep -rlF -e '${canary}' ${ada.home} || true`)).text.trim();
-      t.match(
-        kept,
-        name === 'key' ? /^\S+\/\.ssh\/id_ed25519$/ : /^(\S+\/gh\/hosts\.yml)?$/,
-        `${name}: the home`,
-      );
+      const files = (await ada.sh(`grep -rlF -e '${canary}' ${ada.home} || true`)).text.trim();
+      t.match(files, kept[name] ?? /^$/, `${name}: the home`);
     }
   });
 
@@ -154,6 +192,35 @@ async function journey(t: Test): Promise<void> {
       { timeoutMs: 20_000, what: () => 'the Secret to go' },
     );
   });
+}
+
+/** The command line's own git has it in its environment, which nobody but its user reads: cli/git/run-git.ts. */
+const withoutGitLogin = (text: string) => text.replaceAll(/NEXUS_GIT_PASSWORD=\S+/g, '');
+
+/** A PATH on which the programs that the command line runs write down how each was called, arguments and environment. */
+function recordingPath(t: Test): { path: string; calls(): string } {
+  const dir = t.testdir();
+  const [bin, log] = [join(dir, 'bin'), join(dir, 'calls')];
+  mkdirSync(bin);
+  for (const program of ['gh', 'git', 'ssh', 'ssh-add', 'ssh-keygen', 'ssh-keyscan', 'scp']) {
+    const real = execFileSync('sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).trim();
+    const script = `#!/bin/sh\n{ echo "${program} $*"; env; } >>${log}\nexec ${real} "$@"\n`;
+    writeFileSync(join(bin, program), script, { mode: 0o755 });
+  }
+  return {
+    path: `${bin}:${process.env.PATH}`,
+    calls: () => (existsSync(log) ? readFileSync(log, 'utf8') : ''),
+  };
+}
+
+function rowsOf(file: string): { kind: string; value: string }[] {
+  const db = new DatabaseSync(file, { readOnly: true });
+  try {
+    const query = "SELECT json_extract(value, '$.kind') AS kind, key || ' ' || value AS value FROM log";
+    return db.prepare(query).all() as { kind: string; value: string }[];
+  } finally {
+    db.close();
+  }
 }
 
 function repository() {

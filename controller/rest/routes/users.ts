@@ -115,7 +115,7 @@ async function register(call: Call<RegisterBody>) {
       'user_exists',
       `${login} is registered already; add a key with PUT …/ssh-keys/FINGERPRINT.`,
     );
-  if (await findGitHubUser(context.client, { id, login })) throw exists();
+  if (await findGitHubUser({ client: context.client }, { id, login })) throw exists();
   const user: User = {
     apiVersion: 'nexus.dev/v1alpha1',
     kind: 'User',

@@ -1,12 +1,15 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
 import { join } from 'node:path';
 import t from 'tap';
 import { readKubeconfig } from '../../../controller/client/kubeconfig.ts';
+import { writeKubeconfig } from '../../../controller/client/write-kubeconfig.ts';
 import { certificateFingerprint } from '../../../controller/kit/login-proof.ts';
 import { USER } from '../../../crds/kinds.ts';
 import { hasProgram } from '../../../manifests/install/packages.ts';
 import { fakeGitHub } from '../../support/github/fake-github.ts';
 import { type Person, type PersonOptions, person } from '../../support/github/person.ts';
+import { startHttpsServer } from '../../support/https-server.ts';
 import { localServer } from '../../support/local-server.ts';
 
 const skip = hasProgram('gh') ? false : 'gh is missing: apt-get install gh';
@@ -156,6 +159,66 @@ t.test('NEXUS_TOKEN is who one is, whatever the kubeconfig says', { skip }, asyn
   t.match(await gus.nexus(['whoami'], { env }), { code: 0, stdout: /user +admin\n/ });
   t.match(await gus.nexus(['user', 'keys', 'gus'], { env }), { code: 0 });
   t.match(await gus.nexus(['whoami'], { env: { NEXUS_TOKEN: 'nexus_wrong' } }), { code: 6 });
+});
+
+t.test('behind a proxy that ends TLS no key is signed with, and GitHub does', { skip }, async t => {
+  const joe = await somebody(t, 'joe');
+  await registered(joe);
+  const proxy = await startHttpsServer((incoming, response) => {
+    const { method, headers } = incoming;
+    const sent = request(`${url}${incoming.url}`, { method, headers, ca: authority }, answer => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    });
+    incoming.pipe(sent);
+  });
+  t.teardown(() => proxy.close());
+  const file = join(joe.home, 'proxy.pem');
+  writeFileSync(file, proxy.certificates.ca);
+  const login = (...args: string[]) => joe.nexus(['login', proxy.url, ...args]);
+  t.match(await login(), { code: 6, stderr: /did not sign\nnext: .*--ca FILE --with github/ });
+  for (const way of [[], ['--with', 'ssh']])
+    t.match(await login('--ca', file, ...way), {
+      code: 6,
+      stderr: /nothing was signed\nnext: .*--with github.*docs\/access/,
+    });
+  t.match(await login('--ca', file, '--with', 'github'), { code: 0, stdout: /logged in as joe/ });
+  t.match(await joe.nexus(['user', 'keys']), { code: 0, stdout: /ssh-ed25519/ });
+});
+
+t.test('what needs the REST API says so where there is none', { skip }, async t => {
+  const kim = await person(t, github);
+  const kubernetes = await startHttpsServer((incoming, response) => {
+    incoming.resume();
+    const status = {
+      kind: 'Status',
+      status: 'Failure',
+      message: 'the server could not find the requested resource',
+    };
+    response.writeHead(404, { 'content-type': 'application/json' }).end(JSON.stringify(status));
+  });
+  t.teardown(() => kubernetes.close());
+  const kubeconfig = join(kim.home, 'config');
+  await writeKubeconfig(kubeconfig, {
+    name: 'k8s',
+    cluster: {
+      server: kubernetes.url,
+      'certificate-authority-data': Buffer.from(kubernetes.certificates.ca).toString('base64'),
+    },
+    user: { token: 'of-kubernetes' },
+    namespace: 'default',
+    current: true,
+  });
+  t.match(await kim.nexus(['user', 'keys', 'kim', '--kubeconfig', kubeconfig]), {
+    code: 1,
+    stderr: /has no REST API of Nexus.*\nnext: .*nexus edit user NAME/,
+  });
+  const file = join(kim.home, 'ca.pem');
+  writeFileSync(file, kubernetes.certificates.ca);
+  t.match(await kim.nexus(['login', kubernetes.url, '--ca', file]), {
+    code: 1,
+    stderr: /no REST API of Nexus/,
+  });
 });
 
 t.test('logging out ends the token there and forgets it here', { skip }, async t => {
