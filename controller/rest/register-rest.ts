@@ -150,7 +150,9 @@ export async function registerRest(app: FastifyInstance, options: RestOptions): 
       const { retry_after_seconds: seconds } = refusal.details;
       if (typeof seconds === 'number') reply.header('retry-after', String(seconds));
       if (refusal.code === 'auth_required') reply.header('www-authenticate', 'Bearer');
-      const { code, message, details, status } = refusal;
+      const { code, message, status } = refusal;
+      const operation = `${request.method} ${request.routeOptions.url ?? ''}`;
+      const details = status === 500 ? { operation, ...refusal.details } : refusal.details;
       return reply
         .code(status)
         .type('application/json')

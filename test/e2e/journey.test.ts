@@ -195,7 +195,9 @@ async function journey(t: Test): Promise<void> {
 }
 
 /** The command line's own git has it in its environment, which nobody but its user reads: cli/git/run-git.ts. */
-const withoutGitLogin = (text: string) => text.replaceAll(/NEXUS_GIT_PASSWORD=\S+/g, '');
+function withoutGitLogin(text: string): string {
+  return text.replaceAll(/NEXUS_GIT_PASSWORD=\S+/g, '');
+}
 
 /** A PATH on which the programs that the command line runs write down how each was called, arguments and environment. */
 function recordingPath(t: Test): { path: string; calls(): string } {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { NAMESPACE, USER, WORKSPACE } from '../../../crds/kinds.ts';
+import { NAMESPACE, NODE, PLACEMENT, USER, WORKSPACE } from '../../../crds/kinds.ts';
 import { type RestAnswer, restLab, soon } from './rest-lab.ts';
 
 const lab = await restLab(t);
@@ -291,6 +291,30 @@ t.test('a repository that its user may not write is forked first, once', async t
     t.match(answer, { status: 202, body: { fork_url: undefined } }, answer.text);
     t.strictSame(await specOf(name), { url: `https://github.com/${repo}.git` });
   }
+});
+
+t.test('without a free port nothing is made, and the next one that finds one is', async () => {
+  const ports = async (ssh: { from: number; to: number } | null) =>
+    server.client.patch(NODE, { name: 'n1' }, 'merge', { spec: { ports: ssh && { ssh } } });
+  const { items } = await server.client.list(PLACEMENT);
+  const taken = items[0]?.spec.ssh.port ?? 0;
+  await ports({ from: taken, to: taken });
+  let tries = 0;
+  const ask = () => call('POST', '/workspaces/create', { body: shop(`portless-${++tries}`) });
+  // What has been changed is seen in a moment.
+  await soon(async () => {
+    const { status, body } = await ask();
+    return status === 503 && body.error === 'port_allocation_failed';
+  });
+  const refused = { name: `portless-${tries}`, namespace: 'ada' };
+  await soon(() =>
+    server.client.get(WORKSPACE, refused).then(
+      () => false,
+      () => true,
+    ),
+  );
+  await ports(null);
+  await soon(async () => (await ask()).status === 202);
 });
 
 t.test('without a token that is valid there is nothing but health, the document and its page', async t => {
