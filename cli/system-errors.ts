@@ -28,6 +28,11 @@ const SENTENCES: Record<string, (error: NodeJS.ErrnoException & Place) => [messa
     `the disk quota is used up${error.path ? ` for ${error.path}` : ''}`,
     'make room (`quota`), then do the same again',
   ],
+  // Of a program that is not installed it is told elsewhere.
+  ENOENT: error => [
+    `there is no ${error.path} (${error.syscall})`,
+    'is the folder that it is in there, and can it be written to?',
+  ],
   EMFILE: () => ['too many files are open', 'raise the limit: ulimit -n 65536'],
   ENOTDIR: error => [
     `${error.path ?? 'a part of the path'} is no folder`,
@@ -47,6 +52,8 @@ const placeOf = ({ address, port }: Place): string =>
 export function systemError(error: unknown): { message: string; next: string } | undefined {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   if (typeof code !== 'string' || !Object.hasOwn(SENTENCES, code)) return undefined;
+  const { syscall, path } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT' && (path === undefined || syscall?.startsWith('spawn'))) return undefined;
   const found = SENTENCES[code]?.(error as NodeJS.ErrnoException & Place);
   return found && { message: found[0], next: found[1] };
 }

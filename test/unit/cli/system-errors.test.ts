@@ -34,6 +34,10 @@ t.test('what the file system refuses is named with its place', async t => {
   const inFile = describeError(thrownBy(() => mkdirSync(join(dir, 'file', 'below'), { recursive: true })));
   t.match(inFile.lines, [/^error: .*file.* is no folder$/, /^next: /]);
   t.equal(inFile.lines.length, 2);
+  t.match(describeError(thrownBy(() => writeFileSync(join(dir, 'none', 'x'), ''))).lines, [
+    /^error: there is no .*none.x \(open\)/,
+    /^next: /,
+  ]);
   t.match(describeError(thrownBy(() => writeFileSync('/dev/full', 'x'))).lines, [
     /^error: no space is left on the disk/,
     /^next: .*df -h/,
