@@ -29,7 +29,11 @@ export const MANAGED_PATHS: readonly string[] = [
 
 const FOLDER = 'agent/guest/program';
 const parts = listShipped(FOLDER).filter(path => /\/\d[^/]*\.sh$/.test(path));
-const source = parts.map(readShipped).join('\n');
+/** Without the comments, which every shell would read again; those for shells and shellcheck stay. */
+const source = parts
+  .map(readShipped)
+  .join('\n')
+  .replaceAll(/^\s*#(?!!| shellcheck).*\n/gm, '');
 
 /** Digest of the program, so that one that differs is told apart. */
 export const GUEST_VERSION = sha256(source).slice(0, 12);

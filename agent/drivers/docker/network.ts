@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type Docker from 'dockerode';
 import { LABEL_NODE } from '../../../crds/names.ts';
 import { DriverError } from '../../driver.ts';
+import { acknowledgeAtOnce } from '../network/acknowledge-at-once.ts';
 import { cannotEnforce } from '../network/firewall.ts';
 import { smallestMtu } from '../network/host-network.ts';
 import type { NodeNetwork } from '../network/network-keeper.ts';
@@ -10,6 +11,8 @@ import type { DockerContext } from './context.ts';
 import { engineCall, statusOf } from './errors.ts';
 
 export interface NetworkFacts {
+  /** Differs after it was removed and made again. */
+  id: string;
   name: string;
   bridge: string;
   /** Addresses of the bridge on the node. */
@@ -24,13 +27,21 @@ export function networkName(node: string): { name: string; bridge: string } {
 
 /** For the keeper of the network and its rules. */
 export function dockerNetwork(context: DockerContext): NodeNetwork<NetworkFacts> {
+  const obstacle = async () => cannotEnforce(await context.facts(), process.getuid?.());
+  /** Whose packets are acknowledged at once. */
+  let hastened: string | undefined;
   return {
     bridge: networkName(context.node).bridge,
     inspect: () => inspectNetwork(context),
-    ensure: () => ensureNetwork(context),
+    async ensure() {
+      const network = await ensureNetwork(context);
+      if (network.id !== hastened && !(await obstacle())) await acknowledgeAtOnce(network.bridge);
+      hastened = network.id;
+      return network;
+    },
     remove: () => removeNetwork(context),
     isUsed: async () => (await listOurs(context)).length > 0,
-    obstacle: async () => cannotEnforce(await context.facts(), process.getuid?.()),
+    obstacle,
     async firewall({ bridge, gateways }) {
       const { kind } = await context.facts();
       return {
@@ -59,6 +70,7 @@ export function inspectNetwork({ docker, node }: DockerContext): Promise<Network
         `a network named ${name} is there that does not belong to this node; rename or remove it`,
       );
     return {
+      id: found.Id,
       name,
       bridge: found.Options?.['com.docker.network.bridge.name'] ?? bridge,
       gateways: (found.IPAM?.Config ?? []).flatMap(({ Gateway }) => (Gateway ? [Gateway] : [])),

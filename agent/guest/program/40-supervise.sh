@@ -86,19 +86,28 @@ end_unit() {
 }
 
 sshd_exec() {
-  local program
+  local program known option
   [ -d /run/sshd ] || mkdir -m 0755 /run/sshd
   [ ! -e "$RUN/sshd.pid" ] || rm -f "$RUN/sshd.pid"
   program=$(command -v sshd) || { echo 'nexus: the image has no sshd'; exit 127; }
-  # Connections through the engine or a jump host share one address: one person's failures must not lock out the others.
-  # Versions before 9.8 do not know the option and would not start with it; asking one costs as much as a start.
+  # An option that a version does not know would keep it from starting, and to ask it costs as much as a start. busybox takes
+  # no -a, and finds one thing at a time.
+  if ! known=$(LC_ALL=C grep -ao -e persourcepenalties -e logverbose "$program" 2>/dev/null); then
+    for option in persourcepenalties logverbose; do
+      if LC_ALL=C grep -q "$option" "$program"; then known="$known $option"; fi
+    done
+  fi
   set --
-  if LC_ALL=C grep -q persourcepenalties "$program"; then set -- -oPerSourcePenalties=no; fi
+  # From 9.8 on. Connections through the engine or a jump host share one address: one person's failures must not lock out
+  # the others.
+  case $known in *persourcepenalties*) set -- -oPerSourcePenalties=no ;; esac
   # From 8.5 on sshd can say which process has accepted which key (pump_sshd). It need not run the command of sshd_config then,
   # which would cost every login two shells.
-  if LC_ALL=C grep -q logverbose "$program"; then
-    set -- "$@" '-oLogVerbose=auth.c:auth_log():*' -oAuthorizedKeysCommand=none "-oAuthorizedKeysFile=$ETC/authorized_keys"
-  fi
+  case $known in
+    *logverbose*)
+      set -- "$@" '-oLogVerbose=auth.c:auth_log():*' -oAuthorizedKeysCommand=none "-oAuthorizedKeysFile=$ETC/authorized_keys"
+      ;;
+  esac
   exec env -i "PATH=$IMAGE_PATH" "$program" -D -e -f "$ETC/sshd_config" "$@"
 }
 

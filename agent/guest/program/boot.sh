@@ -3,7 +3,7 @@
 # start (80-handover.sh); should nobody bring it that way, the agent puts it there and ends the wait (wait_boot). All in a
 # subshell: no variable of the image is changed. Short, as everybody sees it in the list of processes.
 [ -r /opt/nexus/guest ] || (
-  program=/opt/nexus/guest run=/run/nexus programs='' whole=''
+  program=/opt/nexus/guest run=/run/nexus programs='' owner='' owned='' whole=''
   PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin:$PATH
   umask 077
   exec 9<&0 </dev/null
@@ -19,13 +19,14 @@
     file=$3
     [ "$file" != $program ] || file=$program.new
     printf '%s' "$4" >"$file" || exit 1
-    [ "$2" = 0:0 ] || chown "$2" "$file"
+    # All of what is not root's is one user's.
+    [ "$2" = 0:0 ] || { owner=$2 && owned="$owned $file"; }
     [ "$1" != 0755 ] || programs="$programs $file"
   }
   [ ! -s $run/boot ] || (
     . $run/boot
     umask 022
-    [ "$whole" = yes ] && chmod 0755 $programs && : >$run/handed && mv $program.new $program
+    [ "$whole" = yes ] && { [ -z "$owned" ] || chown "$owner" $owned; } && chmod 0755 $programs && : >$run/handed && mv $program.new $program
   )
   until [ -r $program ]; do sleep 1; done
 )

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
+import { until } from '../../support/until.ts';
 import { openLab } from './lab.ts';
 
 const odd = {
@@ -159,10 +160,20 @@ if (lab) {
         t.equal((await login('true')).code, 0);
       });
 
-      await t.test('until its own key is removed', async t => {
-        const ended = once(session, 'exit');
+      await t.test('until its own key is removed, as does one that has no shell', async t => {
+        const known = async () => (await lab.sh('ls /run/nexus/logins | wc -l')).stdout.trim();
+        const before = Number(await known());
+        const silent = lab.session(['-N']);
+        await until(async () => Number(await known()) > before, {
+          timeoutMs: 10_000,
+          what: () => 'the connection to be known',
+        });
+        const ended = Promise.all([once(session, 'exit'), once(silent, 'exit')]);
         await lab.configure({ authorizedKeys: [other!] });
-        t.strictSame(await ended, [255, null]);
+        t.strictSame(await ended, [
+          [255, null],
+          [255, null],
+        ]);
         t.equal((await login('true')).code, 255);
         await lab.configure({ authorizedKeys: [user!] });
         t.equal((await login('true')).code, 0);
@@ -192,6 +203,31 @@ if (lab) {
     await lab.until(state => state.files[path] === undefined, 8);
     await lab.configure();
     t.equal((await lab.guest.state(lab.id)).files[path], before);
+    t.equal((await login('true')).code, 0);
+  });
+
+  t.test('a version of sshd that cannot say who logs in gets its keys by a command', async t => {
+    const [user, other] = await Promise.all(
+      ['user.pub', 'other.pub'].map(name => readFile(join(lab.dir, name), 'utf8')),
+    );
+    const { restarts } = (await lab.guest.state(lab.id)).sshd;
+    const old = await lab.sh(
+      'LC_ALL=C sed -i s/logverbose/logverbosX/ "$(command -v sshd)" && kill -9 $(cat /run/nexus/sshd.pid)',
+    );
+    t.equal(old.code, 0, old.stderr);
+    await lab.until(({ sshd }) => sshd.restarts > restarts && sshd.running);
+    const session = lab.session(['cat']);
+    const lines = createInterface({ input: session.stdout! })[Symbol.asyncIterator]();
+    session.stdin?.write('here\n');
+    t.equal((await lines.next()).value, 'here');
+    await lab.configure({ authorizedKeys: [user!, other!] });
+    session.stdin?.write('still here\n');
+    t.equal((await lines.next()).value, 'still here');
+    const ended = once(session, 'exit');
+    await lab.configure({ authorizedKeys: [other!] });
+    t.strictSame(await ended, [255, null]);
+    t.equal((await login('true')).code, 255);
+    await lab.configure({ authorizedKeys: [user!] });
     t.equal((await login('true')).code, 0);
   });
 
