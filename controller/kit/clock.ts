@@ -42,8 +42,17 @@ export const systemClock: Clock = {
 
 /** RFC 3339 in UTC to the second, as Kubernetes writes times. */
 export function timestamp(ms: Milliseconds): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+  const second = Math.floor(ms / 1000);
+  if (second !== lastSecond) {
+    lastTimestamp = `${new Date(ms).toISOString().slice(0, 19)}Z`;
+    lastSecond = second;
+  }
+  return lastTimestamp;
 }
+
+/** Of the last call: requests of one second ask for it many times. */
+let lastSecond = Number.NaN;
+let lastTimestamp = '';
 
 /** RFC 3339 in UTC to the microsecond, as in a Lease. */
 export function microTimestamp(ms: Milliseconds): string {

@@ -40,14 +40,16 @@ export class Admission {
     this.#early = plugins.filter(({ isEarly }) => isEarly);
   }
 
-  /** Asks those that need not know whether the object is valid. They are asked again. */
+  /** Of a CREATE: asks those that need not know whether the object is valid. `admit` leaves them out then. */
   admitEarly(request: AdmissionRequest): void {
     for (const plugin of this.#early) plugin.admit(request);
   }
 
   admit(request: AdmissionRequest): void {
     let causes: Cause[] | undefined;
+    const isNew = request.operation === 'CREATE';
     for (const plugin of this.#plugins) {
+      if (isNew && plugin.isEarly) continue;
       const found = plugin.admit(request);
       if (found?.length) causes = causes ? [...causes, ...found] : found;
     }

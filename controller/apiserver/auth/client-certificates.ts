@@ -29,7 +29,8 @@ export class ClientCertificates implements Authenticator {
   readonly #authority: X509Certificate;
   readonly #others: Authenticator;
   readonly #clock: Clock;
-  readonly #shown = new WeakMap<Socket, Shown>();
+  /** Undefined of a connection that has shown nothing: it is asked for while it is made, and never again. */
+  readonly #shown = new WeakMap<Socket, Shown | undefined>();
 
   /** `authority` is PEM. */
   constructor(authority: string, others: Authenticator, clock: Clock) {
@@ -49,11 +50,9 @@ export class ClientCertificates implements Authenticator {
 
   #of(socket: Socket | undefined): Shown | undefined {
     if (!socket || !('getPeerX509Certificate' in socket)) return undefined;
-    const known = this.#shown.get(socket);
-    if (known) return known;
+    if (this.#shown.has(socket)) return this.#shown.get(socket);
     const certificate = (socket as TLSSocket).getPeerX509Certificate();
-    if (!certificate) return undefined;
-    const shown = this.#read(certificate);
+    const shown = certificate && this.#read(certificate);
     this.#shown.set(socket, shown);
     return shown;
   }

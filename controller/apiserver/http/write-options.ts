@@ -32,7 +32,7 @@ export function parseWriteOptions(
   if (manager.length > MAX_MANAGER_CHARS) causes.push(tooLong('fieldManager', MAX_MANAGER_CHARS));
   if (!isPrintable(manager))
     causes.push(invalid('fieldManager', manager, 'should only contain printable characters'));
-  const force = parseBoolean(query.get('force'), 'force');
+  const force = kind === 'PatchOptions' && parseBoolean(query.get('force'), 'force');
   if (request.apply && manager === '') causes.push(required('fieldManager', 'is required for apply patch'));
   if (!request.apply && force)
     causes.push({

@@ -62,8 +62,14 @@ function fromQuery(query: URLSearchParams): RawOptions {
     dryRun: query.getAll('dryRun'),
     ...(policy && { policy }),
     ...(orphan !== null && { orphan: parseBoolean(orphan, 'orphanDependents') }),
-    ...(grace !== null && { grace: Number(grace) }),
+    ...(grace && { grace: parseGrace(grace) }),
   };
+}
+
+function parseGrace(text: string): number {
+  const seconds = Number(text);
+  if (!Number.isSafeInteger(seconds)) throw badRequest(`invalid gracePeriodSeconds: ${JSON.stringify(text)}`);
+  return seconds;
 }
 
 function fromBody(context: ApiContext, { body, headers, query }: ApiRequest): RawOptions {

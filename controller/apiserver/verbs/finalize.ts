@@ -14,6 +14,10 @@ export async function finalizeNamespace(context: ApiContext, request: ApiRequest
   const { resource } = served;
   if (resource.kind !== 'Namespace' || served.custom) throw methodNotAllowed();
   const { spec, metadata } = decodeObject(context, request).object as Namespace;
+  if (metadata.name !== target.name)
+    throw badRequest(
+      `the name of the object (${metadata.name ?? ''}) does not match the name on the URL (${target.name})`,
+    );
   const wanted = spec?.finalizers ?? [];
   if (!Array.isArray(wanted) || wanted.some(finalizer => typeof finalizer !== 'string'))
     throw badRequest('spec.finalizers must be a list of strings');

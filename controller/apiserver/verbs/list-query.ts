@@ -33,7 +33,7 @@ export function parseListQuery(request: ApiRequest): ListQuery {
   const fieldText = withName(query.get('fieldSelector'), target.name);
   const limitText = query.get('limit') || '0';
   const limit = Number(limitText);
-  if (!Number.isInteger(limit)) throw badRequest(`invalid limit: ${JSON.stringify(limitText)}`);
+  if (!Number.isSafeInteger(limit)) throw badRequest(`invalid limit: ${JSON.stringify(limitText)}`);
   return {
     labels: parseLabelSelector(labelText),
     fields: parseFieldSelector(fieldText, served.fieldLabels),
@@ -97,6 +97,14 @@ export function parseResourceVersion(text: string | null): number | undefined {
       `invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: must be a number that this server gave`,
     );
   return version;
+}
+
+/** Seconds; 0 when absent. Throws BadRequest. */
+export function parseTimeout(text: string | null): number {
+  const seconds = Number(text || '0');
+  if (!Number.isSafeInteger(seconds) || seconds < 0)
+    throw badRequest(`invalid timeoutSeconds: ${JSON.stringify(text)}`);
+  return seconds;
 }
 
 export function encodeContinue(revision: number, after: string): string {

@@ -1,8 +1,9 @@
 import type { ApiContext, ApiRequest } from '../context.ts';
 import type { Wanted } from '../http/negotiate.ts';
-import { badRequest, tooLargeResourceVersion } from '../refusals.ts';
+import { badRequest, invalidOptions, tooLargeResourceVersion } from '../refusals.ts';
+import { forbidden } from '../schema/causes.ts';
 import { type IncludeObject, renderPartial, renderTable } from '../tables/table.ts';
-import { encodeContinue, type Matches, matching, parseListQuery } from './list-query.ts';
+import { encodeContinue, type Matches, matching, parseListQuery, parseTimeout } from './list-query.ts';
 import { viewOf } from './view.ts';
 
 /** How long a list or watch waits for a version that is not there yet. */
@@ -11,6 +12,7 @@ const FRESH_WAIT_MS = 3000;
 /** GET of a collection, as JSON. Joined from what is stored: nothing is stringified again. */
 export async function listObjects(context: ApiContext, request: ApiRequest, wanted: Wanted): Promise<string> {
   const query = parseListQuery(request);
+  checkWatchOnly(request.query);
   await waitForRevision(context, query.notOlderThan ?? query.exactly);
   const found = matching(context, request, query);
   const metadata = metadataOf(found);
@@ -29,6 +31,15 @@ export async function listObjects(context: ApiContext, request: ApiRequest, want
   }
   const items = views.map(({ json }) => json).join(',');
   return `{"kind":"${served.listKind}","apiVersion":"${served.apiVersion}","metadata":${metadata},"items":[${items}]}`;
+}
+
+/** What is of a watch alone: nobody should take the answer for one. */
+function checkWatchOnly(query: URLSearchParams): void {
+  parseTimeout(query.get('timeoutSeconds'));
+  if (query.get('sendInitialEvents') !== null)
+    throw invalidOptions('ListOptions', [
+      forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list'),
+    ]);
 }
 
 function metadataOf({ revision, next, remaining }: Matches): string {

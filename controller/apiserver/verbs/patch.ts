@@ -11,6 +11,7 @@ import { mergePatch } from '../patch/merge-patch.ts';
 import { strategicMergePatch } from '../patch/strategic-merge-patch.ts';
 import { badRequest, conflict, methodNotAllowed, notFound } from '../refusals.ts';
 import { keyOf } from '../registry/served-resource.ts';
+import { isObject } from '../schema/json-schema.ts';
 import { isStatusPath } from '../strategies/strategy.ts';
 import { asObject, pruneObject } from './decode-object.ts';
 import { checkPreconditions, saveChange, saveNew } from './save.ts';
@@ -97,6 +98,9 @@ function prepareApplied(
   { options, duplicates }: { options: WriteOptions; duplicates: readonly string[] },
 ): KubeObject {
   const { served, target } = request;
+  const said = isObject(value) ? value : {};
+  if (!said.apiVersion || !said.kind)
+    throw badRequest(`invalid object type: ${said.apiVersion ?? ''}, Kind=${said.kind ?? ''}`);
   const object = asObject(value, served);
   if (object.metadata.managedFields?.length) throw badRequest('metadata.managedFields must be nil');
   delete object.metadata.managedFields;

@@ -2,9 +2,9 @@ import { randomInt } from 'node:crypto';
 import type { Milliseconds } from '../../kit/clock.ts';
 import type { ApiRequest } from '../context.ts';
 import { parseBoolean } from '../http/write-options.ts';
-import { badRequest, invalidOptions } from '../refusals.ts';
+import { invalidOptions } from '../refusals.ts';
 import { forbidden } from '../schema/causes.ts';
-import { type ListQuery, parseListQuery, parseResourceVersion } from './list-query.ts';
+import { type ListQuery, parseListQuery, parseResourceVersion, parseTimeout } from './list-query.ts';
 
 /** Watches that name no time end after this long, or up to twice that, so that they do not all come back at once. */
 const DEFAULT_SECONDS = 1800;
@@ -39,7 +39,8 @@ export function parseWatchQuery(request: ApiRequest): WatchQuery {
     initial,
     initialBookmark: sendInitial !== null && initial && bookmarks,
     bookmarks,
-    timeoutMs: parseTimeout(query.get('timeoutSeconds')),
+    timeoutMs:
+      (parseTimeout(query.get('timeoutSeconds')) || DEFAULT_SECONDS + randomInt(DEFAULT_SECONDS)) * 1000,
   };
 }
 
@@ -64,11 +65,4 @@ const SELECTORS = ['labelSelector', 'fieldSelector'];
 
 function selectors(query: URLSearchParams): URLSearchParams {
   return new URLSearchParams([...query].filter(([name]) => SELECTORS.includes(name)));
-}
-
-function parseTimeout(text: string | null): Milliseconds {
-  const seconds = Number(text || '0');
-  if (!Number.isInteger(seconds) || seconds < 0)
-    throw badRequest(`invalid timeoutSeconds: ${JSON.stringify(text)}`);
-  return (seconds || DEFAULT_SECONDS + randomInt(DEFAULT_SECONDS)) * 1000;
 }

@@ -191,3 +191,11 @@ t.test('metadata alone, YAML, and what is not to be had', async t => {
   refused(t, await as('application/vnd.kubernetes.protobuf'), 406, 'NotAcceptable');
   refused(t, await as('application/json;as=Table;g=meta.k8s.io;v=v2'), 406, 'NotAcceptable');
 });
+
+t.test('what is of a watch alone, or out of bounds, is refused', async t => {
+  const { call } = await startLab(t);
+  const { details } = refused(t, await call('GET', `${CM}?sendInitialEvents=true`), 422, 'Invalid');
+  t.match(details?.causes, [{ field: 'sendInitialEvents' }]);
+  for (const query of ['timeoutSeconds=x', 'timeoutSeconds=-1', 'limit=99999999999999999999', 'limit=1.5'])
+    refused(t, await call('GET', `${CM}?${query}`), 400, 'BadRequest', query);
+});

@@ -264,3 +264,20 @@ t.test('whether the namespace is there is told before what is wrong with the obj
   await call('DELETE', '/api/v1/namespaces/going');
   refused(t, await call('POST', CM.replace('default', 'going'), bad), 403, 'Forbidden');
 });
+
+t.test(
+  'options that are of other requests are passed over, and an empty finalize changes nothing',
+  async t => {
+    const { call } = await startLab(t);
+    t.equal((await call('POST', `${CM}?force=true`, configMap('f'))).code, 201);
+    t.equal((await call('PUT', `${CM}/f?force=true`, configMap('f', { a: '1' }))).code, 200);
+    const apply = { type: 'application/apply-patch+yaml' };
+    const untyped = { kind: 'ConfigMap', metadata: { name: 'f' } };
+    refused(t, await call('PATCH', `${CM}/f?fieldManager=m`, untyped, apply), 400, 'BadRequest');
+    refused(t, await call('DELETE', `${CM}/f?gracePeriodSeconds=x`), 400, 'BadRequest');
+    await call('POST', '/api/v1/namespaces', { metadata: { name: 'kept' } });
+    refused(t, await call('PUT', '/api/v1/namespaces/kept/finalize', {}), 400, 'BadRequest');
+    const { spec } = (await call('GET', '/api/v1/namespaces/kept')).body;
+    t.same(spec, { finalizers: ['kubernetes'] });
+  },
+);

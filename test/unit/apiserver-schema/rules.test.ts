@@ -291,3 +291,19 @@ t.test('a rule that does not compile tells where it is', async t => {
   t.throws(() => judge('has(self.nope)', {}), /undefined field/);
   t.throws(() => judge('self.number +', {}), /rule/);
 });
+
+t.test('what is the very same as before is not judged again, but by rules that look back', async t => {
+  const old = { text: 'bad', number: 1 };
+  const causes = (rule: string, spec: object) =>
+    compileSchema({
+      type: 'object',
+      properties: {
+        spec: { ...SPEC, 'x-kubernetes-validations': [{ rule }] },
+        status: { type: 'object', properties: { phase: { type: 'string' } } },
+      },
+    }).validate({ ...object(spec), status: { phase: 'New' } }, object(old)).length;
+  t.equal(causes("self.text == 'good'", old), 0);
+  t.equal(causes("self.text == 'good'", { ...old }), 0, 'nor where it is equal');
+  t.equal(causes("self.text == 'good'", { ...old, number: 2 }), 1);
+  t.equal(causes('self.number > oldSelf.number', old), 1);
+});

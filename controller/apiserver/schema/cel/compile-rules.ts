@@ -17,7 +17,14 @@ interface Scope {
 }
 
 /** `self` and `oldSelf` are the converted values where an outer node has made them. */
-type Visit = (scope: Scope, value: unknown, old: unknown, self?: unknown, oldSelf?: unknown) => void;
+type Run = (scope: Scope, value: unknown, old: unknown, self?: unknown, oldSelf?: unknown) => void;
+
+/** What the rules of a part of the schema do. */
+interface Visit {
+  readonly run: Run;
+  /** Whether rules of it look at the former value. If not, a value that is the very same need not be looked at: what is wrong with it may stay. */
+  readonly hasTransitions: boolean;
+}
 
 /** Compiles the rules of a schema (`resource`: of whole objects); undefined when it has none. Throws an Error that names the field of a bad rule. */
 export function compileRules(
@@ -29,7 +36,7 @@ export function compileRules(
   return (value, old, found) => {
     const budget = new Budget(MAX_OBJECT_STEPS);
     try {
-      visit({ found, budget }, value, old);
+      visit.run({ found, budget }, value, old);
     } catch (error) {
       if (!(error instanceof BudgetError)) throw error;
       const detail =
@@ -49,14 +56,19 @@ function compileNode(schema: JsonSchema, path: Segment[], root: boolean): Visit 
     compileRule(compiler as ExpressionCompiler, rule, schema, [...path, `x-kubernetes-validations[${i}]`]),
   );
   const convert = declared.length > 0 ? compileConvert(schema, root) : undefined;
-  return (scope, value, old, self, oldSelf) => {
-    if (value === null || value === undefined) return;
-    if (convert) {
-      self ??= convert(value);
-      if (old !== undefined && old !== null) oldSelf ??= convert(old);
-      for (const rule of rules) rule(scope, value, self, oldSelf);
-    }
-    for (const child of children) child(scope, value, old, self, oldSelf);
+  const hasTransitions =
+    rules.some(({ isTransition }) => isTransition) || children.some(child => child.hasTransitions);
+  return {
+    hasTransitions,
+    run(scope, value, old, self, oldSelf) {
+      if (value === null || value === undefined || (value === old && !hasTransitions)) return;
+      if (convert) {
+        self ??= convert(value);
+        if (old !== undefined && old !== null) oldSelf ??= convert(old);
+        for (const rule of rules) rule.test(scope, value, self, oldSelf);
+      }
+      for (const child of children) child.run(scope, value, old, self, oldSelf);
+    },
   };
 }
 
@@ -70,23 +82,26 @@ function compileProperties(schema: JsonSchema, path: Segment[]): Visit | undefin
   const additional = extra && compileNode(extra, [...path, { key: '*' }], false);
   if (properties.length === 0 && !additional) return undefined;
   const named = new Set(Object.keys(schema.properties ?? {}));
-  return (scope, value, old, self, oldSelf) => {
+  const hasTransitions =
+    properties.some(({ visit }) => visit.hasTransitions) || additional?.hasTransitions === true;
+  const run: Run = (scope, value, old, self, oldSelf) => {
     if (!isObject(value)) return;
     const { path: at } = scope.found;
     for (const { key, name, visit } of properties) {
       if (!Object.hasOwn(value, key)) continue;
       at.push(key);
-      visit(scope, value[key], own(old, key), own(self, name), own(oldSelf, name));
+      visit.run(scope, value[key], own(old, key), own(self, name), own(oldSelf, name));
       at.pop();
     }
     if (!additional) return;
     for (const key of Object.keys(value)) {
       if (named.has(key)) continue;
       at.push({ key });
-      additional(scope, value[key], own(old, key), own(self, key), own(oldSelf, key));
+      additional.run(scope, value[key], own(old, key), own(self, key), own(oldSelf, key));
       at.pop();
     }
   };
+  return { run, hasTransitions };
 }
 
 function own(object: unknown, key: string | undefined): unknown {
@@ -97,7 +112,7 @@ function compileItems(schema: JsonSchema, path: Segment[]): Visit | undefined {
   const visit = schema.items && compileNode(schema.items, [...path, { key: '*' }], false);
   if (!visit) return undefined;
   const keys = schema['x-kubernetes-list-type'] === 'map' ? schema['x-kubernetes-list-map-keys'] : undefined;
-  return (scope, value, old, self, oldSelf) => {
+  const run: Run = (scope, value, old, self, oldSelf) => {
     if (!Array.isArray(value)) return;
     const before =
       keys && Array.isArray(old) ? new Map(old.map((item, i) => [mapKeyOf(item, keys), i])) : undefined;
@@ -107,13 +122,17 @@ function compileItems(schema: JsonSchema, path: Segment[]): Visit | undefined {
       const previous = index === undefined ? undefined : (old as unknown[])[index];
       const previousSelf = index !== undefined && Array.isArray(oldSelf) ? oldSelf[index] : undefined;
       at.push(i);
-      visit(scope, value[i], previous, Array.isArray(self) ? self[i] : undefined, previousSelf);
+      visit.run(scope, value[i], previous, Array.isArray(self) ? self[i] : undefined, previousSelf);
       at.pop();
     }
   };
+  return { run, hasTransitions: visit.hasTransitions };
 }
 
-type RuleTest = (scope: Scope, value: unknown, self: unknown, oldSelf: unknown) => void;
+interface RuleTest {
+  readonly isTransition: boolean;
+  test(scope: Scope, value: unknown, self: unknown, oldSelf: unknown): void;
+}
 
 function compileRule(
   compiler: ExpressionCompiler,
@@ -128,7 +147,7 @@ function compileRule(
   const fallback = rule.message?.trim() || `failed rule: ${rule.rule.trim()}`;
   const below = rule.fieldPath ? parseFieldPath(rule.fieldPath, schema) : [];
   const transition = expression.usesOldSelf;
-  return ({ found, budget }, value, self, oldSelf) => {
+  const test: RuleTest['test'] = ({ found, budget }, value, self, oldSelf) => {
     if (transition && oldSelf === undefined && !rule.optionalOldSelf) return;
     const field = () => renderPath([...found.path, ...below]);
     const type = typeName(value);
@@ -146,6 +165,7 @@ function compileRule(
       found.add(causes.invalid(field(), type, `${summary} evaluating rule: ${fallback}`), transition);
     }
   };
+  return { isTransition: transition, test };
 }
 
 function compileAt(
