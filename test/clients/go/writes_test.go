@@ -57,8 +57,9 @@ func TestConcurrentUpdatesAreAllCounted(t *testing.T) {
 	_, err := maps.Create(l.ctx, configMap("count", map[string]string{"n": "0"}), metav1.CreateOptions{})
 	must(l, err)
 	var all sync.WaitGroup
-	backoff := retry.DefaultBackoff
-	backoff.Steps = 100
+	// Always the same short wait: one that grows may end after the test.
+	backoff := retry.DefaultRetry
+	backoff.Steps = 1000
 	for range 8 {
 		all.Go(func() {
 			for range 5 {
