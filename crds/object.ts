@@ -155,6 +155,10 @@ export interface ClusterRoleBinding extends KubeObject {
   roleRef: RoleRef;
 }
 
+/** What gives rules, and what gives them to somebody: of a namespace or of the cluster. */
+export type AnyRole = Role | ClusterRole;
+export type AnyBinding = RoleBinding | ClusterRoleBinding;
+
 export interface ObjectReference {
   apiVersion?: string;
   kind?: string;

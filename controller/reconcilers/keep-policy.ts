@@ -1,5 +1,7 @@
 import { CLUSTER_ROLE, CLUSTER_ROLE_BINDING, type Resource, ROLE, ROLE_BINDING } from '../../crds/kinds.ts';
 import type {
+  AnyBinding,
+  AnyRole,
   ClusterRole,
   ClusterRoleBinding,
   KubeObject,
@@ -13,7 +15,7 @@ import { jsonEqual } from '../kit/json.ts';
 import type { Informer } from '../runtime/reconciler.ts';
 import { FIELD_MANAGER } from './deps.ts';
 
-export type PolicyObject = Role | ClusterRole | RoleBinding | ClusterRoleBinding;
+export type PolicyObject = AnyRole | AnyBinding;
 
 /** Roles and bindings as they are known. */
 export interface PolicyCaches {

@@ -1,12 +1,5 @@
 import { CLUSTER_ROLE, ROLE } from '../../../crds/kinds.ts';
-import type {
-  ClusterRole,
-  ClusterRoleBinding,
-  KubeObject,
-  PolicyRule,
-  Role,
-  RoleBinding,
-} from '../../../crds/object.ts';
+import type { AnyBinding, AnyRole, ClusterRole, KubeObject, PolicyRule } from '../../../crds/object.ts';
 import { jsonEqual } from '../../kit/json.ts';
 import type { Authorizer } from '../auth/authorizer.ts';
 import { GROUP_MASTERS } from '../auth/identity.ts';
@@ -36,7 +29,7 @@ export function rbacEscalation(authorizer: Authorizer, policy: Policy): Admissio
       if (isRole && mayEscalate(authorizer, request)) return undefined;
       if (old && onlyForCollection(object, old)) return undefined;
       if (isRole) checkRole(authorizer, request, object);
-      else checkBinding(authorizer, policy, request, object as RoleBinding | ClusterRoleBinding);
+      else checkBinding(authorizer, policy, request, object as AnyBinding);
       return undefined;
     },
   };
@@ -51,7 +44,7 @@ function mayEscalate(authorizer: Authorizer, request: AdmissionRequest): boolean
 }
 
 function checkRole(authorizer: Authorizer, request: AdmissionRequest, object: KubeObject): void {
-  confirm(authorizer, request, (object as Role | ClusterRole).rules ?? []);
+  confirm(authorizer, request, (object as AnyRole).rules ?? []);
   if (!isAggregated(object) && !isAggregated(request.old)) return;
   // It can gather anything.
   const { user, namespace, served, name } = request;
@@ -63,7 +56,7 @@ function checkBinding(
   authorizer: Authorizer,
   policy: Policy,
   request: AdmissionRequest,
-  { roleRef }: RoleBinding | ClusterRoleBinding,
+  { roleRef }: AnyBinding,
 ): void {
   const { user, namespace } = request;
   const role = roleRef.kind === 'Role' ? ROLE : CLUSTER_ROLE;

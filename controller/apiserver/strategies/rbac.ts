@@ -1,6 +1,6 @@
 import type {
+  AnyBinding,
   ClusterRole,
-  ClusterRoleBinding,
   KubeObject,
   PolicyRule,
   Role,
@@ -104,7 +104,7 @@ function bindingStrategy(roleKinds: readonly string[], namespaced: boolean): Str
     prepareForCreate: fillBinding,
     prepareForUpdate: fillBinding,
     validate(object, old) {
-      const { roleRef, subjects = [] } = object as RoleBinding | ClusterRoleBinding;
+      const { roleRef, subjects = [] } = object as AnyBinding;
       const causes = [
         ...roleRefCauses(roleRef, roleKinds),
         ...subjects.flatMap((subject, i) => subjectCauses(subject, `subjects[${i}]`, namespaced)),

@@ -1,10 +1,8 @@
 import type {
-  ClusterRole,
-  ClusterRoleBinding,
+  AnyBinding,
+  AnyRole,
   KubeObject,
   PolicyRule,
-  Role,
-  RoleBinding,
   RoleRef,
   Subject,
 } from '../../../../crds/object.ts';
@@ -49,7 +47,7 @@ const NOTHING: Grants = { grants: [], missing: [] };
  */
 export class Policy {
   readonly #roles = new Map<string, readonly PolicyRule[]>();
-  readonly #bindings = new Map<string, RoleBinding | ClusterRoleBinding>();
+  readonly #bindings = new Map<string, AnyBinding>();
   /** By namespace (empty: of the cluster), subject, and name of the binding. */
   readonly #bound = new Map<string, Map<string, Map<string, Bound>>>();
   #kept = new WeakMap<Identity, Map<string, Grants>>();
@@ -59,11 +57,11 @@ export class Policy {
     const { namespace = '', name } = object.metadata;
     this.#kept = new WeakMap();
     if (object.kind === 'Role' || object.kind === 'ClusterRole') {
-      this.#roles.set(roleKey(namespace, name), (object as Role | ClusterRole).rules ?? []);
+      this.#roles.set(roleKey(namespace, name), (object as AnyRole).rules ?? []);
       return;
     }
     this.#unbind(namespace, name);
-    this.#bind(namespace, object as RoleBinding | ClusterRoleBinding);
+    this.#bind(namespace, object as AnyBinding);
   }
 
   remove(object: KubeObject): void {
@@ -122,7 +120,7 @@ export class Policy {
     return { grants, missing };
   }
 
-  #bind(namespace: string, binding: RoleBinding | ClusterRoleBinding): void {
+  #bind(namespace: string, binding: AnyBinding): void {
     const { name } = binding.metadata;
     this.#bindings.set(roleKey(namespace, name), binding);
     (binding.subjects ?? []).forEach((subject, position) => {
@@ -164,7 +162,7 @@ function subjectKey({ kind, name, namespace }: Subject, of: string): string | un
   return kind === 'ServiceAccount' && at ? userKey(`system:serviceaccount:${at}:${name}`) : undefined;
 }
 
-function describe({ kind, metadata, roleRef }: RoleBinding | ClusterRoleBinding, subject: Subject): string {
+function describe({ kind, metadata, roleRef }: AnyBinding, subject: Subject): string {
   const { name, namespace } = metadata;
   const binding = kind === 'RoleBinding' ? `${name}/${namespace}` : name;
   const who =

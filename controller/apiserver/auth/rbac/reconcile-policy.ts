@@ -1,18 +1,15 @@
 import type {
+  AnyBinding,
+  AnyRole,
   ClusterRole,
-  ClusterRoleBinding,
   KubeObject,
   PolicyRule,
-  Role,
-  RoleBinding,
   Subject,
 } from '../../../../crds/object.ts';
 import { jsonEqual } from '../../../kit/json.ts';
 import { uncovered } from './covers.ts';
 import { AUTO_UPDATE } from './kubernetes-roles.ts';
 
-export type AnyRole = Role | ClusterRole;
-export type AnyBinding = RoleBinding | ClusterRoleBinding;
 export type PolicyObject = AnyRole | AnyBinding;
 
 /** What brings a role or binding to what the server expects of it. */
