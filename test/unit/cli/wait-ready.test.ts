@@ -73,20 +73,24 @@ t.test('one that goes on failing is waited for only so long, and its way out is 
 
 t.test('ready is what stays so for a moment, where no health check tells', async t => {
   const { api, clock, context, client, seen } = lab(t);
-  const services = [{ name: 'web', command: 'serve' }];
-  const put = async (phase: string, message: string, more: Partial<Workspace['spec']> = {}) => {
+  const web = { name: 'web', command: 'serve' };
+  const store = (phase: string, message: string, service: object = web) => {
     const { status, ...rest } = workspace(phase, message);
-    const isReady = phase === 'Running';
-    const value = isReady ? 'True' : 'False';
+    const value = phase === 'Running' ? 'True' : 'False';
     const conditions = [{ type: 'Ready', status: value, reason: message, message, observedGeneration: 1 }];
-    api.put(PATH, { ...rest, spec: { services, ...more }, status: { ...status, conditions } } as Workspace);
-    await seen(message);
+    const spec = { services: [service] };
+    api.put(PATH, { ...rest, spec, status: { ...status, conditions } } as Workspace);
+  };
+  const put = async (...what: Parameters<typeof store>) => {
+    store(...what);
+    await seen(what[1]);
   };
   const wait = () => waitUntilReady(client, [workspace('Creating', '')], 600_000, context);
   const isOver = (waiting: Promise<number>) =>
     Promise.race([waiting.then(() => true), new Promise(resolve => setImmediate(() => resolve(false)))]);
-  await put('Creating', 'it begins');
+  store('Creating', 'it begins');
   const waiting = wait();
+  await seen('it begins');
   await put('Running', 'for now');
   await clock.advance(1900);
   await put('Degraded', 'web ended');
@@ -99,11 +103,10 @@ t.test('ready is what stays so for a moment, where no health check tells', async
   t.equal(await waiting, EXIT.done);
   t.equal(await wait(), EXIT.done, 'one that was ready before is not waited for');
 
-  await put('Creating', 'anew', { services: [{ name: 'web', command: 'serve', healthCheck: { tcp: {} } }] });
-  const checked = wait();
+  const checked = { ...web, healthCheck: { tcp: {} } };
+  store('Creating', 'anew', checked);
+  const second = wait();
   await seen('anew');
-  await put('Running', 'healthy', {
-    services: [{ name: 'web', command: 'serve', healthCheck: { tcp: {} } }],
-  });
-  t.equal(await checked, EXIT.done, 'at once where a check has told');
+  await put('Running', 'healthy', checked);
+  t.equal(await second, EXIT.done, 'at once where a check has told');
 });
