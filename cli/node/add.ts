@@ -1,7 +1,9 @@
+import { AGENT_OPTIONS } from '../../agent/options.ts';
 import { parseDuration } from '../../controller/kit/duration.ts';
 import { isApiError } from '../../controller/kit/errors.ts';
 import { jsonEqual } from '../../controller/kit/json.ts';
 import { nodeNameFrom } from '../../controller/kit/node-name.ts';
+import { resolveOptions } from '../../controller/kit/options.ts';
 import { NODE } from '../../crds/kinds.ts';
 import { ANNOTATION_SSH_DESTINATION } from '../../crds/names.ts';
 import type { Node } from '../../crds/types.generated.ts';
@@ -13,7 +15,7 @@ import { findGateway, type Gateway, parseAddress } from '../ssh/gateway.ts';
 import { addressOf } from '../ssh/way.ts';
 import { type Check, checkMachine, fittingDrivers, platformOf } from './check-machine.ts';
 import { forgetFormer, installProgram, installService, restartAgent, untilAgentWorks } from './install.ts';
-import { ENGINE_SOCKET, installEngine } from './install-engine.ts';
+import { ENGINE_SOCKET, installEngine, lacksDocker } from './install-engine.ts';
 import { type GatewayFor, joinedName, joinMachine } from './join-machine.ts';
 import { parseLabels } from './label.ts';
 import { findProgram } from './program.ts';
@@ -53,7 +55,7 @@ export const ADD_OPTIONS = {
   'install-engine': {
     type: 'boolean',
     default: false,
-    describe: 'add: install docker.io there with apt-get, where there is no engine',
+    describe: 'add: install docker.io there with apt-get, or start it, where no engine is',
   },
   'dry-run': {
     type: 'boolean',
@@ -80,9 +82,11 @@ export const REMOTE_OPTIONS = {
 const DEFAULT_TIMEOUT = '2m';
 
 /** `nexus node add user@host`: makes a machine a node from afar, over the person's own ssh. Again it changes nothing. */
-export async function addNode(args: string[], flags: AddFlags, context: CommandContext): Promise<number> {
+export async function addNode(args: string[], given: AddFlags, context: CommandContext): Promise<number> {
   const [destination, ...more] = args;
   if (!destination || more.length > 0) throw usageError('which machine?', 'nexus node add user@host');
+  const { drivers } = resolveOptions({ drivers: AGENT_OPTIONS.drivers }, { flags: given }).values;
+  const flags = { ...given, drivers: drivers.length > 0 ? drivers : undefined };
   const { timeout = DEFAULT_TIMEOUT } = flags;
   const timeoutMs = parseDuration(timeout);
   if (timeoutMs === undefined) throw usageError(`--timeout takes a duration such as 5m, not "${timeout}"`);
@@ -137,10 +141,10 @@ async function withEngine(
   facts: MachineFacts,
   { flags, gateway, context }: { flags: AddFlags; gateway: GatewayFor; context: CommandContext },
 ): Promise<MachineFacts> {
-  if (!flags.installEngine || Object.keys(facts.engines).length > 0 || !facts.root) return facts;
+  if (!flags.installEngine || !lacksDocker(facts, flags.drivers) || !facts.root) return facts;
   if (flags.dryRun) {
     context.print('would install docker.io with apt-get');
-    return { ...facts, engines: { docker: ENGINE_SOCKET } };
+    return { ...facts, engines: { ...facts.engines, docker: ENGINE_SOCKET } };
   }
   await installEngine(remote, context);
   return readFacts(remote, gateway.reached);

@@ -25,22 +25,53 @@ t.test('two machines with systemd become nodes and are upgraded together', { ski
   const [one, two] = boxes as [(typeof boxes)[0], (typeof boxes)[0]];
   const config = join(out, 'ssh-config');
   writeFileSync(config, boxes.map(({ flags }) => `Include ${flags[1]}\n`).join(''));
-  const add = (name: string) =>
+  const add = (name: string, ...args: string[]) =>
     server.cli([
       ...['node', 'add', `root@${name}`, '-F', config, '--program', program, '--node-name', name],
-      ...['--drivers', 'memory'],
+      ...args,
     ]);
+  const memory = ['--drivers', 'memory'];
+  // Its engine: this LXD, by a socket of its own.
+  await one.shell('mkdir -p /var/lib/lxd');
+  await lab.lxc(
+    ...['config', 'device', 'add', 'one', 'engine', 'proxy', 'bind=instance', 'mode=0600'],
+    ...['listen=unix:/var/lib/lxd/unix.socket', `connect=unix:${lab.socketPath}`],
+  );
   const mainPid = (box: typeof one) => box.shell('systemctl show -p MainPID --value nexus-agent');
 
-  const added = await add('one');
+  await t.test('an engine is installed only where one is missing, and else started', async t => {
+    // As apt-get would leave it, but stopped; nothing is behind its socket.
+    const unit = (kind: string, text: string) => `printf '${text}' >/etc/systemd/system/docker.${kind}`;
+    await two.shell(
+      [
+        unit('socket', '[Socket]\\nListenStream=/run/docker.sock\\n'),
+        unit('service', '[Unit]\\nRequires=docker.socket\\n[Service]\\nExecStart=/bin/sleep 1000\\n'),
+        'printf "#!/bin/sh\\n" >/usr/bin/dockerd && chmod 755 /usr/bin/dockerd && systemctl daemon-reload',
+      ].join(' && '),
+    );
+    const nowhere = ['--install-engine', '--gateway', '127.0.0.1:1'];
+    t.match(await add('two', ...nowhere), {
+      code: EXIT.failed,
+      stdout: 'docker: started\n',
+      stderr: /ok +engine: \/var\/run\/docker\.sock[\s\S]*FAILED +gateway/,
+    });
+    t.match(await add('two', ...nowhere), { code: EXIT.failed, stdout: '', stderr: /ok +engine/ }, 'it runs');
+    t.match(await add('one', ...nowhere), { code: EXIT.failed, stdout: '', stderr: /ok +engine: .*lxd/ });
+    const asked = await add('one', '--install-engine', '--drivers', 'docker,lxc', '--dry-run');
+    t.match(asked, { code: 0, stdout: /^would install docker\.io/ }, 'the one that was asked for is missing');
+  });
+
+  const added = await add('one', '--install-engine', '--label', 'engine=lxd');
   t.match(added, { code: 0, stdout: /node one is Ready\n$/ }, added.stderr);
   t.notMatch(added.stderr, /no systemd/);
   t.match(
     await one.shell('systemctl is-enabled nexus-agent; systemctl is-active nexus-agent'),
     'enabled\nactive',
   );
+  const { status } = await server.client.get(NODE, { name: 'one' });
+  t.match(status?.drivers, [{ name: 'lxc', ready: true, version: /^LXD / }]);
   t.match(await add('one'), { code: 0, stdout: /agent: runs\nnode one is Ready\n$/ }, 'twice');
-  t.match(await add('two'), { code: 0, stdout: /node two is Ready\n$/ });
+  t.match(await add('two', ...memory), { code: 0, stdout: /node two is Ready\n$/ });
 
   await t.test('an agent that is killed is started again', async () => {
     const before = await mainPid(one);

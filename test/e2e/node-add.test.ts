@@ -165,6 +165,10 @@ t.test('a machine that cannot be a node is told why, and left alone', { skip }, 
     stderr: /FAILED +gateway: 127\.0\.0\.1:1 is not reached from there/,
   });
   t.match(await add('root', '--label', 'a b'), { code: EXIT.usage });
+  t.match(await add('root', '--drivers', 'docker,podman'), {
+    code: EXIT.usage,
+    stderr: /--drivers: must be of/,
+  });
   t.match(await lab.up.cli(['node', 'add']), { code: EXIT.usage, stderr: /which machine/ });
   t.match(await lab.up.cli(['node', 'add', '-oProxyCommand=x']), { code: EXIT.usage });
   box.trust(generateSshKey('somebody else').publicKey);

@@ -97,6 +97,26 @@ t.test('who fails again and again has to wait, and nobody else', { skip }, async
   t.equal(await works(lab), 'in\n');
 });
 
+t.test('a client that speaks old algorithms alone is not spoken to', { skip }, async t => {
+  const lab = await gatewayLab(t);
+  const { connected } = await lab.uplink();
+  await connected();
+  const alice = lab.ssh({ key: KEYS.alice });
+  const log = (option: string) => alice.ssh(['-o', option, '-W', 'shop.alice:22', 'gateway']);
+  for (const [option, what] of [
+    ['Ciphers=aes128-cbc', 'cipher'],
+    ['Ciphers=aes256-ctr', 'cipher'],
+    ['KexAlgorithms=diffie-hellman-group14-sha1', 'key exchange method'],
+    ['KexAlgorithms=diffie-hellman-group-exchange-sha256', 'key exchange method'],
+    ['HostKeyAlgorithms=ssh-rsa', 'host key type'],
+  ] as const) {
+    const { code, stderr } = await log(option);
+    t.equal(code, 255, option);
+    t.match(stderr, new RegExp(`no matching ${what} found`), option);
+  }
+  t.equal(await works(lab), 'in\n', 'with those of today it goes on');
+});
+
 t.test('passwords of tokens are not guessed', { skip }, async t => {
   const lab = await gatewayLab(t);
   const { run } = lab.ssh({ key: KEYS.stranger });
