@@ -15,7 +15,7 @@ export interface StormOptions {
   say(line: string): void;
 }
 
-const AT_ONCE = 3;
+const AT_ONCE = 4;
 const PAUSE_MS = 3_000;
 
 /** Lets faults come and go at random until the time is over and all are mended; each kind comes at least once. */
