@@ -9,6 +9,7 @@ import { SERVER_OPTIONS } from '../../controller/options.ts';
 import type { Command } from '../command.ts';
 import { EXIT } from '../errors.ts';
 import { optionFlags, passFlags } from '../option-flags.ts';
+import { childEnvironment } from '../up/child-environment.ts';
 import { keepRunning } from '../up/keep-running.ts';
 import { noteMissingImage } from '../up/missing-image.ts';
 import { ensureOwnKeys } from '../up/own-keys.ts';
@@ -32,7 +33,7 @@ export const up: Command = {
     mkdirSync(context.home, { recursive: true, mode: 0o700 });
     ensureOwnKeys(context.home, context.io.env.HOME);
     const nodeName = server.localNode ?? agent.nodeName ?? nodeNameFrom(hostname());
-    const env = { ...context.io.env, NEXUS_HOME: context.home };
+    const env = childEnvironment(context.io, context.home);
     const own = ownCommand();
     const abort = new AbortController();
     const signal = AbortSignal.any([context.signal, abort.signal]);
@@ -67,6 +68,10 @@ export const up: Command = {
         nodeAgent.ready.then(
           () => {
             tellParentReady();
+            if (context.io.stderr.isTTY)
+              context.note(
+                `ready: https://${server.listen}; in another terminal: nexus workspace create owner/repo, nexus get ws. Ctrl-C stops it.`,
+              );
             if (agent.drivers?.includes('docker') ?? true)
               noteMissingImage(server.defaultImage, agent.dockerSocket, context.note);
           },

@@ -1,6 +1,8 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import t from 'tap';
+import { childEnvironment } from '../../../cli/up/child-environment.ts';
 import { keepRunning } from '../../../cli/up/keep-running.ts';
 import { ensureOwnKeys } from '../../../cli/up/own-keys.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -83,4 +85,17 @@ t.test('keys of the installation and of the person are listed once; edits stay',
   ensureOwnKeys(home, undefined);
   t.equal(readFileSync(file, 'utf8'), '# mine\n');
   t.equal(readFileSync(join(home, 'ssh', 'id_ed25519'), 'utf8'), key);
+});
+
+t.test('on a terminal server and agent write lines for people, unless told otherwise', async t => {
+  const stderr = (isTTY: boolean) => Object.assign(new PassThrough(), { isTTY });
+  t.same(childEnvironment({ env: { A: '1' }, stderr: stderr(true) }, '/h'), {
+    A: '1',
+    NEXUS_HOME: '/h',
+    NEXUS_LOG_FORMAT: 'pretty',
+  });
+  t.same(childEnvironment({ env: {}, stderr: stderr(false) }, '/h'), { NEXUS_HOME: '/h' });
+  t.match(childEnvironment({ env: { NEXUS_LOG_FORMAT: 'json' }, stderr: stderr(true) }, '/h'), {
+    NEXUS_LOG_FORMAT: 'json',
+  });
 });
