@@ -29,6 +29,7 @@ export function quotaStatusFeed(parts: QuotaStatusParts): StoreFeed {
     log,
     sync: () => updateIn(),
     async take(events) {
+      if (store.count(prefixOf(RESOURCE_QUOTA)) === 0) return;
       const namespaces = new Set(events.map(({ entry }) => entry.key.split('/')[3]));
       for (const namespace of namespaces) if (namespace) await updateIn(namespace);
     },
