@@ -17,7 +17,7 @@ const odd = {
   LEADING: ' -n ',
 };
 
-t.setTimeout(60_000);
+t.setTimeout(120_000);
 
 const lab = await openLab(t, { desired: { env: odd } });
 if (lab) {
