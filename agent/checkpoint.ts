@@ -5,13 +5,13 @@ import type { Clock } from '../controller/kit/clock.ts';
 import { jsonEqual } from '../controller/kit/json.ts';
 import type { Logger } from '../controller/kit/log.ts';
 import type { WaitingEvent } from '../controller/runtime/event-recorder.ts';
-import type { Placement } from '../crds/types.generated.ts';
+import type { Placement, PlacementStatus } from '../crds/types.generated.ts';
 
 export interface CheckpointData {
   version: 1;
   /** uid of the Node: tells one installation from another. */
   server?: string;
-  /** Last desired state without secret values, and of the status what was last known of the container. */
+  /** Last desired state without secret values; of the status what was known of the container and of healthy services. */
   placements: Record<string, Placement>;
   /** By `placement/workspace uid`: the restart mark that was carried out. */
   restartMarks: Record<string, string>;
@@ -28,7 +28,7 @@ export interface CheckpointData {
 /** What an agent remembers over its restarts, so that a node goes on healing while the server is away. */
 export interface Checkpoint {
   readonly data: Readonly<CheckpointData>;
-  remember(placement: Placement, container: NonNullable<Placement['status']>['container']): void;
+  remember(placement: Placement, status: PlacementStatus): void;
   /** The placement and its mark. */
   forget(name: string): Promise<void>;
   restartMark(name: string, workspaceUid: string): string | undefined;
@@ -90,9 +90,13 @@ export async function openCheckpoint({ path, clock, log }: CheckpointOptions): P
     get data() {
       return low.data;
     },
-    remember(placement, container) {
+    remember(placement, { container, services = [] }) {
       const { managedFields: _, resourceVersion: __, ...metadata } = placement.metadata;
-      const kept: Placement = { ...placement, metadata, status: { ...(container && { container }) } };
+      const healthy = services.flatMap(({ name, state, health }) =>
+        health === 'Healthy' ? { name, state, health } : [],
+      );
+      const status = { ...(container && { container }), ...(healthy.length > 0 && { services: healthy }) };
+      const kept: Placement = { ...placement, metadata, status };
       if (jsonEqual(low.data.placements[metadata.name], kept)) return;
       low.data.placements[metadata.name] = kept;
       writeSoon();

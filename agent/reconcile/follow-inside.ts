@@ -6,7 +6,7 @@ import { createHealthMonitor } from '../health/health-monitor.ts';
 import type { Desired } from '../model/desired.ts';
 import type { Observed } from '../model/observed.ts';
 import { hasItsVolume } from '../plan/plan-instance.ts';
-import type { Unit } from './unit.ts';
+import { hasStartedAnew, type Unit } from './unit.ts';
 
 /** How long a start may keep off everything but the first connection. */
 const LOGIN_FIRST_MS = 400;
@@ -38,7 +38,7 @@ export async function followInside(
   if (isFresh && tunnel.state === 'Connecting' && !unit.guest)
     return { health: unit.health?.read() ?? {}, tunnel, isHeldBack: true };
   const { guest, guestError } = await readGuest(context, target, instance);
-  if (guest) followHealth(context, target, guest);
+  if (guest) followHealth(context, target, { guest, instance });
   // sshd was started since the last look: it need not wait for the backoff of the dialling.
   if (guest?.sshd.running && !unit.seen?.guest.sshd.running) unit.tunnel?.tunnel.kick();
   return {
@@ -76,18 +76,24 @@ async function readGuest(
   }
 }
 
-function followHealth(context: AgentContext, { backend, unit, desired }: Target, guest: GuestState): void {
+function followHealth(
+  context: AgentContext,
+  { backend, unit, desired }: Target,
+  { guest, instance }: { guest: GuestState; instance: Instance },
+): void {
   if (!unit.health && !desired.services.some(service => service.check)) return;
   unit.health ??= createHealthMonitor({
     probe: backend.probe(unit),
     clock: context.clock,
     onChange: () => context.wake(desired.name),
-    healthyBefore: new Set(
-      (unit.status?.services ?? []).filter(({ health }) => health === 'Healthy').map(({ name }) => name),
-    ),
+    // What ran then ended with the container.
+    healthyBefore: isAnother(unit, instance) ? new Set() : unit.healthyBefore,
   });
   unit.health.sync(unit.instanceId, desired.services, guest.services);
 }
+
+const isAnother = (unit: Unit, instance: Instance) =>
+  (unit.start !== undefined && unit.start.instanceId !== instance.id) || hasStartedAnew(unit, instance);
 
 async function followTunnel(
   context: AgentContext,

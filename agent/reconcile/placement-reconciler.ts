@@ -13,7 +13,6 @@ import { PLACEMENT } from '../../crds/kinds.ts';
 import { FINALIZER_PLACEMENT } from '../../crds/names.ts';
 import type { Placement } from '../../crds/types.generated.ts';
 import type { AgentContext } from '../agent-context.ts';
-import type { Instance } from '../driver.ts';
 import { mayRun } from '../fence/open-fence.ts';
 import { renewGuest } from '../fence/renew-guests.ts';
 import type { Desired } from '../model/desired.ts';
@@ -24,13 +23,13 @@ import type { PlacementSource } from '../placement-source.ts';
 import { laneOf } from '../plan/actions.ts';
 import { plan } from '../plan/plan.ts';
 import { settleMs } from '../status/service-status.ts';
-import { summarize, toTheSecond } from '../status/summarize.ts';
+import { summarize } from '../status/summarize.ts';
 import { act } from './act.ts';
 import { warning } from './notice.ts';
 import { noticesBetween } from './notices.ts';
 import { observe } from './observe.ts';
 import { pendingKeys } from './pending-keys.ts';
-import { createUnit, disposeUnit, recall, type Unit } from './unit.ts';
+import { createUnit, disposeUnit, hasStartedAnew, recall, type Unit } from './unit.ts';
 import { whatWaits } from './what-waits.ts';
 
 /** Rounds of one pass; more follow in another pass, so that no placement keeps a worker. */
@@ -252,7 +251,7 @@ export class PlacementReconciler implements Reconciler {
     if (!jsonEqual(status, unit.status)) unit.status = status;
     // JSON has no undefined: what is sent and what comes back must compare as equal.
     statuses.submit(placement, unit.status ?? status);
-    if (!desired.deleting) checkpoint.remember(placement, status.container);
+    if (!desired.deleting) checkpoint.remember(placement, status);
   }
 
   /** The finalizer comes before anything is made. A server that is away does not keep a node from healing. */
@@ -268,12 +267,6 @@ export class PlacementReconciler implements Reconciler {
       throw error;
     }
   }
-}
-
-/** The very container that was seen last, in another run. A status tells the time to the second. */
-function hasStartedAnew({ start }: Unit, { id, startedAt }: Instance): boolean {
-  if (start?.instanceId !== id || start.startedAt === undefined || startedAt === undefined) return false;
-  return start.startedAt !== startedAt && start.startedAt !== toTheSecond(startedAt);
 }
 
 /** Nothing can be done now. What could not be seen tells nobody when it can: it is looked at again, ever less often. */

@@ -1,11 +1,13 @@
 import type { Clock } from '../../controller/kit/clock.ts';
 import type { Placement, PlacementStatus } from '../../crds/types.generated.ts';
+import type { Instance } from '../driver.ts';
 import type { GuestWatch } from '../engine/guest-watch.ts';
 import type { GuestState } from '../guest/guest.ts';
 import type { HealthMonitor } from '../health/health-monitor.ts';
 import type { Desired } from '../model/desired.ts';
 import type { KnownContainer, ServiceHealth } from '../model/observed.ts';
 import type { Tunnel, TunnelTarget } from '../ssh/tunnel.ts';
+import { toTheSecond } from '../status/summarize.ts';
 import { Attempts } from './attempts.ts';
 import type { ImageJob } from './image-jobs.ts';
 
@@ -26,6 +28,8 @@ export interface Unit {
   /** `addresses`: where the node reaches its sshd, in order. */
   tunnel?: { identity: string; instanceId: string; addresses: TunnelTarget['addresses']; tunnel: Tunnel };
   health?: HealthMonitor;
+  /** Services that an earlier agent found healthy; until they are checked by this one. */
+  healthyBefore: ReadonlySet<string>;
   /** The container as this agent, or the status it wrote before it was restarted, last knew it. */
   known: KnownContainer;
   /** The start of a container that was seen last. */
@@ -68,7 +72,10 @@ export function createUnit(placement: Placement, clock: Clock, random: () => num
     ownRestarts: new Map(),
     blindLooks: 0,
     settledBefore: status?.observedGeneration === metadata.generation,
-    // A checkpoint holds what was known of the container alone.
+    healthyBefore: new Set(
+      (status?.services ?? []).filter(({ health }) => health === 'Healthy').map(({ name }) => name),
+    ),
+    // A checkpoint holds what was known of the container and of healthy services alone.
     ...(status?.observedGeneration !== undefined && { status }),
   };
   recall(unit, status?.container);
@@ -81,6 +88,12 @@ export function recall(unit: Unit, container: NonNullable<PlacementStatus['conta
   const { id, startedAt, state = 'Missing' } = container;
   unit.known = state === 'Missing' && startedAt !== undefined ? 'Removed' : state;
   if (id !== undefined && unit.known === 'Running') unit.start = { instanceId: id, startedAt };
+}
+
+/** The very container that was seen last, in another run. A status tells the time to the second. */
+export function hasStartedAnew({ start }: Unit, { id, startedAt }: Instance): boolean {
+  if (start?.instanceId !== id || start.startedAt === undefined || startedAt === undefined) return false;
+  return start.startedAt !== startedAt && start.startedAt !== toTheSecond(startedAt);
 }
 
 /** Ends everything that follows the placement; forwards are the forwarder's. */

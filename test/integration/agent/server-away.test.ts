@@ -157,6 +157,42 @@ t.test('what became of a container before an agent started without its server is
   );
 });
 
+t.test('an agent that starts without its server goes on from what it knew of healthy services', async t => {
+  const lab = await AgentLab.open(t);
+  let isSlow = false;
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+  const node = memoryNode(lab, {
+    check() {
+      if (isSlow) begin();
+      return { afterMs: isSlow ? 60_000 : 0, exitCode: 0 };
+    },
+  });
+  const home = t.testdir({});
+  const first = node.start({ home });
+  const check = { tcp: {}, intervalSeconds: 60, timeoutSeconds: 60 };
+  await lab.place('shop', { services: [{ name: 'web', command: 'web', port: 3000, healthCheck: check }] });
+  await lab.ready('shop');
+  await first.stop();
+  lab.goAway();
+  isSlow = true;
+  node.start({ home });
+  await begun;
+  lab.comeBack();
+  await lab.edit('shop', spec => {
+    spec.forwards = [{ name: 'web', port: 3000, hostPort: 23000, exposure: 'Private' }];
+  });
+  const { status } = await lab.untilPlacement(
+    'shop',
+    'the forward to be told',
+    ({ status }) => status?.forwards?.[0]?.hostPort === 23000,
+  );
+  t.match(status?.services, [{ name: 'web', state: 'Running', health: 'Healthy' }]);
+  t.match(
+    status?.conditions?.find(({ type }) => type === 'Ready'),
+    { status: 'True' },
+  );
+});
+
 t.test('nothing is an orphan before the server has told what there is', async t => {
   const lab = await AgentLab.open(t);
   const node = memoryNode(lab);
