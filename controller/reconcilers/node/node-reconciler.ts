@@ -28,6 +28,8 @@ import { nodeRights } from './node-rights.ts';
 const GATHER_MS: Milliseconds = 1000;
 /** Conditions that are this reconciler's; the others are the agent's. */
 const OURS = ['Ready', 'Drained'];
+/** Reasons of a condition that is not true though nothing is wrong: a node that is new, or is told to go. */
+const EXPECTED: ReadonlySet<string> = new Set(['NeverHeard', 'Draining']);
 
 export interface NodeReconcilerOptions {
   client: Client;
@@ -131,7 +133,7 @@ export function createNodeReconciler(options: NodeReconcilerOptions): Reconciler
       if (before(type)?.reason !== reason)
         options.recorder.event(
           node,
-          status === 'True' || reason === 'Draining' ? 'Normal' : 'Warning',
+          status === 'True' || EXPECTED.has(reason) ? 'Normal' : 'Warning',
           reason,
           message,
         );
