@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -19,6 +19,10 @@ t.setTimeout(120_000);
 
 const root = mkdtempSync(join(tmpdir(), 'nexus-create-'));
 t.teardown(() => rmSync(root, { recursive: true, force: true }));
+// Of this process alone, so that what is left there was left by it.
+const temporary = join(root, 'tmp');
+mkdirSync(temporary);
+process.env.TMPDIR = temporary;
 const git = await startGitServer(t, root);
 const at = (name: string) => `http://127.0.0.1:${git.port}/${name}.git`;
 const server = await localServer();
@@ -235,7 +239,7 @@ t.test('what goes wrong is an exit code, a sentence and a next step, and leaves 
   }
   t.equal((await server.client.list(WORKSPACE)).items.length, before);
   t.strictSame(
-    readdirSync(tmpdir()).filter(name => name.startsWith('nexus-repo-')),
+    readdirSync(temporary).filter(name => name.startsWith('nexus-repo-')),
     [],
   );
 });
