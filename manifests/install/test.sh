@@ -13,20 +13,19 @@ if ! cmp -s .taprc "$built"; then
   cp .taprc "$built"
 fi
 "$node" --disable-warning=ExperimentalWarning manifests/install/test-setup.ts
-NODE_OPTIONS="--import=\"file://$root/test/support/plain-process.mjs\""
-export NODE_OPTIONS
+plain="NODE_OPTIONS=--import=\"file://$root/test/support/plain-process.mjs\""
 if [ $# -gt 0 ]; then
-  exec tap run --disable-coverage "$@"
+  exec tap run --disable-coverage "--test-env=$plain" "$@"
 fi
+"$node" manifests/release/build.ts --bundle
 rm -rf .tap/coverage
 mkdir -p .tap/coverage
 {
   status=0
-  NODE_V8_COVERAGE=$root/.tap/coverage tap run --disable-coverage || status=$?
+  tap run --disable-coverage "--test-env=$plain" "--test-env=NODE_V8_COVERAGE=$root/.tap/coverage" || status=$?
   echo "$status" >.tap/status
 } | tee .tap/run.tap
 status=$(cat .tap/status)
-unset NODE_OPTIONS
 c8 report --temp-directory=.tap/coverage --reports-dir=.tap/report --reporter=json-summary --merge-async \
   --include='controller/**' --include='agent/**' --include='cli/**' --include='crds/**' --include='manifests/**'
 "$node" manifests/install/coverage.ts || status=1

@@ -3,15 +3,13 @@ import { once } from 'node:events';
 import { createWriteStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { NODE } from '../../crds/kinds.ts';
 import type { EngineByHand } from './engine-by-hand.ts';
 import { nodePorts } from './ports.ts';
+import { MAIN } from './program.ts';
 import { untilObject } from './until-object.ts';
 import type { UpLab } from './up-lab.ts';
-
-const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 
 export interface JoinedAgent {
   name: string;

@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import Docker from 'dockerode';
 import type { Client } from '../../controller/client/client.ts';
 import { connect } from '../../controller/client/connect.ts';
@@ -11,10 +10,9 @@ import type { Workspace } from '../../crds/types.generated.ts';
 import { dockerByHand } from './docker-by-hand.ts';
 import type { EngineByHand } from './engine-by-hand.ts';
 import { freePorts, type NodePorts, nodePorts } from './ports.ts';
+import { MAIN } from './program.ts';
 import { type CliOptions, type CliResult, cli } from './run-cli.ts';
 import { untilObject } from './until-object.ts';
-
-const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 
 export interface NexusUp {
   home: string;

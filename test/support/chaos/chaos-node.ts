@@ -3,15 +3,14 @@ import { once } from 'node:events';
 import { createWriteStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Test } from 'tap';
 import type { DriverName } from '../../../agent/driver.ts';
+import { MAIN } from '../program.ts';
 import type { History } from './history.ts';
 import { GATEWAY_PORT, Machine } from './machine.ts';
 
 const run = promisify(execFile);
-export const MAIN = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
 
 /** So that a move takes seconds; see docs/nodes.md. */
 export const FENCE_MS = 10_000;

@@ -4,8 +4,8 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { MAIN } from '../program.ts';
 import { type CliOptions, type CliResult, cli } from '../run-cli.ts';
-import { MAIN } from './chaos-node.ts';
 
 export const INNER_GATEWAY_PORT = 13_022;
 const LISTEN = '127.0.0.1:3001';
