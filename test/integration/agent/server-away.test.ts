@@ -164,7 +164,7 @@ t.test('an agent that starts without its server goes on from what it knew of hea
   const node = memoryNode(lab, {
     check() {
       if (isSlow) begin();
-      return { afterMs: isSlow ? 60_000 : 0, exitCode: 0 };
+      return { afterMs: isSlow ? 5_000 : 0, exitCode: 0 };
     },
   });
   const home = t.testdir({});
