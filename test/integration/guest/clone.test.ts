@@ -264,7 +264,10 @@ if (lab) {
     await lab.sh('mkdir /home/dev/.nexus-clone && echo half >/home/dev/.nexus-clone/file');
     await guest.clone(id, { url: open, token: 'killed' });
     await lab.until(({ jobs: { clone } }) => clone?.token === 'killed' && clone.state === 'Running');
-    await lab.sh('kill -9 $(cut -d" " -f1 /run/nexus/jobs/clone/pid)');
+    // Its git too, which would go on in the folder of the next one.
+    await lab.sh(
+      'kill -9 $(cut -d" " -f1 /run/nexus/jobs/clone/pid); pkill -9 -f "git .*[c]lone --no-checkout"',
+    );
     await lab.until(({ jobs: { clone } }) => clone?.state === 'Failed');
     go();
     server.hold = undefined;
