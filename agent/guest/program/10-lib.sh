@@ -63,10 +63,10 @@ write_line() {
 }
 
 # START: when the process was started, in ticks since the machine was; with a pid it names a process for good. ID: its pid,
-# for `self` that of this very process, which $$ is not in a subshell.
+# for `self` that of this very process, which $$ is not in a subshell. SESSION: that which it belongs to.
 process_start() {
   local text='' line=''
-  START='' ID=''
+  START='' ID='' SESSION=''
   [ -r "/proc/$1/stat" ] || return 1
   # The name of a program may hold newlines.
   while IFS= read -r line || [ -n "$line" ]; do
@@ -80,6 +80,7 @@ process_start() {
   set -- ${text##*) }
   [ $# -ge 20 ] || return 1
   case $1 in Z | X) return 1 ;; esac
+  SESSION=$4
   shift 19
   START=$1
 }
@@ -150,6 +151,25 @@ end_remains() {
     if process_start "${LINE%% *}" && [ "$START" != "${LINE##* }" ]; then return 0; fi
     end_group "${LINE%% *}" "$2"
   fi
+}
+
+# Ends at once what is left of the session of a process "pid start", also what made groups of its own in it, as timeout does.
+end_session() {
+  local session found at n=0
+  first_line "$1" || return 0
+  session=${LINE%% *}
+  if process_start "$session" && [ "$START" != "${LINE##* }" ]; then return 0; fi
+  while [ "$n" -lt 20 ]; do
+    found=
+    for at in /proc/[0-9]*; do
+      process_start "${at#/proc/}" && [ "$SESSION" = "$session" ] || continue
+      found=yes
+      kill -KILL "$ID" 2>/dev/null
+    done
+    [ -n "$found" ] || return 0
+    n=$((n + 1))
+    sleep 0.05
+  done
 }
 
 # Wakes the supervisor, so that it looks at once.

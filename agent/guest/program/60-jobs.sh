@@ -1,6 +1,6 @@
 # shellcheck shell=dash
 # Clone and hooks: run once for a token, in the background, as the user. In $JOBS/<job>:
-#   token  status (`Running -`, `Succeeded 0`, `Failed CODE`)  pid  tail (base64)  request
+#   token  status (`Running -`, `Succeeded 0`, `Failed CODE`)  pid  worker (its pid)  tail (base64)  request
 
 # job NAME TOKEN SECONDS SIZE: starts it with the request on stdin. Does nothing when it runs or ran for this token, but
 # for a clone that failed. One that runs for another token is ended.
@@ -15,7 +15,11 @@ job_start() {
     esac
   fi
   read_input "$4"
-  if alive "$job/pid"; then end_group "$PID" 150; fi
+  if alive "$job/pid"; then
+    end_group "$PID" 150
+  elif first_line "$job/status" && [ "$LINE" = 'Running -' ]; then
+    end_session "$job/worker"
+  fi
   rm -rf "$job"
   mkdir -p "$job"
   # shellcheck disable=SC1090
@@ -85,6 +89,7 @@ job_forget() {
 }
 
 job_exec() {
+  claim "$JOBS/$1/worker"
   load_account || exit 1
   first_line "$JOBS/$1/seconds" || exit 1
   as_user timeout -k 10 "$LINE" sh "$PROGRAM" job-user "$1"
@@ -108,13 +113,14 @@ job_user() {
   exec "$nexus_shell" -c "$nexus_command"
 }
 
-# A job that was killed has failed.
+# A job that was killed has failed, and what it ran is ended: the next one would meet it.
 supervise_jobs() {
   local name
   for name in clone preStart postStart preStop; do
     first_line "$JOBS/$name/status" && [ "$LINE" = 'Running -' ] || continue
     [ -e "$JOBS/$name/pid" ] && ! alive "$JOBS/$name/pid" || continue
     first_line "$JOBS/$name/status" && [ "$LINE" = 'Running -' ] || continue
+    end_session "$JOBS/$name/worker"
     job_forget "$JOBS/$name"
     write_line "$JOBS/$name/status" 'Failed 137'
   done

@@ -10,6 +10,7 @@ import { createScriptGuest } from '../../../agent/guest/script-guest.ts';
 import { systemClock } from '../../../controller/kit/clock.ts';
 import { silentLogger } from '../../../controller/kit/log.ts';
 import { makeRepository, publish, startGitServer } from '../../support/git-server.ts';
+import { until } from '../../support/until.ts';
 import { openLab } from './lab.ts';
 
 const run = promisify(execFile);
@@ -264,11 +265,12 @@ if (lab) {
     await lab.sh('mkdir /home/dev/.nexus-clone && echo half >/home/dev/.nexus-clone/file');
     await guest.clone(id, { url: open, token: 'killed' });
     await lab.until(({ jobs: { clone } }) => clone?.token === 'killed' && clone.state === 'Running');
-    // Its git too, which would go on in the folder of the next one.
-    await lab.sh(
-      'kill -9 $(cut -d" " -f1 /run/nexus/jobs/clone/pid); pkill -9 -f "git .*[c]lone --no-checkout"',
-    );
+    await lab.sh('kill -9 $(cut -d" " -f1 /run/nexus/jobs/clone/pid)');
     await lab.until(({ jobs: { clone } }) => clone?.state === 'Failed');
+    await until(async () => (await lab.sh('pgrep -f "git.*[c]lone" || true')).stdout === '', {
+      timeoutMs: 20_000,
+      what: () => 'its git to be ended too',
+    });
     go();
     server.hold = undefined;
     t.match(await clone({ url: open }), {
