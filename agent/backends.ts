@@ -3,9 +3,7 @@ import type { Logger } from '../controller/kit/log.ts';
 import type { Backend } from './agent-context.ts';
 import type { Candidate } from './detect-drivers.ts';
 import type { Driver, DriverName, EngineEvent } from './driver.ts';
-import { createDockerDriver } from './drivers/docker/docker-driver.ts';
-import { createLxcDriver } from './drivers/lxc/lxc-driver.ts';
-import { createMemoryDriver, type MemoryDriver } from './drivers/memory/memory-driver.ts';
+import type { MemoryDriver } from './drivers/memory/memory-driver.ts';
 import { createEngineView } from './engine/engine-view.ts';
 import { createMemoryForwarder } from './forwards/memory-forwarder.ts';
 import { createTcpForwarder } from './forwards/tcp-forwarder.ts';
@@ -53,9 +51,9 @@ export interface GivenDriver {
 }
 
 /** A driver with its guest, forwarder, tunnels and checks. */
-export function createBackend(given: DriverName | GivenDriver, deps: BackendDeps): Backend {
+export async function createBackend(given: DriverName | GivenDriver, deps: BackendDeps): Promise<Backend> {
   const { clock, log, random } = deps;
-  const driver = typeof given === 'string' ? makeDriver(given, deps) : given.driver;
+  const driver = typeof given === 'string' ? await makeDriver(given, deps) : given.driver;
   const guest = (typeof given === 'string' ? undefined : given.guest) ?? makeGuest(driver, deps);
   const facts: NodeFacts = {
     nodeName: deps.nodeName,
@@ -96,13 +94,17 @@ export function createBackend(given: DriverName | GivenDriver, deps: BackendDeps
 
 type DriverDeps = Pick<BackendDeps, 'nodeName' | 'clock' | 'log' | 'engines' | 'allowHostPorts'>;
 
-function makeDriver(name: DriverName, deps: DriverDeps): Driver {
+/** Loads those alone that are asked for: the client of Docker is a tenth of an agent's start. */
+async function makeDriver(name: DriverName, deps: DriverDeps): Promise<Driver> {
   const { nodeName: node, clock, log, engines, allowHostPorts } = deps;
   const common = { node, clock, log, allowHostPorts };
   switch (name) {
-    case 'docker':
+    case 'docker': {
+      const { createDockerDriver } = await import('./drivers/docker/docker-driver.ts');
       return createDockerDriver({ ...common, socketPath: engines.dockerSocket });
-    case 'lxc':
+    }
+    case 'lxc': {
+      const { createLxcDriver } = await import('./drivers/lxc/lxc-driver.ts');
       return createLxcDriver({
         ...common,
         socketPath: engines.lxdSocket,
@@ -110,8 +112,11 @@ function makeDriver(name: DriverName, deps: DriverDeps): Driver {
         ...(engines.lxdPool !== undefined && { pool: engines.lxdPool }),
         ...(engines.lxdNetwork !== undefined && { network: engines.lxdNetwork }),
       });
-    case 'memory':
+    }
+    case 'memory': {
+      const { createMemoryDriver } = await import('./drivers/memory/memory-driver.ts');
       return createMemoryDriver({ node, clock });
+    }
     default:
       throw new Error(`this agent has no driver ${name}; it has docker, lxc and memory`);
   }

@@ -12,7 +12,7 @@ export interface Candidate {
   name: DriverName;
   /** Nobody listens where there is none. */
   socketPath: string;
-  make(): Driver;
+  make(): Promise<Driver>;
 }
 
 /**
@@ -34,7 +34,7 @@ export async function detectDrivers(
 
 async function doesAnswer({ socketPath, make }: Candidate, clock: Clock): Promise<boolean> {
   if (!existsSync(socketPath)) return false;
-  const driver = make();
+  const driver = await make();
   try {
     await withTimeout(driver.list(), ANSWER_MS, clock, () => new Error('it does not answer'));
     return true;

@@ -121,7 +121,7 @@ async function runOnce(options: AgentOptions, signal: AbortSignal): Promise<'sto
   const backends = new Map<DriverName, Backend>();
   const placed = Object.values(checkpoint.data.placements).map(({ spec }) => spec.driver);
   for (const given of settings.drivers ?? (await detectDrivers(driverCandidates(deps), placed, clock))) {
-    const backend = createBackend(given, deps);
+    const backend = await createBackend(given, deps);
     backends.set(backend.name, backend);
   }
 

@@ -39,7 +39,7 @@ const PLAN: PackPlan = {
   others: [
     ['more', /^cli\//],
     ['server', 'controller/main.ts'],
-    ['agent', 'agent/main.ts'],
+    ['agent', 'agent/main.ts', /^agent\//],
   ],
   shared: 'shared',
   rest: 'rest',
@@ -49,7 +49,7 @@ const OFTEN = ['get', 'apply'];
 
 /** Read while the program runs, by readShipped(). */
 const SHIPPED = ['crds', 'agent/guest/program', 'manifests/image', 'manifests/rbac', 'manifests/systemd'];
-const SHIPPED_FILE = /\.(yaml|json|sh|service|txt)$|\/Dockerfile$/;
+const SHIPPED_FILE = /\.(yaml|jsonl?|sh|service|txt)$|\/Dockerfile$/;
 /** Started by startThread(). */
 const THREADS = ['controller/store/sqlite/worker.ts'];
 /** The one file that may ask where it lies, as it knows releases. */
@@ -62,6 +62,16 @@ const NO_NATIVE_PARTS: Plugin = {
     onResolve({ filter: /\.node$|^cpu-features$/ }, ({ path }) => ({ path, namespace: 'native' }));
     onLoad({ filter: /.*/, namespace: 'native' }, ({ path }) => ({
       contents: `throw new Error(${JSON.stringify(`a release of nexus does not carry ${path}`)})`,
+    }));
+  },
+};
+
+/** The client of Docker builds images with BuildKit by way of gRPC, which is larger than the rest of it; nothing here does. */
+const NO_BUILDKIT: Plugin = {
+  name: 'no-buildkit',
+  setup({ onLoad }) {
+    onLoad({ filter: /node_modules\/dockerode\/lib\/session\.js$/ }, () => ({
+      contents: `module.exports = () => { throw new Error('a release of nexus does not build images with BuildKit') }`,
     }));
   },
 };
@@ -154,7 +164,7 @@ function commonOptions(root: string) {
       __filename: '"/nexus/release.cjs"',
       __dirname: '"/nexus"',
     },
-    plugins: [NO_NATIVE_PARTS, onlyProgramLooksForFiles(root)],
+    plugins: [NO_NATIVE_PARTS, NO_BUILDKIT, onlyProgramLooksForFiles(root)],
     logLevel: 'silent',
   } satisfies BuildOptions;
 }

@@ -9,6 +9,7 @@ import { runController } from '../../controller/main.ts';
 import { SERVER_OPTIONS } from '../../controller/options.ts';
 import { freePorts } from './ports.ts';
 import { type CliOptions, type CliResult, cli } from './run-cli.ts';
+import { layServerTls } from './server-tls.ts';
 
 export interface LocalServer {
   home: string;
@@ -30,6 +31,8 @@ export interface LocalServerOptions {
   node?: string;
   /** Without an agent there is no node, and nothing becomes ready. Defaults to true. */
   agent?: boolean;
+  /** It makes certificates of its own: its authority is none that another server of the tests has. */
+  ownAuthority?: boolean;
   /** Further options of the server. */
   flags?: Record<string, unknown>;
 }
@@ -37,6 +40,7 @@ export interface LocalServerOptions {
 /** A whole installation in this process: the embedded server over HTTPS, and an agent with the in-memory driver. */
 export async function localServer(options: LocalServerOptions = {}): Promise<LocalServer> {
   const home = mkdtempSync(join(tmpdir(), 'nexus-local-'));
+  if (!options.ownAuthority) await layServerTls(home);
   const node = options.node ?? 'n1';
   const [port] = await freePorts(1);
   const kubeconfig = join(home, 'kubeconfig');

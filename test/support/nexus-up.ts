@@ -12,6 +12,7 @@ import type { EngineByHand } from './engine-by-hand.ts';
 import { freePorts, type NodePorts, nodePorts } from './ports.ts';
 import { MAIN } from './program.ts';
 import { type CliOptions, type CliResult, cli } from './run-cli.ts';
+import { layServerTls } from './server-tls.ts';
 import { untilObject } from './until-object.ts';
 
 export interface NexusUp {
@@ -59,6 +60,7 @@ let instances = 0;
 /** `nexus up` as a process of its own, with a home of its own and a node of its own on the engine. */
 export async function nexusUp(options: NexusUpOptions = {}): Promise<NexusUp> {
   const home = mkdtempSync(join(tmpdir(), 'nexus-up-'));
+  await layServerTls(home);
   const node = `t${process.pid}-${instances++}`;
   const [port] = await freePorts(1);
   const listen = `127.0.0.1:${port}`;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { openTls } from '../../../controller/apiserver/tls.ts';
 import { systemClock } from '../../../controller/kit/clock.ts';
+import { layServerTls } from '../../support/server-tls.ts';
 import { type Lab, startLab } from './lab.ts';
 
 export interface Result {
@@ -42,7 +43,8 @@ export interface KubectlLab extends Lab {
 export async function startKubectlLab(t: Test): Promise<KubectlLab> {
   const home = mkdtempSync(join(tmpdir(), 'nexus-kubectl-'));
   t.teardown(() => rmSync(home, { recursive: true, force: true }));
-  const tls = await openTls({ dir: join(home, 'tls'), clock: systemClock });
+  await layServerTls(home);
+  const tls = await openTls({ dir: join(home, 'server', 'tls'), clock: systemClock });
   t.teardown(() => tls.close());
   const lab = await startLab(t, { tls, clock: systemClock });
   const { url } = await lab.server.listen({ host: '127.0.0.1', port: 0 });

@@ -136,10 +136,13 @@ rules: [{apiGroups: [""], resources: [secrets], verbs: [get]}]
   await ok('delete clusterrole applied', /deleted/);
 });
 
-t.test('the file of roles is what kubectl applies too', async t => {
-  const file = new URL('../../../manifests/rbac/roles.yaml', import.meta.url).pathname;
-  t.match(await kubectl(`apply -f ${file}`), { code: 0, out: /nexus:member configured/ });
-  t.match(await kubectl(`apply -f ${file}`), { code: 0, out: /nexus:member unchanged/ });
+t.test('the folders of kinds and roles are what kubectl applies too', async t => {
+  const [kinds, roles] = ['crds', 'manifests/rbac'].map(
+    name => new URL(`../../../${name}/`, import.meta.url).pathname,
+  );
+  const apply = `apply -f ${kinds} -f ${roles}`;
+  t.match(await kubectl(apply), { code: 0, out: /workspaces\S* configured[\s\S]*nexus:member configured/ });
+  t.match(await kubectl(apply), { code: 0, out: /workspaces\S* unchanged[\s\S]*nexus:member unchanged/ });
   const { revision } = store;
   await server.ensureDefaults();
   t.equal(store.revision, revision, 'both ways come to the same');

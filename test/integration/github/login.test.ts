@@ -139,7 +139,8 @@ t.test('a server that is not known is not talked to before its fingerprint is gi
 });
 
 t.test('a server that was exchanged for another is noticed', { skip }, async t => {
-  const other = await localServer({ agent: false, flags: { githubApi: github.url, registration: 'open' } });
+  const flags = { githubApi: github.url, registration: 'open' };
+  const other = await localServer({ agent: false, ownAuthority: true, flags });
   t.teardown(() => other.close());
   const at =
     (await readKubeconfig(other.kubeconfig)).clusters?.[0]?.cluster.server?.replace('https://', '') ?? '';

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { builtProgram } from '../../support/built-program.ts';
 import { findTestEngine, noTestEngine } from '../../support/engine.ts';
 import { ensureTestImage } from '../../support/images.ts';
 
@@ -48,7 +49,8 @@ t.test('the executable runs on a bare Debian', { skip: await noTestEngine() }, a
   const engine = await findTestEngine();
   if ('problem' in engine) throw new Error(engine.problem);
   const image = await ensureTestImage(engine.docker, 'plain');
-  const out = await build(t.testdir({}));
+  // Of a build that other tests use too, in a folder of another name.
+  const out = dirname(await builtProgram());
   const { stdout } = await run('docker', [
     ...['-H', `unix://${engine.socketPath}`, 'run', '--rm', '--network=none', '--init'],
     ...['-v', `${join(out, EXECUTABLE)}:/usr/local/bin/nexus:ro`, image, 'sh', '-c', SCRIPT],

@@ -13,7 +13,7 @@ t.test('what runs workspaces here when nobody says', async t => {
   const candidate = (name: Candidate['name'], answer: Answer, socketPath = socket): Candidate => ({
     name,
     socketPath,
-    make(): Driver {
+    async make(): Promise<Driver> {
       const driver = createMemoryDriver({ node: 'n' });
       const list = {
         yes: driver.list,
