@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { systemClock } from '../controller/kit/clock.ts';
 import type { Command, Flags, Io } from './command.ts';
 import { readApplyFlags } from './commands/apply-flags.ts';
@@ -15,8 +15,10 @@ const INTERRUPTED: Record<string, number> = { SIGINT: 130, SIGTERM: 143 };
  * process' signal) interrupts it: a command that was not done then gives 130 or 143.
  */
 export async function runCli(argv: string[], io: Io, signal: AbortSignal): Promise<number> {
-  const home =
-    io.env.NEXUS_HOME || join(io.env.HOME || process.getBuiltinModule('node:os').homedir(), '.nexus');
+  const home = resolve(
+    io.cwd,
+    io.env.NEXUS_HOME || join(io.env.HOME || process.getBuiltinModule('node:os').homedir(), '.nexus'),
+  );
   const run = async (command: Command, flags: Flags): Promise<number> => {
     const context = createContext({ io, flags, signal, clock: systemClock, home });
     try {

@@ -34,6 +34,14 @@ const SENTENCES: Record<string, (error: NodeJS.ErrnoException & Place) => [messa
     'is the folder that it is in there, and can it be written to?',
   ],
   EMFILE: () => ['too many files are open', 'raise the limit: ulimit -n 65536'],
+  EEXIST: error => [
+    `${error.path ?? 'a part of the path'} is there already, and is something else`,
+    'name another, or move what is there out of the way',
+  ],
+  ENAMETOOLONG: error => [
+    `the name ${error.path ?? ''} is too long for this file system`,
+    'choose a shorter one',
+  ],
   ENOTDIR: error => [
     `${error.path ?? 'a part of the path'} is no folder`,
     'name another, or move what is there out of the way',

@@ -9,6 +9,7 @@ import { readOptionsFile, writeOptionsFile } from '../../controller/kit/options-
 import type { Command, CommandContext, Flags } from '../command.ts';
 import { CliError, EXIT, usageError } from '../errors.ts';
 import { optionFlags } from '../option-flags.ts';
+import { makeHome } from '../up/make-home.ts';
 import { tellParentReady } from '../up/parent.ts';
 
 const STATUS_MS = 5_000;
@@ -96,6 +97,7 @@ async function joinNode(flags: AgentFlags, context: CommandContext): Promise<num
   if (!token) throw usageError('with which --token?', how);
   // Read here too, so that a bad one is told before anything is done.
   const { values } = resolveOptions(AGENT_OPTIONS, { flags, env: context.io.env });
+  makeHome(context.home);
   const { JoinError, joinServer } = await import('../../agent/main.ts');
   const joined = await joinServer({
     server,

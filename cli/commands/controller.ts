@@ -3,6 +3,7 @@ import { SERVER_OPTIONS } from '../../controller/options.ts';
 import type { Command } from '../command.ts';
 import { EXIT } from '../errors.ts';
 import { optionFlags } from '../option-flags.ts';
+import { makeHome } from '../up/make-home.ts';
 import { tellParentReady } from '../up/parent.ts';
 
 export const controller: Command = {
@@ -12,6 +13,7 @@ export const controller: Command = {
   build: yargs => optionFlags(yargs, SERVER_OPTIONS, 'Server:'),
   async run(flags, context) {
     const { values } = resolveOptions(SERVER_OPTIONS, { flags, env: context.io.env });
+    makeHome(context.home);
     const { runController } = await import('../../controller/main.ts');
     await runController({ ...values, home: context.home, onReady: tellParentReady }, context.signal);
     return EXIT.done;

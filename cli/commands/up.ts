@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { AGENT_OPTIONS } from '../../agent/options.ts';
@@ -11,6 +10,7 @@ import { EXIT } from '../errors.ts';
 import { optionFlags, passFlags } from '../option-flags.ts';
 import { childEnvironment } from '../up/child-environment.ts';
 import { keepRunning } from '../up/keep-running.ts';
+import { makeHome } from '../up/make-home.ts';
 import { noteMissingImage } from '../up/missing-image.ts';
 import { ensureOwnKeys } from '../up/own-keys.ts';
 import { tellParentReady } from '../up/parent.ts';
@@ -30,7 +30,7 @@ export const up: Command = {
     // Both are read here too, so that a bad one is told once and before anything is started.
     const { values: server } = resolveOptions(SERVER_OPTIONS, { flags, env: context.io.env });
     const { values: agent } = resolveOptions(AGENT_OPTIONS, { flags, env: context.io.env });
-    mkdirSync(context.home, { recursive: true, mode: 0o700 });
+    makeHome(context.home);
     ensureOwnKeys(context.home, context.io.env.HOME);
     const nodeName = server.localNode ?? agent.nodeName ?? nodeNameFrom(hostname());
     const env = childEnvironment(context.io, context.home);

@@ -4,6 +4,7 @@ import { PassThrough } from 'node:stream';
 import t from 'tap';
 import { childEnvironment } from '../../../cli/up/child-environment.ts';
 import { keepRunning } from '../../../cli/up/keep-running.ts';
+import { makeHome } from '../../../cli/up/make-home.ts';
 import { ensureOwnKeys } from '../../../cli/up/own-keys.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { until } from '../../support/until.ts';
@@ -98,4 +99,22 @@ t.test('on a terminal server and agent write lines for people, unless told other
   t.match(childEnvironment({ env: { NEXUS_LOG_FORMAT: 'json' }, stderr: stderr(true) }, '/h'), {
     NEXUS_LOG_FORMAT: 'json',
   });
+});
+
+t.test('a home is made, whatever its name; what cannot be one is told, with what to do', t => {
+  const dir = t.testdir({ file: '', folder: {}, link: t.fixture('symlink', 'folder') });
+  for (const home of ['folder', 'link', 'new/one', 'with spaces: and colons', 'x'.repeat(200)]) {
+    makeHome(join(dir, home));
+    t.ok(statSync(join(dir, home)).isDirectory(), home);
+  }
+  t.equal(statSync(join(dir, 'new')).mode & 0o777, 0o700);
+  const refused: [string, RegExp][] = [
+    [join(dir, 'file'), /it is no folder$/],
+    [join(dir, 'file', 'below'), /is no folder$/],
+    ['/proc/nexus', /there is no \/proc\/nexus|no permission/],
+    [join(dir, 'x'.repeat(300)), /too long/],
+  ];
+  for (const [home, why] of refused)
+    t.throws(() => makeHome(home), { message: why, next: /NEXUS_HOME=/ }, home.slice(-20));
+  t.end();
 });
