@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import type { Duplex } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { shellWord } from '../../controller/kit/shell-quote.ts';
 import type { CommandContext } from '../command.ts';
 import { CliError } from '../errors.ts';
@@ -14,10 +16,14 @@ export function sshArgs(target: SshTarget, extra: string[] = []): string[] {
 export interface RunOptions {
   /** Gives the program a standard input that ends only when it does: the other side sees its end when we are gone. */
   holdStdin?: boolean;
+  /** What its standard output passes on its way to ours. */
+  through?: Duplex;
+  /** Whether that a connection failed is told by somebody else. Defaults to no. */
+  isQuiet?: () => boolean;
 }
 
 /** What ssh exits with when the connection failed or broke; a command there may end so too. */
-const CONNECTION_FAILED = 255;
+export const CONNECTION_FAILED = 255;
 
 /** Runs ssh or scp towards a workspace. After a failed connection the way to it is looked for anew. */
 export async function runTowards(
@@ -31,7 +37,7 @@ export async function runTowards(
   const { published, way } = target;
   await forgetReach(published, context.home);
   if (way.kind === 'gateway') await forgetReach(way.gateway, context.home);
-  context.note(`note: ${program} ended with 255 (${target.told})`);
+  if (!options.isQuiet?.()) context.note(`note: ${program} ended with 255 (${target.told})`);
   return code;
 }
 
@@ -50,7 +56,7 @@ export function runProgram(
     const child = spawn(program, args, {
       stdio: [
         options.holdStdin ? 'pipe' : stdio(context.io.stdin, 0),
-        stdio(context.io.stdout, 1),
+        options.through ? 'pipe' : stdio(context.io.stdout, 1),
         stdio(context.io.stderr, 2),
       ],
       env: context.io.env as NodeJS.ProcessEnv,
@@ -58,14 +64,17 @@ export function runProgram(
     // Ctrl-C reaches it through the terminal; a signal sent to this process alone is passed on.
     const stop = () => child.kill('SIGTERM');
     context.signal.addEventListener('abort', stop, { once: true });
-    child.stdout?.pipe(context.io.stdout, { end: false });
+    const out = options.through ? child.stdout?.pipe(options.through) : child.stdout;
+    out?.pipe(context.io.stdout, { end: false });
     child.stderr?.pipe(context.io.stderr, { end: false });
     // It may end before it has read everything.
     child.stdin?.on('error', () => {});
     if (child.stdin && !options.holdStdin) context.io.stdin.pipe(child.stdin);
     child.once('error', error => reject(missingProgram(program, error)));
-    child.once('close', (code, signal) => {
+    child.once('close', async (code, signal) => {
       context.signal.removeEventListener('abort', stop);
+      // It may hold some of it back for a slow reader.
+      if (options.through) await finished(options.through).catch(() => {});
       resolve(code ?? 128 + (signal ? constants.signals[signal] : 0));
     });
   });

@@ -34,7 +34,7 @@ spec:
   - {name: web, port: 3000, command: ${JSON.stringify(HELLO)}}
   - {name: ticks, command: "i=0; while :; do i=$((i+1)); echo tick $i; sleep 0.2; done"}
 `;
-  const applied = await up.apply(manifest, '--wait', '--timeout', '60s');
+  const applied = await up.apply(manifest, '--wait', '--timeout', '180s');
   t.equal(applied.code, 0, applied.code === 0 ? 'ready' : applied.stderr);
   await sessions(up);
   await files(up);
@@ -142,6 +142,40 @@ async function logs(up: NexusUp) {
         what: () => 'no tail to be left',
       });
     }
+  });
+
+  await t.test('logs -f goes on after a restart, and ends when the workspace is stopped', async t => {
+    const open = [['ticks'], []].map(args => {
+      const told = { seen: '', notes: '' };
+      const end = up.cli(['logs', 'shop', ...args, '-f', '--tail', '3'], {
+        onOutput: text => {
+          told.seen = text;
+        },
+        onNote: text => {
+          told.notes = text;
+        },
+      });
+      const ticks = () => told.seen.match(/tick \d+\n/g) ?? [];
+      const untilMore = async () => {
+        const had = ticks().length;
+        const isMore = () => ticks().length > had + 3;
+        await until(isMore, { timeoutMs: 20_000, what: () => `more ticks in ${told.seen}${told.notes}` });
+      };
+      return { told, end, ticks, untilMore };
+    });
+    const untilMore = () => Promise.all(open.map(({ untilMore }) => untilMore()));
+    await untilMore();
+    t.equal((await up.cli(['restart', 'shop'])).code, 0);
+    await untilMore();
+    t.equal((await up.cli(['stop', 'shop'])).code, 0);
+    for (const { end, told } of open) {
+      t.equal((await end).code, EXIT.done);
+      t.match(told.notes, /^connection lost; /m);
+      t.match(told.notes, /^workspace shop was stopped/m);
+    }
+    t.equal((await up.cli(['start', 'shop'])).code, 0);
+    const kept = (await up.cli(['logs', 'shop', 'ticks', '--tail', '-1'])).stdout;
+    for (const { ticks } of open) t.ok(kept.includes(ticks().join('')), 'no line is missing or comes twice');
   });
 }
 
