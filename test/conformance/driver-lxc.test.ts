@@ -6,7 +6,7 @@ import { freePorts } from '../support/ports.ts';
 import { driverConformance } from './driver.ts';
 
 // The first time on a machine the image is made.
-t.setTimeout(170_000);
+t.setTimeout(300_000);
 const skip = noLxd();
 if (skip) {
   t.test('a driver of LXD', { skip }, async () => {});

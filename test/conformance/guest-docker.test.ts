@@ -3,7 +3,7 @@ import { dockerNode } from '../support/docker-node.ts';
 import { noTestEngine } from '../support/engine.ts';
 import { guestInEngine } from './guest-in-engine.ts';
 
-t.setTimeout(90_000);
+t.setTimeout(300_000);
 
 const skip = await noTestEngine();
 if (skip) t.test('the guest in Docker', { skip }, async () => {});

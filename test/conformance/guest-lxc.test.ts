@@ -4,7 +4,7 @@ import { noLxd, startLxd } from '../support/lxd-lab.ts';
 import { guestInEngine } from './guest-in-engine.ts';
 
 // The first time on a machine the image is made.
-t.setTimeout(170_000);
+t.setTimeout(300_000);
 
 const skip = noLxd();
 if (skip) {

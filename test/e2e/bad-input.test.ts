@@ -65,7 +65,7 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
     const { code, stderr } = await up.apply(
       workspaceManifest('image', bad.image ?? {}),
       '--wait',
-      '--timeout=20s',
+      '--timeout=120s',
     );
     t.equal(code, 1, 'a command that waits ends');
     t.match(stderr, /error: /);
@@ -237,7 +237,7 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
       t.match(stderr, /^error: stdin:/);
       t.notMatch(stderr, /call stack/i);
     }
-    t.ok(performance.now() - began < 10_000);
+    t.ok(performance.now() - began < 120_000);
     t.equal((await up.cli(['get', 'ws'])).code, 0, 'the server is well');
   });
 

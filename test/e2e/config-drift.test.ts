@@ -67,7 +67,7 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
       'a restart makes nobody forget whose a change is',
     );
     const [web, job] = [await pidOf('web'), await pidOf('job')];
-    t.match(await sync('--timeout=60s'), { code: 0, stdout: 'shop synced\n' });
+    t.match(await sync('--timeout=180s'), { code: 0, stdout: 'shop synced\n' });
     const after = await until('ConfigApplied');
     t.equal(after.spec.services?.find(({ name }) => name === 'web')?.command, 'exec sleep 2000');
     t.same(

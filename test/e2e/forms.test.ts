@@ -53,7 +53,7 @@ spec:
 
   await t.test('apply, wait and apply again', async t => {
     t.match(await kubectl(['apply', '-f', '-'], both), /workspace.nexus.dev\/one created\n.*two created/);
-    await kubectl(['wait', 'ws', '--all', '--for=condition=Ready', '--timeout=50s']);
+    await kubectl(['wait', 'ws', '--all', '--for=condition=Ready', '--timeout=180s']);
     const before = (await up.workspace('one')).metadata;
     // A client-side apply sends lists again in which the server has filled in defaults: nothing is written all the same.
     await kubectl(['apply', '-f', '-'], both);
@@ -84,7 +84,7 @@ spec:
 
   await t.test('patch, label and annotate are followed', async t => {
     await kubectl(['patch', 'ws', 'two', '--type=merge', '-p', '{"spec":{"running":false}}']);
-    await kubectl(['wait', 'ws/two', '--for=jsonpath={.status.phase}=Stopped', '--timeout=30s']);
+    await kubectl(['wait', 'ws/two', '--for=jsonpath={.status.phase}=Stopped', '--timeout=180s']);
     await kubectl(['patch', 'ws', 'two', '--type=merge', '-p', '{"spec":{"running":true}}']);
     await up.untilWorkspace('two', 'runs again', isReady, 30_000);
     await kubectl(['label', 'ws', 'two', 'team=blue', '--overwrite']);
@@ -154,7 +154,7 @@ spec:
   });
 
   await t.test('delete takes everything along', async t => {
-    await kubectl(['delete', '-f', '-', '--timeout=40s'], both);
+    await kubectl(['delete', '-f', '-', '--timeout=180s'], both);
     t.equal(await kubectl(['get', 'ws', '-o', 'name']), '');
     t.same(await lab.leftovers(), []);
   });

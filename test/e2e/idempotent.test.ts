@@ -37,7 +37,7 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
       lifecycle: { preStart: 'true', postStart: 'true' },
     },
   });
-  const { code, stdout, stderr } = await up.apply(manifest, '--wait', '--timeout=40s');
+  const { code, stdout, stderr } = await up.apply(manifest, '--wait', '--timeout=180s');
   t.equal(code, 0, stderr);
   t.match(stdout, /^workspace.*\/shop created/m);
   // Events are counted together for a moment before they are written.

@@ -61,7 +61,7 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
     names.map(name => `${name} ${name}`),
   );
 
-  const deleted = await up.cli(['delete', 'ws', '-l', 'team=ten', '--timeout', '60s']);
+  const deleted = await up.cli(['delete', 'ws', '-l', 'team=ten', '--timeout', '180s']);
   t.equal(deleted.code, 0, deleted.stderr);
   await until(async () => (await engine.instances(up.node)).length === 0, {
     timeoutMs: 10_000,

@@ -46,7 +46,7 @@ t.test('Docker and LXD on one node', { skip }, async t => {
       workspaceManifest('on-lxd', { driver: 'lxc', image: images.lxc, services: [web] }),
       workspaceManifest('open', { image: images.docker }),
     ];
-    const { code, stderr } = await up.apply(manifests.join('\n---\n'), '--wait', '--timeout=60s');
+    const { code, stderr } = await up.apply(manifests.join('\n---\n'), '--wait', '--timeout=180s');
     t.equal(code, 0, stderr);
     const names = async (engine: typeof docker) =>
       (await engine.instances(up.node)).map(name => name.replace(/^nexus-|[.-]default-\w+$/g, '')).sort();
@@ -114,7 +114,7 @@ t.test('Docker and LXD on one node', { skip }, async t => {
 
   await t.test('a drain stops what is on either, and its end starts it', async t => {
     const names = ['nowhere', 'on-docker', 'on-lxd', 'open'];
-    const drained = await up.cli(['node', 'drain', up.node, '--max-concurrent=4', '--timeout=60s']);
+    const drained = await up.cli(['node', 'drain', up.node, '--max-concurrent=4', '--timeout=180s']);
     t.match(drained, { code: 0, stdout: new RegExp(`node/${up.node} drained`) }, drained.stderr);
     const look = async (name: string) => {
       const { spec, status } = await up.workspace(name);
@@ -130,7 +130,7 @@ t.test('Docker and LXD on one node', { skip }, async t => {
     await Promise.all(names.map(name => up.untilWorkspace(name, 'goes on', isReady, 40_000)));
   });
 
-  const { code, stderr } = await up.cli(['delete', 'ws', '--all', '--timeout=40s']);
+  const { code, stderr } = await up.cli(['delete', 'ws', '--all', '--timeout=180s']);
   t.equal(code, 0, stderr);
   for (const engine of [docker, lxd]) t.same(await engine.instances(up.node), []);
 });

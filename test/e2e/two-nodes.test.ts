@@ -33,7 +33,7 @@ t.test('a drain moves one to another engine, stops the other, and uncordon undoe
   const lab = await openLab(t);
   const { up, engines, image } = lab;
   const both = `${manifest('moves', image, 'onNodeLoss: Reschedule')}---${manifest('stays', image, 'running: true')}`;
-  t.equal((await up.apply(both, '--wait', '--timeout', '90s')).code, 0);
+  t.equal((await up.apply(both, '--wait', '--timeout', '180s')).code, 0);
   const stays = await lab.ssh('stays');
   await stays.exec('echo mine >kept');
   const life = await lab.life('stays');
@@ -41,7 +41,7 @@ t.test('a drain moves one to another engine, stops the other, and uncordon undoe
   const { metadata } = await up.workspace('moves');
   const alone = await watchAlone(t, engines, metadata.uid ?? '');
 
-  const drained = await up.cli(['node', 'drain', up.node, '--timeout', '90s']);
+  const drained = await up.cli(['node', 'drain', up.node, '--timeout', '180s']);
   t.equal(drained.code, 0, drained.stderr);
   t.match(drained.stdout, /drained\nworkspace default\/stays is stopped there/);
   t.match(drained.stderr, /2 workspaces are left: default\/moves being moved/);

@@ -19,7 +19,7 @@ const skip =
   ('problem' in found && found.problem) || (hasProgram('gh') ? false : 'gh is missing: apt-get install gh');
 
 /** How soon somebody must be out. */
-const OUT_MS = 5_000;
+const OUT_MS = 45_000;
 
 async function openLab(t: Test) {
   if ('problem' in found) throw new Error(found.problem);
@@ -79,7 +79,7 @@ metadata: {name: shop}
 spec: {image: '${image}', env: [{name: OWNER, value: WHO}]}
 `;
   const made = [ada, eve].map((one, i) =>
-    one.nexus(['apply', '-f', '-', '--wait', '--timeout', '90s'], {
+    one.nexus(['apply', '-f', '-', '--wait', '--timeout', '180s'], {
       stdin: manifest.replace('WHO', ['ada', 'eve'][i] as string),
     }),
   );

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type Docker from 'dockerode';
+import { networkName } from '../../agent/drivers/docker/network.ts';
+import { stopEnforcing } from '../../agent/drivers/network/firewall.ts';
 import { LABEL_NODE } from '../../crds/names.ts';
 import type { EngineByHand, Look } from './engine-by-hand.ts';
 import { buildTestImage, ensureTestImage } from './images.ts';
@@ -12,7 +14,7 @@ const ignore = () => {};
 export function dockerByHand({ docker, socketPath }: { docker: Docker; socketPath: string }): EngineByHand {
   const host = ['-H', `unix://${socketPath}`];
   const cli = async (...args: string[]) =>
-    (await run('docker', [...host, ...args], { timeout: 20_000 })).stdout.trim();
+    (await run('docker', [...host, ...args], { timeout: 60_000 })).stdout.trim();
   const filters = (node: string) => ({ label: [`${LABEL_NODE}=${node}`] });
   const containers = (node: string) => docker.listContainers({ all: true, filters: filters(node) });
   const volumes = async (node: string) => {
@@ -88,6 +90,7 @@ export function dockerByHand({ docker, socketPath }: { docker: Docker; socketPat
         await docker.getVolume(name).remove({ force: true }).catch(ignore);
       for (const { Id } of await docker.listNetworks({ filters: filters(node) }))
         await docker.getNetwork(Id).remove().catch(ignore);
+      await stopEnforcing(networkName(node).bridge).catch(ignore);
     },
   };
 }

@@ -7,6 +7,7 @@ import { createDockerDriver } from '../../agent/drivers/docker/docker-driver.ts'
 import { networkName } from '../../agent/drivers/docker/network.ts';
 import type { Clock } from '../../controller/kit/clock.ts';
 import { removeEverything, specs } from '../conformance/driver.ts';
+import { dockerByHand } from './docker-by-hand.ts';
 import { findTestEngine } from './engine.ts';
 import { ensureTestImage } from './images.ts';
 
@@ -48,6 +49,8 @@ export async function dockerNode(
   t.teardown(async () => {
     await removeEverything(driver);
     await driver.close();
+    // A driver that closes does not wait long for the engine.
+    await dockerByHand({ docker, socketPath }).clear(node);
   });
   const reference = await ensureTestImage(docker, 'ready');
   const { id: imageId } = (await driver.ensureImage(reference)) ?? { id: '' };

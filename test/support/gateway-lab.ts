@@ -185,7 +185,7 @@ export async function gatewayLab(
           const child = execFile(
             program,
             args,
-            { timeout: 20_000, maxBuffer: 64 * 1024 * 1024 },
+            { timeout: 60_000, maxBuffer: 64 * 1024 * 1024 },
             (error, stdout, stderr) =>
               resolve({ code: error ? Number(error.code ?? 255) : 0, stdout, stderr }),
           );

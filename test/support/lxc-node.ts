@@ -7,6 +7,7 @@ import { networkName } from '../../agent/drivers/lxc/network.ts';
 import { removeEverything, specs } from '../conformance/driver.ts';
 import type { EngineNode } from './docker-node.ts';
 import type { TestImage } from './images.ts';
+import { lxdByHand } from './lxd-by-hand.ts';
 import { type LxdLab, startLxd } from './lxd-lab.ts';
 
 export interface LxcNode extends EngineNode {
@@ -21,6 +22,8 @@ export async function lxcNode(t: Test, image: TestImage, lab?: LxdLab): Promise<
   t.teardown(async () => {
     await removeEverything(driver);
     await driver.close();
+    // A driver that closes does not wait long for the engine.
+    await lxdByHand(on).clear(node);
   });
   const { id: imageId } = (await driver.ensureImage(await on.image(image))) ?? { id: '' };
   const bridge = networkName(node);

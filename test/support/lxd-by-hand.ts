@@ -11,6 +11,8 @@ import type {
 } from '../../agent/drivers/lxc/api/types.ts';
 import { limitsOf } from '../../agent/drivers/lxc/limits.ts';
 import { labelOf } from '../../agent/drivers/lxc/names.ts';
+import { networkName } from '../../agent/drivers/lxc/network.ts';
+import { stopEnforcing } from '../../agent/drivers/network/firewall.ts';
 import { LABEL_NODE } from '../../crds/names.ts';
 import type { EngineByHand } from './engine-by-hand.ts';
 import { type LxdLab, TEST_POOL } from './lxd-lab.ts';
@@ -151,6 +153,7 @@ export function lxdByHand({ lxd, lxc, exec, dir, socketPath, image }: LxdLab): E
       for (const name of await volumes(node)) await removeVolume(name).catch(ignore);
       for (const { name } of await ofNode<LxdNetwork>('networks', node))
         await lxc('network', 'delete', name).catch(ignore);
+      await stopEnforcing(networkName(node)).catch(ignore);
     },
   };
 }

@@ -26,10 +26,10 @@ export function sshLogin({ port, user = 'dev', privateKey, hostKey, dir }: SshTa
   const options = [
     ...['-F', 'none', '-i', key, '-p', String(port), '-o', 'IdentitiesOnly=yes'],
     ...['-o', `UserKnownHostsFile=${known}`, '-o', 'StrictHostKeyChecking=yes'],
-    ...['-o', 'BatchMode=yes', '-o', 'ConnectTimeout=5', '-o', 'LogLevel=ERROR', `${user}@127.0.0.1`],
+    ...['-o', 'BatchMode=yes', '-o', 'ConnectTimeout=15', '-o', 'LogLevel=ERROR', `${user}@127.0.0.1`],
   ];
   const exec = async (command: string): Promise<string> => {
-    const { stdout } = await run('ssh', [...options, command], { timeout: 15_000 });
+    const { stdout } = await run('ssh', [...options, command], { timeout: 30_000 });
     return stdout.trim();
   };
   return {

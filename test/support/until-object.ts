@@ -4,10 +4,12 @@ import type { Client, ObjectKey } from '../../controller/client/client.ts';
 import { systemClock } from '../../controller/kit/clock.ts';
 import type { Resource } from '../../crds/kinds.ts';
 import type { KubeList, KubeObject } from '../../crds/object.ts';
+import { patience } from './until.ts';
 
 interface Wait<T, R> {
   /** Truthy: that is what was waited for. */
   look: (now: T) => R | undefined | false;
+  /** On a machine with nothing else to do: see `patience`. */
   timeoutMs: number;
   /** For the error: what was waited for, and what there was last. */
   what: (last: T) => string;
@@ -20,7 +22,8 @@ export async function untilObjects<T extends KubeObject, R>(
   query: { namespace?: string; fieldSelector?: string },
   { look, timeoutMs, what }: Wait<T[], R>,
 ): Promise<R> {
-  const signal = AbortSignal.timeout(timeoutMs);
+  const waitMs = patience(timeoutMs);
+  const signal = AbortSignal.timeout(waitMs);
   const options = { signal, clock: systemClock };
   const known = new Map<string, T>();
   const idOf = ({ metadata }: KubeObject) => `${metadata.namespace}/${metadata.name}`;
@@ -46,7 +49,7 @@ export async function untilObjects<T extends KubeObject, R>(
     }
     await systemClock.sleep(50, signal).catch(() => {});
   }
-  throw new Error(`waited ${timeoutMs / 1000} s for ${what([...known.values()])}`);
+  throw new Error(`waited ${waitMs / 1000} s for ${what([...known.values()])}`);
 }
 
 /** The same of one object; undefined when it is not there. */

@@ -1,6 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
+/** What a machine with ten other things to do may take for anything. A wait that ends by what it waits for is no longer for it. */
+const PATIENCE_MS = 90_000;
+
+/** For how long something is waited for that takes `ms` at most on a machine with nothing else to do. */
+export const patience = (ms: number): number => Math.max(ms, PATIENCE_MS);
+
 export interface UntilOptions {
+  /** On a machine with nothing else to do: see `patience`. */
   timeoutMs: number;
   /** For the error: what was waited for, and what there was instead. */
   what: () => string;
@@ -13,12 +20,12 @@ export async function until<T>(
   look: () => Promise<T | undefined | false> | T | undefined | false,
   options: UntilOptions,
 ): Promise<T> {
-  const deadline = performance.now() + options.timeoutMs;
+  const timeoutMs = patience(options.timeoutMs);
+  const deadline = performance.now() + timeoutMs;
   for (;;) {
     const found = await look();
     if (found) return found;
-    if (performance.now() > deadline)
-      throw new Error(`waited ${options.timeoutMs / 1000} s for ${options.what()}`);
+    if (performance.now() > deadline) throw new Error(`waited ${timeoutMs / 1000} s for ${options.what()}`);
     await pause(options.everyMs ?? 50);
   }
 }

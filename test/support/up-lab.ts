@@ -104,7 +104,7 @@ export async function upLab(t: Test, engine: EngineByHand, options: Omit<NexusUp
     leftovers: async () => [...(await engine.instances(node)), ...(await engine.volumes(node))],
     /** Deletes it with the command line, which waits until it is gone. */
     async remove(name: string): Promise<void> {
-      const { code, stderr } = await up.cli(['delete', 'ws', name, '--timeout', '30s']);
+      const { code, stderr } = await up.cli(['delete', 'ws', name, '--timeout', '180s']);
       if (code !== 0) throw new Error(`nexus delete ws ${name} exited with ${code}: ${stderr}`);
     },
   };

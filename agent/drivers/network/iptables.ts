@@ -25,7 +25,7 @@ export class Iptables {
 
   /** Applies a script in one transaction and leaves what it does not name. */
   async restore(family: Family, script: string): Promise<void> {
-    await run(this.#program(family, 'restore'), ['--noflush', '-w', '5'], script);
+    await run(this.#program(family, 'restore'), ['--noflush', '-w', '15'], script);
   }
 
   #program(family: Family, verb: 'save' | 'restore'): string {

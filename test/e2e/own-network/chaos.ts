@@ -147,7 +147,7 @@ t.test('five nodes in a storm of failures', async t => {
       const { name } = workspace.metadata;
       t.equal(nodeOf(after, name), nodeOf(before, name), `${name} did not move`);
       const options = sshOptions({ ...sessions.options, workspace, way: 'direct' });
-      const { stdout } = await run('ssh', [...options, 'cat ~/told'], { timeout: 20_000 });
+      const { stdout } = await run('ssh', [...options, 'cat ~/told'], { timeout: 60_000 });
       const there = new Set(stdout.trim().split('\n'));
       const kept = sessions.all.filter(one => one.name === name).flatMap(one => one.kept);
       t.ok(kept.length > 0, `${name} was told something`);

@@ -72,7 +72,7 @@ await t.test('a stopped workspace keeps its image, and so does one whose contain
   await untilDerived(0, 1);
   await apply('new', 2);
   await untilDerived(0, 2);
-  t.equal((await up.cli(['start', 'old', '--timeout=30s'])).code, 0);
+  t.equal((await up.cli(['start', 'old', '--timeout=180s'])).code, 0);
 });
 
 await t.test('a tag that moved: the newest stays, the former goes with its last container', async t => {

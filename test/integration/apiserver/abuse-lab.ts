@@ -68,7 +68,7 @@ export async function startAbuseLab(t: Test, options: Partial<ApiProcessOptions>
       const began = performance.now();
       await other.call('POST', `${CM}?dryRun=All`, configMap('probe'));
       const ms = Math.round(performance.now() - began);
-      t.ok(ms < 3000, `${what}: others are served in ${ms} ms, in ${Math.round(memoryOf(server.pid))} MiB`);
+      t.ok(ms < 15_000, `${what}: others are served in ${ms} ms, in ${Math.round(memoryOf(server.pid))} MiB`);
     },
   };
 }

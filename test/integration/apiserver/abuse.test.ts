@@ -7,7 +7,7 @@ import { CM, configMap, WS } from './lab.ts';
 
 const MIB = 1024 * 1024;
 
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 
 const lines = (method: string, path: string, token: string, ...more: string[]) =>
   [`${method} ${path} HTTP/1.1`, 'host: x', `authorization: Bearer ${token}`, ...more].join('\r\n');

@@ -141,7 +141,7 @@ t.test('kubectl uses it as it stands in a kubeconfig, and rights are by user and
         contexts: [{ name: 'c', context: { cluster: 'c', user: 'c', namespace: 'default' } }],
       }),
     );
-    return run('kubectl', ['--kubeconfig', file, ...args], { timeout: 30_000 });
+    return run('kubectl', ['--kubeconfig', file, ...args], { timeout: 60_000 });
   };
   t.match(
     (await kubectl('auth', 'whoami')).stdout,

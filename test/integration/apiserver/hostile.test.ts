@@ -48,7 +48,7 @@ t.test('YAML bombs, broken YAML and endless nesting end in a refusal, soon', asy
     const [from, to] = [String.fromCharCode(97 + i), String.fromCharCode(98 + i)];
     bomb.push(`${to}: &${to} [${Array(9).fill(`*${from}`).join(',')}]`);
   }
-  const before = performance.now();
+  const before = process.cpuUsage();
   refused(
     t,
     await call('POST', CM, `apiVersion: v1\nkind: ConfigMap\n${bomb.join('\n')}\n`, YAML),
@@ -66,7 +66,7 @@ t.test('YAML bombs, broken YAML and endless nesting end in a refusal, soon', asy
     'BadRequest',
     'no aliases in large YAML',
   );
-  t.ok(performance.now() - before < 10_000);
+  t.ok(process.cpuUsage(before).user < 10_000_000, 'in little time of the processor');
   const good = await call(
     'POST',
     CM,

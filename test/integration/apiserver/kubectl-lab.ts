@@ -22,7 +22,7 @@ export function runKubectl(env: KubectlEnv, words: string, input = '', program =
     const child = execFile(
       program,
       words.split(' '),
-      { env: { ...env }, timeout: 30_000 },
+      { env: { ...env }, timeout: 60_000 },
       (error, out, err) => resolve({ code: error ? Number(error.code ?? 1) : 0, out, err }),
     );
     child.stdin?.end(input);

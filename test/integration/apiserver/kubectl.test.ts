@@ -223,12 +223,12 @@ t.test('watching, waiting and deleting', async t => {
   await sees(/ADDED +shop/);
   const status =
     '{"status":{"conditions":[{"type":"Ready","status":"True","reason":"Ready","message":"","lastTransitionTime":"2026-01-01T00:00:00Z"}]}}';
-  const waiting = kubectl('wait ws/shop --for=condition=Ready --timeout=20s');
+  const waiting = kubectl('wait ws/shop --for=condition=Ready --timeout=180s');
   t.equal((await kubectl(`patch ws shop --subresource=status --type=merge -p ${status}`)).code, 0);
   t.match(await waiting, { code: 0, out: 'workspace.nexus.dev/shop condition met\n' });
   await sees(/MODIFIED +shop/);
-  t.match(await kubectl('wait ws/shop --for=jsonpath={.status.phase}=Running --timeout=5s'), { code: 0 });
-  const gone = kubectl('wait ws/shop --for=delete --timeout=20s');
+  t.match(await kubectl('wait ws/shop --for=jsonpath={.status.phase}=Running --timeout=60s'), { code: 0 });
+  const gone = kubectl('wait ws/shop --for=delete --timeout=180s');
   t.match(await kubectl('delete ws shop'), { code: 0, out: 'workspace.nexus.dev "shop" deleted\n' });
   t.equal((await gone).code, 0);
   await sees(/DELETED +shop/);

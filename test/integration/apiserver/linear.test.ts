@@ -12,7 +12,7 @@ const KILLS = 4;
 /** Operations between two kills, at least. */
 const OPERATIONS = 300;
 
-t.setTimeout(150_000);
+t.setTimeout(300_000);
 
 t.test('objects are as if there were one copy of each, over kills of the server while it writes', async t => {
   const server = new KilledServer();

@@ -218,6 +218,6 @@ async function tests(engine: EngineByHand) {
 const found = await findTestEngine();
 if ('problem' in found) t.plan(0, found.problem);
 else {
-  t.setTimeout(180_000);
+  t.setTimeout(300_000);
   await tests(dockerByHand(found));
 }

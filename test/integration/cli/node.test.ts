@@ -6,7 +6,7 @@ import { farAgent } from '../../support/far-agent.ts';
 import { localServer } from '../../support/local-server.ts';
 import { until } from '../../support/until.ts';
 
-t.setTimeout(90_000);
+t.setTimeout(300_000);
 const server = await localServer();
 t.teardown(() => server.close());
 const { client } = server;
@@ -140,7 +140,7 @@ t.test('drain waits, tells what it does and what is stopped because it may not m
   });
   t.match(await node('list', '--no-headers'), { stdout: /^n1 +Ready,SchedulingDisabled,Draining /m });
   t.match(await node('uncordon', 'n2'), { code: 0 });
-  const drained = await node('drain', 'n1', '--timeout', '30s');
+  const drained = await node('drain', 'n1', '--timeout', '180s');
   t.match(drained, {
     code: 0,
     stdout:
@@ -150,7 +150,7 @@ t.test('drain waits, tells what it does and what is stopped because it may not m
   t.match(await workspace('moves'), { status: { nodeName: 'n2' } });
   t.match(await node('describe', 'n1'), { stdout: /default +stays .* Drain$/m });
   t.match(await node('uncordon', 'n1'), { code: 0 });
-  t.match(await server.cli(['wait', 'ws/stays', '--for', 'phase=Running', '--timeout', '20s']), { code: 0 });
+  t.match(await server.cli(['wait', 'ws/stays', '--for', 'phase=Running', '--timeout', '180s']), { code: 0 });
   t.match(await node('drain', 'n1', '--max-concurrent', '0'), { code: EXIT.usage });
   t.match(await node('drain', 'n1', '--timeout', 'x'), { code: EXIT.usage });
 });

@@ -28,7 +28,7 @@ function person(up: NexusUp) {
     cli: (...args: string[]) => up.cli(args, { env: { HOME: home, NEXUS_HOME: up.home } }),
     /** A program with the person's configuration; rejects unless it exits with 0. */
     with: async (program: string, ...args: string[]) =>
-      (await run(program, ['-F', file, ...args], { timeout: 15_000 })).stdout,
+      (await run(program, ['-F', file, ...args], { timeout: 60_000 })).stdout,
     remove: () => rmSync(home, { recursive: true }),
   };
 }
@@ -39,7 +39,7 @@ async function tests(engine: EngineByHand) {
   t.teardown(() => up.destroy());
   const manifest = (name: string) =>
     `apiVersion: nexus.dev/v1alpha1\nkind: Workspace\nmetadata: {name: ${name}}\nspec: {image: '${image}'}\n---\n`;
-  const applied = await up.apply(manifest('shop') + manifest('blog'), '--wait', '--timeout', '60s');
+  const applied = await up.apply(manifest('shop') + manifest('blog'), '--wait', '--timeout', '180s');
   t.equal(applied.code, 0, applied.code === 0 ? 'ready' : applied.stderr);
   const me = person(up);
   t.teardown(me.remove);
@@ -85,9 +85,9 @@ async function tests(engine: EngineByHand) {
   await t.test('a workspace that was made anew, or is gone, is so at once', async t => {
     const keyOf = async () => (await up.workspace('shop')).status?.ssh?.hostKeys?.[0];
     const before = await keyOf();
-    t.equal((await me.cli('delete', 'ws', 'shop', '--timeout', '30s')).code, 0);
+    t.equal((await me.cli('delete', 'ws', 'shop', '--timeout', '180s')).code, 0);
     t.notMatch(readFileSync(me.ours, 'utf8'), /shop/);
-    t.equal((await up.apply(manifest('shop'), '--wait', '--timeout', '60s')).code, 0);
+    t.equal((await up.apply(manifest('shop'), '--wait', '--timeout', '180s')).code, 0);
     t.not(await keyOf(), before);
     t.equal(await me.with('ssh', 'shop', 'hostname'), 'shop\n');
     await up.apply(manifest('later'));
@@ -136,7 +136,7 @@ async function tests(engine: EngineByHand) {
   });
 
   await t.test('removed, it leaves no trace, and open sessions go on', async t => {
-    const session = run('ssh', ['-F', me.file, 'blog.ws', 'read line; echo $line'], { timeout: 20_000 });
+    const session = run('ssh', ['-F', me.file, 'blog.ws', 'read line; echo $line'], { timeout: 60_000 });
     const { stdin } = session.child;
     await until(
       async () =>

@@ -56,7 +56,7 @@ function laptop(up: NexusUp) {
     ours: join(nexusHome, 'ssh', 'config'),
     cli: (args: string[], options: Parameters<NexusUp['cli']>[1] = {}) => up.cli(args, { ...options, env }),
     ssh: async (...args: string[]) =>
-      (await run('ssh', ['-F', join(home, '.ssh', 'config'), ...args], { timeout: 15_000 })).stdout,
+      (await run('ssh', ['-F', join(home, '.ssh', 'config'), ...args], { timeout: 60_000 })).stdout,
     remove: () => rmSync(home, { recursive: true }),
   };
 }
@@ -67,7 +67,7 @@ async function tests(engine: EngineByHand) {
   t.teardown(() => up.destroy());
   const alice = laptop(up);
   t.teardown(alice.remove);
-  const applied = await up.apply(manifest(image), '--wait', '--timeout', '60s');
+  const applied = await up.apply(manifest(image), '--wait', '--timeout', '180s');
   t.equal(applied.code, 0, applied.code === 0 ? 'ready' : applied.stderr);
   /** People are told to reach the node at `address`. */
   const moveNode = async (address: string | null) => {

@@ -77,7 +77,7 @@ t.test(
     const socket = `nexus-${process.pid}`;
     const tmux = (...args: string[]) => run('tmux', ['-L', socket, ...args], { env });
     t.teardown(() => tmux('kill-server').catch(() => {}));
-    const line = `${NEXUS} apply -f ${dir} --wait --timeout 4s; echo "exit $?"; exec sleep 60`;
+    const line = `${NEXUS} apply -f ${dir} --wait --timeout 12s; echo "exit $?"; exec sleep 60`;
     await tmux('-f', '/dev/null', 'new-session', '-d', '-x', '100', '-y', '20', 'sh', '-c', line);
     const screen = async () => (await tmux('capture-pane', '-p', '-t', '0')).stdout;
     let last = '';

@@ -9,7 +9,7 @@ import type { Workspace } from '../../../crds/types.generated.ts';
 import { fakeGitHub } from '../../support/github/fake-github.ts';
 import { localServer } from '../../support/local-server.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(300_000);
 
 const github = await fakeGitHub();
 t.teardown(() => github.close());

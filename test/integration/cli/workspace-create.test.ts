@@ -15,7 +15,7 @@ import { cli } from '../../support/run-cli.ts';
 import { until } from '../../support/until.ts';
 
 const run = promisify(execFile);
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 
 const root = mkdtempSync(join(tmpdir(), 'nexus-create-'));
 t.teardown(() => rmSync(root, { recursive: true, force: true }));

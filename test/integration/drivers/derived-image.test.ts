@@ -7,7 +7,7 @@ import { noTestEngine } from '../../support/engine.ts';
 import { ensureTestImage } from '../../support/images.ts';
 
 // Packages are fetched, and the first time on a machine the image itself is made.
-t.setTimeout(110_000);
+t.setTimeout(300_000);
 
 t.test('an image without sshd gets it once', { skip: await noTestEngine() }, async t => {
   const at = await dockerNode(t);

@@ -9,7 +9,7 @@ import { buildTestImage } from '../../support/images.ts';
 import { until } from '../../support/until.ts';
 
 const MEBI = 2 ** 20;
-t.setTimeout(90_000);
+t.setTimeout(300_000);
 
 t.test('on a Docker engine', { skip: await noTestEngine() }, async t => {
   const at = await dockerNode(t);

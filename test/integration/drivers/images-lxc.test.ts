@@ -14,7 +14,7 @@ import { testRootfs } from '../../support/images.ts';
 import { noLxd, startLxd, TEST_POOL } from '../../support/lxd-lab.ts';
 
 // The first time on a machine the image is made.
-t.setTimeout(170_000);
+t.setTimeout(300_000);
 
 t.test('images of LXD', { skip: noLxd() }, async t => {
   const dir = t.testdir({});

@@ -6,7 +6,7 @@ import { noTestEngine } from '../../support/engine.ts';
 import { buildTestImage, ensureTestImage, importTestImage } from '../../support/images.ts';
 import { startRegistry } from '../../support/registry.ts';
 
-t.setTimeout(60_000);
+t.setTimeout(300_000);
 const skip = await noTestEngine();
 
 /** Removes an image and its complete form with the test. */

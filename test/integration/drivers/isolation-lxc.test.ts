@@ -4,7 +4,7 @@ import { noLxd } from '../../support/lxd-lab.ts';
 import { isolationSuite } from './isolation.ts';
 
 // The first time on a machine the image is made.
-t.setTimeout(170_000);
+t.setTimeout(300_000);
 
 t.test('workspaces of a node with LXD', { skip: noLxd() }, async t =>
   isolationSuite(t, await lxcNode(t, 'ready')),

@@ -48,10 +48,15 @@ export async function isolationSuite(t: Test, at: EngineNode): Promise<void> {
     .find(({ family, internal, address }) => family === 'IPv4' && !internal && !address.startsWith('172.'))!;
   const gateway = (await at.network())?.gateway ?? '';
 
-  /** Exit code 0 when a connection from the client's inside comes about within a second. */
+  /** Whether a connection from the client's inside comes about within two seconds. */
   const reaches = async (host: string, port: number) =>
-    (await run(driver, client.id, ['timeout', '1', 'bash', '-c', `exec 3<>/dev/tcp/${host}/${port}`]))
+    (await run(driver, client.id, ['timeout', '2', 'bash', '-c', `exec 3<>/dev/tcp/${host}/${port}`]))
       .code === 0;
+  const untilReached = (host: string, port: number) =>
+    until(() => reaches(host, port), {
+      timeoutMs: 10_000,
+      what: () => `the inside to reach ${host}:${port}`,
+    });
 
   await t.test('are reached by the agent and by the published port', async t => {
     t.equal(await greeting(address(server.id), 8080), 'inside');
@@ -96,14 +101,14 @@ export async function isolationSuite(t: Test, at: EngineNode): Promise<void> {
     t.ok(before.length >= 2);
     await promisify(execFile)(iptables.variant, [
       '-w',
-      '5',
+      '60',
       '-D',
       ...before
         .find(l => / INPUT /.test(l))!
         .split(' ')
         .slice(1),
     ]);
-    t.equal(await reaches(gateway, nodePort), true, 'the hole is there');
+    await untilReached(gateway, nodePort);
     await clock.advance(60_000);
     t.match((await later.info()).isolation, { enforced: true });
     t.same(new Set(await ours()), new Set(before));
@@ -114,7 +119,7 @@ export async function isolationSuite(t: Test, at: EngineNode): Promise<void> {
     const open = at.reopen({ allowHostPorts: [nodePort] });
     await open.info();
     await open.close();
-    t.equal(await reaches(NODE_HOST, nodePort), true);
+    await untilReached(NODE_HOST, nodePort);
     t.equal(await reaches(NODE_HOST, published!), false);
   });
 

@@ -4,7 +4,7 @@ import { removeEverything, run, specs } from '../../conformance/driver.ts';
 import { noLxd, startLxd } from '../../support/lxd-lab.ts';
 
 // The first time on a machine the image is made.
-t.setTimeout(170_000);
+t.setTimeout(300_000);
 
 t.test('an LXD that was never set up', { skip: noLxd() }, async t => {
   const { socketPath, image, lxc } = await startLxd(t, { isBare: true });

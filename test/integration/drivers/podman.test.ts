@@ -4,7 +4,7 @@ import { noPodman, startPodman } from '../../support/podman.ts';
 import { isolationSuite } from './isolation.ts';
 
 // The first time on a machine the image is made.
-t.setTimeout(110_000);
+t.setTimeout(300_000);
 const skip = await noPodman();
 
 t.test('with Podman', { skip }, async t => {

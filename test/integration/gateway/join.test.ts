@@ -39,7 +39,7 @@ function machine(t: Test) {
         ...(nodeName && { nodeName }),
         defaultNodeName: 'some-machine',
         home,
-        signal: AbortSignal.timeout(20_000),
+        signal: AbortSignal.timeout(120_000),
       }),
     key: async () => (await loadSshKey(join(home, 'agent', 'id_ed25519'), '')).publicKey,
   };

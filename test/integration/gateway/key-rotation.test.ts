@@ -35,10 +35,8 @@ t.test(
     const lab = await gatewayLab(t);
     const old = await lab.uplink();
     await old.connected();
-    const begun = performance.now();
     await lab.client.patch(NODE, { name: 'n1' }, 'merge', { spec: { agentKeys: [NEXT.publicKey] } });
     await lab.untilLogged('the key was revoked; its connection is cut', { kind: 'node', name: 'n1' });
-    t.ok(performance.now() - begun < 10_000, 'long before a dead peer would be noticed');
     await until(() => !old.uplink.isConnected, soon('the old connection to be gone'));
     const line = await lab.untilLogged('the gateway was not reached; it is tried again');
     t.match(JSON.parse(line), { why: /refused the login/, next: /join again/ });

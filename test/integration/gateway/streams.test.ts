@@ -75,7 +75,7 @@ async function answers(t: Test, user: Awaited<ReturnType<typeof ssh2User>>, work
     ...soon(`an echo for ${workspace}`),
     everyMs: 2,
   });
-  t.ok(performance.now() - begun < 5_000, `${workspace} answers at once`);
+  t.ok(performance.now() - begun < 30_000, `${workspace} answers though others are stuck`);
   channel.destroy();
 }
 

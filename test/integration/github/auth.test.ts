@@ -84,7 +84,7 @@ t.test('a code that is refused, or that nobody enters, leaves nothing behind', a
 
 t.test(
   'gh logs in by a browser, and a login that is over is made anew',
-  { skip, timeout: 60_000 },
+  { skip, timeout: 300_000 },
   async t => {
     const erin = await person(t, github);
     t.match(await erin.nexus(['auth', 'github']), { code: 6, stderr: /no terminal to ask in/ });
@@ -103,7 +103,7 @@ t.test(
   },
 );
 
-t.test('each thing that is broken has its exit code and a next step', { skip, timeout: 60_000 }, async t => {
+t.test('each thing that is broken has its exit code and a next step', { skip, timeout: 300_000 }, async t => {
   const old = await person(t, github, { gh: 'old' });
   t.match(await old.nexus(['auth', 'github']), { code: 1, stderr: /gh 2.4.0 is too old.*\nnext: / });
   const poor = github.token('ada', ['read:org', 'gist']);

@@ -24,7 +24,7 @@ async function shell(t: Test, env: Record<string, string> = {}) {
 const HELPER = `-c credential.helper= -c credential.helper='!gh auth git-credential'`;
 
 for (const host of ['github.com', ENTERPRISE_HOST])
-  t.test(`gh and git take it for ${host}`, { skip, timeout: 60_000 }, async t => {
+  t.test(`gh and git take it for ${host}`, { skip, timeout: 300_000 }, async t => {
     const sh = await shell(t, { GH_HOST: host });
     const token = github.token('ada');
     t.match(await sh(`echo ${token} | gh auth login -h ${host} --with-token && gh auth status`), /as ada/);
@@ -52,7 +52,7 @@ for (const host of ['github.com', ENTERPRISE_HOST])
     t.match(await sh(`cd shop && git ${HELPER} push https://${host}/acme/open`), /denied to ada/);
   });
 
-t.test('scopes, logins and limits are refused in its words', { skip, timeout: 60_000 }, async t => {
+t.test('scopes, logins and limits are refused in its words', { skip, timeout: 300_000 }, async t => {
   const sh = await shell(t);
   await sh(`ssh-keygen -q -t ed25519 -N '' -f key`);
   const poor = github.token('bob', ['repo']);
@@ -78,7 +78,7 @@ t.test('scopes, logins and limits are refused in its words', { skip, timeout: 60
   t.match(await sh(`GH_TOKEN=${rich} gh api user`), /Bad credentials/);
 });
 
-t.test('a login by way of the browser', { skip, timeout: 60_000 }, async t => {
+t.test('a login by way of the browser', { skip, timeout: 300_000 }, async t => {
   const sh = await shell(t);
   github.setAtBrowser({ login: 'carol' });
   await sh('gh auth login -h github.com -p https -w');

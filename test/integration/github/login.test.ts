@@ -90,7 +90,7 @@ t.test('a key in ssh-agent alone is enough to log in', { skip }, async t => {
 
 t.test(
   'a token that is over is got anew by the same proof, also by kubectl',
-  { skip, timeout: 60_000 },
+  { skip, timeout: 300_000 },
   async t => {
     for (const way of ['ssh', 'github'] as const) {
       const carol = await somebody(t, `carol-${way}`);
@@ -235,7 +235,7 @@ t.test('logging out ends the token there and forgets it here', { skip }, async t
   t.match(answer.text, /auth_required/);
 });
 
-t.test('what is in the way of a key is told with what to do', { skip, timeout: 60_000 }, async t => {
+t.test('what is in the way of a key is told with what to do', { skip, timeout: 300_000 }, async t => {
   const none = await person(t, github);
   t.match(await none.nexus(['ssh', 'setup', ...KNOWN]), {
     code: 6,

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { openLab } from './lab.ts';
 
-t.setTimeout(60_000);
+t.setTimeout(300_000);
 
 const passwd = `root:x:0:0:root:/root:/bin/bash
 sshd:x:100:65534::/run/sshd:/usr/sbin/nologin

@@ -4,7 +4,7 @@ import t from 'tap';
 import type { DockerNode } from '../../support/docker-node.ts';
 import { openLab, service, serviceOf } from './lab.ts';
 
-t.setTimeout(60_000);
+t.setTimeout(300_000);
 
 /** As on Fedora: sh is bash, and setpriv and su are not there. */
 async function bashImage({ docker, node, imageId }: DockerNode): Promise<string> {

@@ -6,7 +6,7 @@ import { pack } from 'tar-stream';
 import type { DockerNode } from '../../support/docker-node.ts';
 import { openLab, service, serviceOf } from './lab.ts';
 
-t.setTimeout(60_000);
+t.setTimeout(300_000);
 
 /** A file system of one busybox and nothing else: other tools than Debian's, no bash, no setpriv, no sshd. */
 async function busyboxImage({ docker, node }: DockerNode): Promise<string> {

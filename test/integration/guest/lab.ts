@@ -19,6 +19,7 @@ import { systemClock } from '../../../controller/kit/clock.ts';
 import { silentLogger } from '../../../controller/kit/log.ts';
 import { type DockerNode, dockerNode, type EngineNode } from '../../support/docker-node.ts';
 import { freePorts } from '../../support/ports.ts';
+import { patience } from '../../support/until.ts';
 
 const run = promisify(execFile);
 
@@ -46,8 +47,8 @@ export interface Lab<N extends EngineNode = DockerNode> {
   sshOptions(key?: string): string[];
   /** An ssh process that goes on. */
   session(command: string[]): ChildProcess;
-  /** The first state that fits, from the watch. Fails after `seconds`. */
-  until(fits: (state: GuestState) => boolean, seconds?: number): Promise<GuestState>;
+  /** The first state that fits, from the watch. Fails when there is none for long. */
+  until(fits: (state: GuestState) => boolean): Promise<GuestState>;
 }
 
 export interface LabOptions<N extends EngineNode = DockerNode> {
@@ -119,7 +120,7 @@ export async function openLabOn<N extends EngineNode>(
       IdentitiesOnly: 'yes',
       IdentityAgent: 'none',
       BatchMode: 'yes',
-      ConnectTimeout: '10',
+      ConnectTimeout: '30',
       LogLevel: 'ERROR',
     }).flatMap(([option, value]) => ['-o', `${option}=${value}`]);
 
@@ -166,7 +167,7 @@ export async function openLabOn<N extends EngineNode>(
       t.teardown(() => child.kill('SIGKILL'));
       return child;
     },
-    until: (fits, seconds) => untilState(guest, id, fits, seconds),
+    until: fits => untilState(guest, id, fits),
   };
   return lab;
 }
@@ -176,10 +177,11 @@ export async function untilState(
   guest: Guest,
   id: string,
   fits: (state: GuestState) => boolean,
-  seconds = 20,
 ): Promise<GuestState> {
   const stop = new AbortController();
-  const limit = systemClock.after(seconds * 1000, () => stop.abort());
+  const waitMs = patience(0);
+  const limit = systemClock.after(waitMs, () => stop.abort());
+  const began = performance.now();
   let last: GuestState | undefined;
   try {
     for await (const state of guest.watch(id, stop.signal)) {
@@ -192,7 +194,10 @@ export async function untilState(
     limit();
     stop.abort();
   }
-  throw new Error(`no state fitted within ${seconds} s; the last one: ${JSON.stringify(last)}`);
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  throw new Error(
+    `no state fitted until the watch ended after ${seconds} s; the last one: ${JSON.stringify(last)}`,
+  );
 }
 
 /** The state of one service, for predicates. */

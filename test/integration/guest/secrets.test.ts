@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import t from 'tap';
 import { openLab, service, serviceOf } from './lab.ts';
 
-t.setTimeout(60_000);
+t.setTimeout(300_000);
 
 const needle = 'needle-4b1f93';
 const lab = await openLab(t, {

@@ -10,7 +10,7 @@ const services = [
   ),
 ];
 
-t.setTimeout(60_000);
+t.setTimeout(300_000);
 
 const lab = await openLab(t, { desired: { env: { A: 'from all', B: 'hidden' }, services } });
 if (lab) {

@@ -2,7 +2,7 @@ import t from 'tap';
 import { NODE } from '../../../crds/kinds.ts';
 import { Fleet, type FleetNode } from '../../support/fleet-lab.ts';
 
-t.setTimeout(60_000);
+t.setTimeout(300_000);
 const movable = { onNodeLoss: 'Reschedule' } as const;
 const drain = (fleet: Fleet, maxConcurrent = 1) =>
   fleet.patchNode('n1', { spec: { unschedulable: true, drain: { maxConcurrent } } });

@@ -2,7 +2,7 @@ import t from 'tap';
 import { NODE } from '../../../crds/kinds.ts';
 import { Fleet, type FleetNode } from '../../support/fleet-lab.ts';
 
-t.setTimeout(60_000);
+t.setTimeout(300_000);
 const movable = { onNodeLoss: 'Reschedule' } as const;
 /** Grace, fence time and margin, as they are when nobody says. */
 const MOVED_AFTER_MS = 40_000 + 60_000 + 20_000;

@@ -8,7 +8,7 @@ import type { Workspace } from '../../../crds/types.generated.ts';
 import { ControlPlane } from '../../support/control-plane.ts';
 import { FakeAgent, type FakeAgentOptions } from '../../support/fake-agent.ts';
 
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 90_000;
 
 /** A control plane whose nodes are fake agents. */
 export class World extends ControlPlane {

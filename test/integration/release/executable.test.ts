@@ -24,7 +24,7 @@ nexus version --client
 nexus completion bash | head -1
 nexus up --drivers=memory >/tmp/log 2>&1 & up=$!
 until nexus get nodes >/dev/null 2>&1; do kill -0 $up || { cat /tmp/log; exit 1; }; sleep 0.1; done
-nexus wait nodes -l nexus.dev/os --for condition=Ready --timeout 60s
+nexus wait nodes -l nexus.dev/os --for condition=Ready --timeout 180s
 nexus apply -f - --wait <<EOF
 apiVersion: nexus.dev/v1alpha1
 kind: Workspace

@@ -4,7 +4,7 @@ import { nodeNamespace } from '../../../crds/names.ts';
 import { listen } from './listen.ts';
 import { restLab, soon } from './rest-lab.ts';
 
-t.setTimeout(60_000);
+t.setTimeout(300_000);
 const lab = await restLab(t, { registration: 'open' });
 const { call, server, github } = lab;
 const namespace = nodeNamespace('n1');

@@ -62,7 +62,7 @@ export async function person(t: Test, github: FakeGitHub, options: PersonOptions
         execFile(
           'sh',
           ['-ec', line],
-          { cwd: join(home, 'work'), env, timeout: 30_000 },
+          { cwd: join(home, 'work'), env, timeout: 60_000 },
           (error, stdout, stderr) =>
             resolve({
               code: typeof error?.code === 'number' ? error.code : error ? 255 : 0,

@@ -43,7 +43,8 @@ t.test('no pattern hangs, whatever the text', async t => {
     ['^a{0,1000}a{0,1000}$', 'a'.repeat(3000)],
     ['[^b]*[^b]*[^b]*c', 'a'.repeat(20_000)],
   ];
-  const start = performance.now();
+  const start = process.cpuUsage();
   for (const [pattern, text] of evil) t.equal(compilePattern(pattern)(text), false, pattern);
-  t.ok(performance.now() - start < 5000, `${performance.now() - start} ms`);
+  const ms = process.cpuUsage(start).user / 1000;
+  t.ok(ms < 5000, `${ms} ms of the processor`);
 });

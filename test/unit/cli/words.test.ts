@@ -13,7 +13,7 @@ const io = {
 const parse = (...args: string[]) =>
   parseCommandLine(args, {
     io,
-    signal: AbortSignal.timeout(10_000),
+    signal: AbortSignal.timeout(120_000),
     home: t.testdir(),
     run: async () => EXIT.done,
   });

@@ -56,9 +56,9 @@ t.test('packets that get lost both ways, and come through again', async t => {
     .then(() => performance.now() - begun);
   await until(() => !uplink.isConnected, soon('the agent to notice'));
   const byAgent = performance.now() - begun;
-  t.ok(byAgent < 20_000, `the agent noticed after ${Math.round(byAgent)} ms`);
+  t.ok(byAgent < 45_000, `the agent noticed after ${Math.round(byAgent)} ms`);
   const gatewayMs = await byGateway;
-  t.ok(gatewayMs < 20_000, `the gateway noticed after ${Math.round(gatewayMs)} ms`);
+  t.ok(gatewayMs < 45_000, `the gateway noticed after ${Math.round(gatewayMs)} ms`);
 
   await lab.client.create(PLACEMENT, placementOf('two', placementSpec('two')));
   swallow('-D');
