@@ -1,6 +1,8 @@
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ServerChannel } from 'ssh2';
 import { discard } from './bound-channel.ts';
+import { markLone, release } from './lone-buffers.ts';
 import type { SocketBacklog } from './socket-backlog.ts';
 
 export interface SpliceOptions {
@@ -42,7 +44,9 @@ function join(from: Duplex, to: Duplex, { backlog, onEnd, onBytes, onWait }: Way
   };
   from.on('data', (chunk: Buffer) => {
     onBytes(chunk.length);
-    const hasRoom = to.write(chunk);
+    // A socket reads each into a buffer of its own, a channel tells by itself.
+    if (from instanceof Socket) markLone(chunk);
+    const hasRoom = to.write(chunk, () => release(chunk));
     if (hasRoom && !backlog?.isLong) return;
     from.pause();
     onWait?.(true);
