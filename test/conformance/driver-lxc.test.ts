@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { createLxcDriver } from '../../agent/drivers/lxc/lxc-driver.ts';
-import { noLxd, startLxd } from '../support/lxd-lab.ts';
+import { lxdByHand } from '../support/lxd-by-hand.ts';
+import { noLxd } from '../support/lxd-lab.ts';
 import { freePorts } from '../support/ports.ts';
+import { sharedLxd } from '../support/shared-lxd.ts';
 import { driverConformance } from './driver.ts';
 
 // The first time on a machine the image is made.
@@ -12,9 +14,13 @@ if (skip) {
   t.test('a driver of LXD', { skip }, async () => {});
 } else {
   driverConformance(t, async () => {
-    const { socketPath, image } = await startLxd(t);
+    const lab = await sharedLxd(t);
+    const { socketPath, image } = lab;
     const node = `test-${randomBytes(4).toString('hex')}`;
     const otherNode = `${node}-other`;
+    t.teardown(async () => {
+      for (const one of [node, otherNode]) await lxdByHand(lab).clear(one);
+    });
     const [a, b] = await freePorts(2);
     return {
       driver: createLxcDriver({ socketPath, node }),

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { lxcNode } from '../support/lxc-node.ts';
-import { noLxd, startLxd } from '../support/lxd-lab.ts';
+import { noLxd } from '../support/lxd-lab.ts';
+import { sharedLxd } from '../support/shared-lxd.ts';
 import { guestInEngine } from './guest-in-engine.ts';
 
 // The first time on a machine the image is made.
@@ -10,6 +11,6 @@ const skip = noLxd();
 if (skip) {
   t.test('the guest in a system container', { skip }, async () => {});
 } else {
-  const lab = await startLxd(t);
+  const lab = await sharedLxd(t);
   guestInEngine(t, t => lxcNode(t, 'system', lab));
 }

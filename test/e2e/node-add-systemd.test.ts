@@ -5,7 +5,9 @@ import { EXIT } from '../../cli/errors.ts';
 import { NODE } from '../../crds/kinds.ts';
 import { builtProgram } from '../support/built-program.ts';
 import { localServer } from '../support/local-server.ts';
-import { noLxd, startLxd } from '../support/lxd-lab.ts';
+import { lxdByHand } from '../support/lxd-by-hand.ts';
+import { noLxd } from '../support/lxd-lab.ts';
+import { sharedLxd } from '../support/shared-lxd.ts';
 import { systemdMachine } from '../support/systemd-machine.ts';
 import { until } from '../support/until.ts';
 
@@ -14,10 +16,11 @@ t.setTimeout(300_000);
 t.test('two machines with systemd become nodes and are upgraded together', { skip: noLxd() }, async t => {
   const out = t.testdir({});
   const [lab, server, program] = await Promise.all([
-    startLxd(t),
+    sharedLxd(t),
     localServer({ agent: false }),
     builtProgram(),
   ]);
+  t.teardown(() => lxdByHand(lab).clear('one'));
   t.teardown(() => server.close());
   const [address = ''] = (await server.cli(['gateway'])).stdout.match(/127\.0\.0\.1:\d+/) ?? [];
   const port = Number(address.split(':')[1]);
@@ -34,7 +37,7 @@ t.test('two machines with systemd become nodes and are upgraded together', { ski
   // Its engine: this LXD, by a socket of its own.
   await one.shell('mkdir -p /var/lib/lxd');
   await lab.lxc(
-    ...['config', 'device', 'add', 'one', 'engine', 'proxy', 'bind=instance', 'mode=0600'],
+    ...['config', 'device', 'add', one.instance, 'engine', 'proxy', 'bind=instance', 'mode=0600'],
     ...['listen=unix:/var/lib/lxd/unix.socket', `connect=unix:${lab.socketPath}`],
   );
   const mainPid = (box: typeof one) => box.shell('systemctl show -p MainPID --value nexus-agent');
@@ -115,7 +118,7 @@ t.test('two machines with systemd become nodes and are upgraded together', { ski
   await t.test('a reboot of the machine brings the node back', async t => {
     const renewed = async () => (await server.client.get(NODE, { name: 'two' })).status?.conditions;
     t.ok(await renewed());
-    await lab.lxc('restart', '--force', 'two');
+    await lab.lxc('restart', '--force', two.instance);
     await until(
       () =>
         two.shell('NEXUS_HOME=/var/lib/nexus nexus agent status').then(

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { until } from './until.ts';
+import { madeOnce } from './made-once.ts';
 
 const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../..');
@@ -19,47 +19,25 @@ const OLD_MS = 3_600_000;
 export async function builtProgram(): Promise<string> {
   const folder = join(CACHE, `test-program-${stateOfSources()}`);
   const program = join(folder, EXECUTABLE);
-  const lock = `${folder}.lock`;
   await mkdir(CACHE, { recursive: true });
-  while (!existsSync(program)) {
-    if (await takeLock(lock)) {
-      try {
-        await build(folder);
-      } finally {
-        await rm(lock, { force: true });
-      }
-    } else
-      await until(async () => existsSync(program) || !(await isHeld(lock)), {
-        timeoutMs: 180_000,
-        what: () => `the build of ${program} by another test`,
-      });
-  }
+  await madeOnce(folder, {
+    isThere: () => existsSync(program),
+    make: () => build(folder),
+    timeoutMs: 180_000,
+    what: `${program} to be built`,
+  });
   return program;
 }
 
 async function build(folder: string): Promise<void> {
   for (const name of readdirSync(CACHE)) {
     const isOld = Date.now() - statSync(join(CACHE, name)).mtimeMs > OLD_MS;
-    if (/^test-program-\w+$/.test(name) && isOld) await rm(join(CACHE, name), { recursive: true });
+    if (/^test-program-\w+(\.lock)?$/.test(name) && isOld) await rm(join(CACHE, name), { recursive: true });
   }
   const draft = `${folder}.draft`;
   await rm(draft, { recursive: true, force: true });
   await run(process.execPath, [join(ROOT, 'manifests/release/build.ts'), `--out=${draft}`]);
   await rename(draft, folder);
-}
-
-/** False when another process has it. */
-async function takeLock(lock: string): Promise<boolean> {
-  if (!(await isHeld(lock))) await rm(lock, { force: true });
-  return writeFile(lock, String(process.pid), { flag: 'wx' }).then(
-    () => true,
-    () => false,
-  );
-}
-
-async function isHeld(lock: string): Promise<boolean> {
-  const pid = await readFile(lock, 'utf8').catch(() => '');
-  return pid !== '' && existsSync(`/proc/${pid}`);
 }
 
 /** Names, sizes and times: what changes when somebody edits. */

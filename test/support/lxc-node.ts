@@ -8,15 +8,16 @@ import { removeEverything, specs } from '../conformance/driver.ts';
 import type { EngineNode } from './docker-node.ts';
 import type { TestImage } from './images.ts';
 import { lxdByHand } from './lxd-by-hand.ts';
-import { type LxdLab, startLxd } from './lxd-lab.ts';
+import type { LxdLab } from './lxd-lab.ts';
+import { sharedLxd } from './shared-lxd.ts';
 
 export interface LxcNode extends EngineNode {
   lab: LxdLab;
 }
 
-/** A driver for a node of its own on an LXD of the test's, or on `lab`; see noLxd. */
+/** A driver for a node of its own on the LXD of tests, or on `lab`; see noLxd. */
 export async function lxcNode(t: Test, image: TestImage, lab?: LxdLab): Promise<LxcNode> {
-  const on = lab ?? (await startLxd(t));
+  const on = lab ?? (await sharedLxd(t));
   const node = `test-${randomBytes(4).toString('hex')}`;
   const driver = createLxcDriver({ socketPath: on.socketPath, node });
   t.teardown(async () => {

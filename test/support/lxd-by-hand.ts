@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type {
@@ -16,6 +15,7 @@ import { stopEnforcing } from '../../agent/drivers/network/firewall.ts';
 import { LABEL_NODE } from '../../crds/names.ts';
 import type { EngineByHand } from './engine-by-hand.ts';
 import { type LxdLab, TEST_POOL } from './lxd-lab.ts';
+import { startOf } from './start-of.ts';
 import { until } from './until.ts';
 
 const run = promisify(execFile);
@@ -73,7 +73,7 @@ export function lxdByHand({ lxd, lxc, exec, dir, socketPath, image }: LxdLab): E
       return {
         name,
         isRunning: status === 'Running',
-        startedAt: pid > 0 ? await startOf(pid) : '',
+        startedAt: pid > 0 ? startOf(pid) : '',
         pid,
         address: nic?.['ipv4.address'] ?? '',
         gateway: network?.config['ipv4.address']?.split('/')[0] ?? '',
@@ -130,13 +130,13 @@ export function lxdByHand({ lxd, lxc, exec, dir, socketPath, image }: LxdLab): E
       return {
         async end() {
           // What comes last of all is our own.
-          const mark = `user.mark-${Date.now()}`;
-          await lxc('config', 'set', `${mark}=1`);
-          await until(() => told.some(({ action }) => action === 'config-updated'), {
+          const mark = `mark-${node}-${Date.now()}`;
+          await lxc('profile', 'create', mark);
+          await until(() => told.some(({ source }) => source.includes(mark)), {
             timeoutMs: 15_000,
             what: () => 'the last event',
           });
-          await lxc('config', 'unset', mark);
+          await lxc('profile', 'delete', mark);
           socket.terminate();
           const names = (await ofNode<LxdInstance>('instances', node)).map(({ name }) => name);
           return told
@@ -156,10 +156,4 @@ export function lxdByHand({ lxd, lxc, exec, dir, socketPath, image }: LxdLab): E
       await stopEnforcing(networkName(node)).catch(ignore);
     },
   };
-}
-
-/** When a process began, in ticks since the machine did. */
-async function startOf(pid: number): Promise<string> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
 }

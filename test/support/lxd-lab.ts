@@ -1,18 +1,15 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createReadStream, createWriteStream, existsSync } from 'node:fs';
-import { chmod, mkdtemp, open, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import type { Test } from 'tap';
-import { derivedTag } from '../../agent/drivers/images/recipe.ts';
 import { LxdClient } from '../../agent/drivers/lxc/api/lxd-client.ts';
 import type { LxdInstance, LxdNetwork, LxdPool, LxdVolume } from '../../agent/drivers/lxc/api/types.ts';
-import { importLxdImage, toLxdImage } from '../../manifests/image/lxd-image.ts';
 import { hasProgram } from '../../manifests/install/packages.ts';
-import { type TestImage, testRootfs } from './images.ts';
+import type { TestImage } from './images.ts';
+import { giveImage } from './lxd-images.ts';
 import { until } from './until.ts';
 
 const run = promisify(execFile);
@@ -34,61 +31,104 @@ export interface LxdLab {
    * what is said in files: of the streams of `lxc exec` it loses some on a machine that has much to do.
    */
   exec(instance: string, command: string): Promise<string>;
+  /** Alias of an image that is there. */
+  image(name: TestImage): Promise<string>;
+}
+
+/** One that a test may break. */
+export interface OwnLxd extends LxdLab {
   /** Ends the daemon; what it runs goes on, but for SIGPWR, with which a machine that shuts down ends it. */
   stop(signal?: 'SIGTERM' | 'SIGKILL' | 'SIGPWR'): Promise<void>;
   start(): Promise<void>;
-  /** Alias of an image that is there. */
-  image(name: TestImage): Promise<string>;
 }
 
 /** Storage pool of a lab. */
 export const TEST_POOL = 'test';
 
-/** Of the file that is the test's disk; it takes no more than is written. */
-const POOL_SIZE = '6GiB';
+/** Of the file that is the disk; it takes no more than is written. */
+const POOL_SIZE = '12GiB';
+
+/** The daemon; LXD_DIR says where. */
+export const LXD = ['lxd', '--group', 'root', '--verbose'];
 
 const NEEDS = { lxd: 'lxd', lxc: 'lxd-client', dnsmasq: 'dnsmasq-base', unsquashfs: 'squashfs-tools' };
 
+/** Throws where LXD is not installed, with what installs it. */
+export function checkLxd(): void {
+  const missing = Object.entries(NEEDS).flatMap(([program, name]) => (hasProgram(program) ? [] : name));
+  if (missing.length > 0)
+    throw new Error(`LXD cannot be tested; run as root: apt-get install -y ${missing.join(' ')}`);
+}
+
+/** Waits until the LXD whose folder is `dir` answers. */
+export async function untilLxd(lxd: LxdClient, dir: string): Promise<void> {
+  const answers = () =>
+    lxd.get('/1.0').then(
+      () => true,
+      () => false,
+    );
+  await until(answers, {
+    timeoutMs: 30_000,
+    what: () => `LXD to answer at ${lxd.socketPath}; its log is ${join(dir, 'daemon.log')}`,
+  });
+}
+
+/** The one whose folder is `dir`, by `lxd`; images are given by `give`, each once. */
+export function lxdAt(
+  dir: string,
+  lxd: LxdClient,
+  give: (name: TestImage) => Promise<string> = name => giveImage(lxd, name),
+): LxdLab {
+  const images = new Map<TestImage, Promise<string>>();
+  return {
+    socketPath: lxd.socketPath,
+    dir,
+    lxd,
+    lxc: async (...args) => {
+      const started = run('lxc', args, { env: { ...process.env, LXD_DIR: dir, HOME: dir }, timeout: 60_000 });
+      // It takes a configuration from there.
+      started.child.stdin?.end();
+      const { stdout } = await started;
+      return stdout.trim();
+    },
+    exec: (instance, command) => execRecorded(lxd, { dir, instance, command }),
+    image(name) {
+      const there = images.get(name) ?? give(name);
+      images.set(name, there);
+      return there;
+    },
+  };
+}
+
 /**
- * An LXD of the test's own; gone with the test, and all that it made. `isBare`: never set up, as after its installation;
- * else with a storage pool on which an instance is made in no time, where the kernel can. `env` is the daemon's. Throws where
- * LXD is not installed.
+ * An LXD of the test's own, for one that breaks it or wants it as nobody else does (else: sharedLxd); gone with the test, and
+ * all that it made. `isBare`: never set up, as after its installation; else with a storage pool on which an instance is made in
+ * no time, where the kernel can. `env` is the daemon's. Throws where LXD is not installed.
  */
 export async function startLxd(
   t: Test,
   { isBare = false, env = {} }: { isBare?: boolean; env?: Record<string, string> } = {},
-): Promise<LxdLab> {
-  const missing = Object.entries(NEEDS).flatMap(([program, name]) => (hasProgram(program) ? [] : name));
-  if (missing.length > 0)
-    throw new Error(`LXD cannot be tested; run as root: apt-get install -y ${missing.join(' ')}`);
+): Promise<OwnLxd> {
+  checkLxd();
   const dir = await mkdtemp(join(tmpdir(), 'nexus-lxd-'));
   // Users of unprivileged containers pass through it.
   await chmod(dir, 0o711);
-  const socketPath = join(dir, 'unix.socket');
-  const lxd = new LxdClient(socketPath);
+  const lxd = new LxdClient(join(dir, 'unix.socket'));
   let ended: Promise<unknown> | undefined;
   let kill: ((signal: NodeJS.Signals) => void) | undefined;
   const log = await open(join(dir, 'daemon.log'), 'a');
 
   const start = async () => {
     // However this process ends, neither LXD nor what it runs stays: to this signal it shuts down all.
-    const child = spawn('setpriv', ['--pdeathsig', 'PWR', 'lxd', '--group', 'root', '--verbose'], {
+    const child = spawn('setpriv', ['--pdeathsig', 'PWR', ...LXD], {
       env: { ...process.env, ...env, LXD_DIR: dir },
       stdio: ['ignore', log.fd, log.fd],
     });
     ended = once(child, 'exit');
     kill = signal => child.kill(signal);
-    const answers = () =>
-      lxd.get('/1.0').then(
-        () => true,
-        () => false,
-      );
-    await until(answers, {
-      timeoutMs: 30_000,
-      what: () => `LXD to answer at ${socketPath}; its log is ${join(dir, 'daemon.log')}`,
-    });
+    await untilLxd(lxd, dir);
   };
-  const stop: LxdLab['stop'] = async (signal = 'SIGTERM') => {
+  const stop: OwnLxd['stop'] = async (signal = 'SIGTERM') => {
     kill?.(signal);
     await ended;
     kill = undefined;
@@ -105,27 +145,7 @@ export async function startLxd(
   });
   await start();
   if (!isBare) await makePool(lxd);
-  const images = new Map<TestImage, Promise<string>>();
-  return {
-    socketPath,
-    dir,
-    lxd,
-    lxc: async (...args) => {
-      const started = run('lxc', args, { env: { ...process.env, LXD_DIR: dir, HOME: dir }, timeout: 60_000 });
-      // It takes a configuration from there.
-      started.child.stdin?.end();
-      const { stdout } = await started;
-      return stdout.trim();
-    },
-    exec: (instance, command) => execRecorded(lxd, { dir, instance, command }),
-    stop,
-    start,
-    image(name) {
-      const there = images.get(name) ?? giveImage(lxd, name);
-      images.set(name, there);
-      return there;
-    },
-  };
+  return { ...lxdAt(dir, lxd), stop, start };
 }
 
 interface Recorded {
@@ -157,35 +177,6 @@ export async function makePool(lxd: LxdClient): Promise<void> {
       body: { name: TEST_POOL, driver: 'btrfs', config: { size: POOL_SIZE } },
     })
     .catch(error => console.error(`no btrfs for tests, which takes longer: ${(error as Error).message}`));
-}
-
-export async function giveImage(lxd: LxdClient, name: TestImage): Promise<string> {
-  const alias = `nexus-test/${name}`;
-  const target = await importLxdImage(lxd, { alias, image: createReadStream(await testLxdImage(name)) });
-  // It is known to be complete, and looking into it would take some seconds.
-  if (name !== 'plain')
-    await lxd.call('POST', '/1.0/images/aliases', {
-      body: { name: `nexus-derived-${derivedTag(`sha256:${target}`)}`, target, description: '' },
-    });
-  return alias;
-}
-
-/** Path of an image for LXD, without what only takes time to unpack; kept beside the root file system it is made of. */
-export async function testLxdImage(name: TestImage): Promise<string> {
-  const rootfs = await testRootfs(name);
-  const path = rootfs.replace(/\.tar$/, '-lxd.tar');
-  if (existsSync(path)) return path;
-  const unfinished = `${path}.${process.pid}`;
-  const properties = {
-    architecture: 'x86_64',
-    description: `Nexus test image ${name}`,
-    os: 'Debian',
-    release: 'bookworm',
-  };
-  const leaveOut = (entry: string) => /^usr\/share\/(doc|man|locale|info)\/./.test(entry);
-  await pipeline(toLxdImage(createReadStream(rootfs), properties, leaveOut), createWriteStream(unfinished));
-  await rename(unfinished, path);
-  return path;
 }
 
 async function removeAll(lxd: LxdClient): Promise<void> {

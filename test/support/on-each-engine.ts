@@ -3,10 +3,11 @@ import { dockerByHand } from './docker-by-hand.ts';
 import { findTestEngine } from './engine.ts';
 import type { EngineByHand } from './engine-by-hand.ts';
 import { lxdByHand } from './lxd-by-hand.ts';
-import { noLxd, startLxd } from './lxd-lab.ts';
+import { noLxd } from './lxd-lab.ts';
+import { sharedLxd } from './shared-lxd.ts';
 
 /**
- * The same test on Docker and on an LXD of its own, one after the other; an engine that cannot be had skips its own with the
+ * The same test on Docker and on LXD, one after the other; an engine that cannot be had skips its own with the
  * reason, unless `skip` gives one for both.
  */
 export async function onEachEngine(
@@ -20,6 +21,6 @@ export async function onEachEngine(
     if (!('problem' in found)) await test(t, dockerByHand(found));
   });
   await t.test(`with LXD: ${title}`, { skip: skip || noLxd() }, async t =>
-    test(t, lxdByHand(await startLxd(t))),
+    test(t, lxdByHand(await sharedLxd(t))),
   );
 }

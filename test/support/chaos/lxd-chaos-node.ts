@@ -6,7 +6,8 @@ import { LxdClient } from '../../../agent/drivers/lxc/api/lxd-client.ts';
 import type { LxdInstance, LxdVolume } from '../../../agent/drivers/lxc/api/types.ts';
 import { labelOf } from '../../../agent/drivers/lxc/names.ts';
 import { LABEL_WORKSPACE_UID } from '../../../crds/names.ts';
-import { giveImage, makePool, TEST_POOL } from '../lxd-lab.ts';
+import { giveImage } from '../lxd-images.ts';
+import { makePool, TEST_POOL } from '../lxd-lab.ts';
 import { until } from '../until.ts';
 import { ChaosNode, type ChaosNodeOptions } from './chaos-node.ts';
 
