@@ -11,7 +11,7 @@ export interface CheckpointData {
   version: 1;
   /** uid of the Node: tells one installation from another. */
   server?: string;
-  /** Last desired state without secret values; of the status what was known of the container and of healthy services. */
+  /** Last desired state without secret values, and the status that was told last, or would have been. */
   placements: Record<string, Placement>;
   /** By `placement/workspace uid`: the restart mark that was carried out. */
   restartMarks: Record<string, string>;
@@ -90,12 +90,8 @@ export async function openCheckpoint({ path, clock, log }: CheckpointOptions): P
     get data() {
       return low.data;
     },
-    remember(placement, { container, services = [] }) {
+    remember(placement, status) {
       const { managedFields: _, resourceVersion: __, ...metadata } = placement.metadata;
-      const healthy = services.flatMap(({ name, state, health }) =>
-        health === 'Healthy' ? { name, state, health } : [],
-      );
-      const status = { ...(container && { container }), ...(healthy.length > 0 && { services: healthy }) };
       const kept: Placement = { ...placement, metadata, status };
       if (jsonEqual(low.data.placements[metadata.name], kept)) return;
       low.data.placements[metadata.name] = kept;

@@ -75,7 +75,6 @@ export function createUnit(placement: Placement, clock: Clock, random: () => num
     healthyBefore: new Set(
       (status?.services ?? []).filter(({ health }) => health === 'Healthy').map(({ name }) => name),
     ),
-    // A checkpoint holds what was known of the container and of healthy services alone.
     ...(status?.observedGeneration !== undefined && { status }),
   };
   recall(unit, status?.container);

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { Driver } from '../../../agent/driver.ts';
 import { GUEST_HOST_KEY_PATH, GUEST_KEYS_PATH } from '../../../agent/guest/program.ts';
+import { systemClock } from '../../../controller/kit/clock.ts';
 import { PLACEMENT } from '../../../crds/kinds.ts';
+import type { PlacementStatus } from '../../../crds/types.generated.ts';
 import { HOST_KEY, USER_KEY } from '../../support/agent-data.ts';
 import { AgentLab, memoryNode } from '../../support/agent-lab.ts';
 import { recordingLogger } from '../../support/recording-logger.ts';
@@ -157,7 +159,7 @@ t.test('what became of a container before an agent started without its server is
   );
 });
 
-t.test('an agent that starts without its server goes on from what it knew of healthy services', async t => {
+t.test('an agent that starts without its server goes on from what it knew, and since when', async t => {
   const lab = await AgentLab.open(t);
   let isSlow = false;
   const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
@@ -171,11 +173,11 @@ t.test('an agent that starts without its server goes on from what it knew of hea
   const first = node.start({ home });
   const check = { tcp: {}, intervalSeconds: 60, timeoutSeconds: 60 };
   await lab.place('shop', { services: [{ name: 'web', command: 'web', port: 3000, healthCheck: check }] });
-  await lab.ready('shop');
+  const before = (await lab.ready('shop')).status;
   await first.stop();
   lab.goAway();
   isSlow = true;
-  node.start({ home });
+  node.start({ home, clock: { ...systemClock, now: () => systemClock.now() + 3_600_000 } });
   await begun;
   lab.comeBack();
   await lab.edit('shop', spec => {
@@ -187,6 +189,7 @@ t.test('an agent that starts without its server goes on from what it knew of hea
     ({ status }) => status?.forwards?.[0]?.hostPort === 23000,
   );
   t.match(status?.services, [{ name: 'web', state: 'Running', health: 'Healthy' }]);
+  t.same(timesOf(status), timesOf(before), 'what did not change is told as of when it did');
   t.match(
     status?.conditions?.find(({ type }) => type === 'Ready'),
     { status: 'True' },
@@ -309,3 +312,11 @@ t.test('what no placement asks for is removed, but for volumes that nobody can a
   await until(() => node.engine.volumes.size === 1, { timeoutMs: 10_000, what: () => 'the volume to go' });
   await stranger.stop();
 });
+
+function timesOf(status: PlacementStatus | undefined) {
+  const { services = [], conditions = [] } = status ?? {};
+  return [
+    ...services.map(({ name, since }) => [name, since]),
+    ...conditions.map(({ type, lastTransitionTime }) => [type, lastTransitionTime]),
+  ];
+}
