@@ -1,0 +1,78 @@
+/**
+ * `node test/run.ts [FILE|GLOB]…`: runs test files, all by default, each in a process of its own, and prints TAP. It is
+ * `tap run` without what that loads into each process and what nothing here uses (source maps, mocked modules, a record of
+ * what was loaded), which takes longer than most files do. TAP_JOBS: how many run at once, four by default.
+ * NEXUS_COVERAGE: a folder for what unit and integration tests measure of coverage.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import t from 'tap';
+import { bundleTap } from './support/bundle-tap.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const PLAIN_PROCESS = pathToFileURL(join(import.meta.dirname, 'support', 'plain-process.mjs')).href;
+const JOBS = Number(process.env.TAP_JOBS ?? 4);
+const FILE_TIMEOUT_MS = 600_000;
+/** Slow, and they run hardly a line that no other runs. */
+const NOT_MEASURED = /^test\/(e2e|conformance|property)\//;
+
+function filesOf(patterns: string[]): string[] {
+  const found = new Set<string>();
+  for (const pattern of patterns) {
+    const files = globSync(pattern, { cwd: ROOT });
+    if (files.length === 0) throw new Error(`no test file is called ${pattern}`);
+    for (const file of files) found.add(relative(ROOT, resolve(ROOT, file)));
+  }
+  return [...found].sort();
+}
+
+/** Those that run end by themselves and clear up; those that wait then end as they begin. */
+function endWithSignals(): void {
+  const running = new Set<ChildProcess>();
+  let stopped: NodeJS.Signals | undefined;
+  t.on('spawn', file => {
+    file.on('process', child => {
+      running.add(child);
+      child.once('close', () => running.delete(child));
+      if (stopped) child.kill(stopped);
+    });
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      stopped = signal;
+      for (const child of running) child.kill(signal);
+    });
+}
+
+function run(file: string): void {
+  const { NEXUS_COVERAGE, ...env } = process.env;
+  void t.spawn(
+    'env',
+    // tap would have the process load its record by this variable.
+    ['-u', 'NODE_OPTIONS', process.execPath, `--import=${PLAIN_PROCESS}`, join(ROOT, file)],
+    {
+      cwd: ROOT,
+      timeout: FILE_TIMEOUT_MS,
+      buffered: JOBS > 1,
+      env: {
+        ...env,
+        TAP_TIMEOUT: String(FILE_TIMEOUT_MS / 1000),
+        ...(NEXUS_COVERAGE && !NOT_MEASURED.test(file) && { NEXUS_COVERAGE }),
+      },
+      // Of the runner, no help.
+      at: null,
+      stack: '',
+    },
+    file,
+  );
+}
+
+const files = filesOf(process.argv.length > 2 ? process.argv.slice(2) : ['test/**/*.test.ts']);
+await bundleTap();
+t.setTimeout(0);
+t.jobs = JOBS;
+t.plan(files.length);
+endWithSignals();
+for (const file of files) run(file);
