@@ -9,6 +9,7 @@ const NOT_BENCHES = [
   'program',
   'scale-agents',
   'ssh-parts',
+  'ssh-samples',
   'fleet-agents',
   'process-figures',
 ];

@@ -1,19 +1,28 @@
-import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { newAgentKey } from '../../agent/ssh/agent-key.ts';
 import { startSshd } from '../support/sshd.ts';
+import { cpuMs, rssMiB } from './process-figures.ts';
 import { type Figures, median, report } from './report.ts';
 import type { AgentPart, GatewayPart } from './ssh-parts.ts';
+import {
+  download,
+  furtherSessions,
+  OURS,
+  type Ours,
+  SAMPLES,
+  type Sample,
+  type Samples,
+  typing,
+  upload,
+} from './ssh-samples.ts';
 
 const PARTS = fileURLToPath(new URL('./ssh-parts.ts', import.meta.url));
 const MIB = 1024 * 1024;
-const KEYSTROKES = 100;
-const SESSIONS = 5;
-const GIVE_UP_MS = 60_000;
 
 /** Ways to one sshd, each a host of the ssh configuration. */
 const ROUTES = ['direct', 'openssh', 'gateway', 'local'] as const;
@@ -25,17 +34,15 @@ const NAMES: Record<Route, string> = {
   local: 'gateway, node beside it',
 };
 
-type Samples = Record<'prompt' | 'keystroke' | 'up' | 'down' | 'session', number[]>;
-
 /** `ssh [ROUNDS] [MIB]`: the ways to a workspace's sshd side by side, by turns. */
 export async function run([rounds = '5', mib = '128']: string[]): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'nexus-bench-ssh-'));
   const children: ChildProcess[] = [];
-  const part = async <T>(args: string[]): Promise<T> => {
+  const part = async <T>(args: string[]): Promise<T & { child: ChildProcess }> => {
     const child = fork(PARTS, args);
     children.push(child);
     const [message] = await once(child, 'message');
-    return message as T;
+    return { ...(message as T), child };
   };
   try {
     const far = await part<GatewayPart>(['gateway']);
@@ -44,8 +51,10 @@ export async function run([rounds = '5', mib = '128']: string[]): Promise<void> 
     const farAgent: AgentPart = { ...far.agent, file: farFile };
     // Both lead to one sshd.
     const nearAgent: AgentPart = { ...near.agent, sshdPort: far.agent.sshdPort };
-    await part(['agent', JSON.stringify(farAgent)]);
-    await part(['agent', JSON.stringify(nearAgent)]);
+    const agents = {
+      far: await part(['agent', JSON.stringify(farAgent)]),
+      near: await part(['agent', JSON.stringify(nearAgent)]),
+    };
     const jump = await startSshd({
       dir: join(dir, 'jump'),
       hostKey: newAgentKey(),
@@ -59,8 +68,12 @@ export async function run([rounds = '5', mib = '128']: string[]): Promise<void> 
     writeFileSync(zeros, '');
     truncateSync(zeros, Number(mib) * MIB);
     try {
-      const all = await measure({ config, dir, zeros, rounds: Number(rounds), mib: Number(mib) });
-      conclude(all);
+      const processes: Plan['processes'] = {
+        gateway: { gateway: far.child, agent: agents.far.child },
+        local: { gateway: near.child, agent: agents.near.child },
+      };
+      const plan = { config, dir, zeros, rounds: Number(rounds), mib: Number(mib), processes };
+      conclude(await measure(plan));
     } finally {
       await jump.close();
     }
@@ -80,12 +93,20 @@ interface Plan {
   zeros: string;
   rounds: number;
   mib: number;
+  /** Ours on the way. */
+  processes: Partial<Record<Route, Record<Ours, ChildProcess>>>;
 }
 
-async function measure({ config, dir, zeros, rounds, mib }: Plan): Promise<Record<Route, Samples>> {
-  const all = Object.fromEntries(
-    ROUTES.map(route => [route, { prompt: [], keystroke: [], up: [], down: [], session: [] } as Samples]),
-  ) as Record<Route, Samples>;
+async function measure({
+  config,
+  dir,
+  zeros,
+  rounds,
+  mib,
+  processes,
+}: Plan): Promise<Record<Route, Samples>> {
+  const none = () => Object.fromEntries(SAMPLES.map(name => [name, [] as number[]])) as Samples;
+  const all = { direct: none(), openssh: none(), gateway: none(), local: none() };
   const ssh = (args: string[]) => ['-F', config, ...args];
   for (let round = 0; round < rounds; round++)
     for (let i = 0; i < ROUTES.length; i++) {
@@ -93,96 +114,19 @@ async function measure({ config, dir, zeros, rounds, mib }: Plan): Promise<Recor
       const route = ROUTES[(i + round) % ROUTES.length] as Route;
       const samples = all[route];
       await typing(ssh(['-tt', route, 'PS1="nexus> " exec sh -i']), samples);
-      samples.up.push(mib / (await upload(ssh([route]), zeros)));
-      samples.down.push(mib / (await download(ssh([route]), mib)));
+      const ours = Object.entries(processes[route] ?? {}) as [Ours, ChildProcess][];
+      for (const way of ['up', 'down'] as const) {
+        const before = ours.map(([, child]) => cpuMs(child));
+        const seconds = await (way === 'up' ? upload(ssh([route]), zeros) : download(ssh([route]), mib));
+        samples[way].push(mib / seconds);
+        for (const [i, [name, child]] of ours.entries()) {
+          samples[`${name} ${way}`].push((cpuMs(child) - (before[i] as number)) / mib);
+          samples[`${name} memory`].push(rssMiB(child));
+        }
+      }
       samples.session.push(...(await furtherSessions(ssh(['-S', join(dir, `control-${route}`)]), route)));
     }
   return all;
-}
-
-/** Time to the prompt, and of each keystroke until it is echoed; in milliseconds. */
-async function typing(args: string[], samples: Samples): Promise<void> {
-  const begun = performance.now();
-  const child = spawn('ssh', args, { stdio: ['pipe', 'pipe', 'ignore'] });
-  const { stdin, stdout } = child;
-  let seen = '';
-  let wake = () => {};
-  stdout.on('data', (data: Buffer) => {
-    seen += data;
-    wake();
-  });
-  child.once('exit', () => wake());
-  const untilSeen = async (what: string) => {
-    while (!seen.includes(what)) {
-      if (child.exitCode !== null) throw new Error(`ssh ended: ${seen}`);
-      await within(
-        new Promise<void>(resolve => {
-          wake = resolve;
-        }),
-        what,
-      );
-    }
-    seen = '';
-  };
-  await untilSeen('nexus> ');
-  samples.prompt.push(performance.now() - begun);
-  for (let i = 0; i < KEYSTROKES; i++) {
-    const at = performance.now();
-    stdin.write('x');
-    await untilSeen('x');
-    samples.keystroke.push(performance.now() - at);
-  }
-  child.kill();
-}
-
-/** Seconds from when the session stands until the last byte has arrived there. */
-async function upload(args: string[], zeros: string): Promise<number> {
-  const file = openSync(zeros, 'r');
-  const child = spawn('ssh', [...args, 'echo begin; wc -c'], { stdio: [file, 'pipe', 'inherit'] });
-  closeSync(file);
-  await within(once(child.stdout as NonNullable<typeof child.stdout>, 'data'), 'begin');
-  const begun = performance.now();
-  await within(once(child, 'exit'), 'the end of an upload');
-  return (performance.now() - begun) / 1000;
-}
-
-/** Seconds from when the session stands until the last byte has arrived here. */
-async function download(args: string[], mib: number): Promise<number> {
-  const nowhere = openSync('/dev/null', 'w');
-  const command = `echo begin >&2; head -c ${mib * MIB} /dev/zero`;
-  const child = spawn('ssh', [...args, command], { stdio: ['ignore', nowhere, 'pipe'] });
-  closeSync(nowhere);
-  await within(once(child.stderr as NonNullable<typeof child.stderr>, 'data'), 'begin');
-  const begun = performance.now();
-  await within(once(child, 'exit'), 'the end of a download');
-  return (performance.now() - begun) / 1000;
-}
-
-/** Milliseconds of commands over a connection that is there. */
-async function furtherSessions(args: string[], route: Route): Promise<number[]> {
-  const call = async (more: string[]) => {
-    const child = spawn('ssh', [...args, ...more], { stdio: 'ignore' });
-    const [code] = await within(once(child, 'exit'), more.join(' '));
-    if (code !== 0) throw new Error(`ssh ${more.join(' ')} ended with ${code}`);
-  };
-  await call(['-M', '-N', '-f', route]);
-  const times = [];
-  for (let i = 0; i < SESSIONS; i++) {
-    const begun = performance.now();
-    await call([route, 'true']);
-    times.push(performance.now() - begun);
-  }
-  await call(['-O', 'exit', route]);
-  return times;
-}
-
-function within<T>(promise: Promise<T>, what: string): Promise<T> {
-  const timer = Promise.withResolvers<never>();
-  const id = setTimeout(
-    () => timer.reject(new Error(`${what} did not come within ${GIVE_UP_MS / 1000} s`)),
-    GIVE_UP_MS,
-  );
-  return Promise.race([promise, timer.promise]).finally(() => clearTimeout(id));
 }
 
 function writeConfig(
@@ -229,13 +173,13 @@ function writeConfig(
 }
 
 function conclude(all: Record<Route, Samples>): void {
-  const of = (what: keyof Samples, unit?: string): Figures[] =>
-    ROUTES.map(route => ({
+  const of = (what: Sample, unit?: string): Figures[] =>
+    ROUTES.filter(route => all[route][what].length > 0).map(route => ({
       name: `${what}: ${NAMES[route]}`,
       values: all[route][what],
       ...(unit && { unit }),
     }));
-  const middle = (route: Route, what: keyof Samples) => median(all[route][what]);
+  const middle = (route: Route, what: Sample) => median(all[route][what]);
   const verdicts = (['gateway', 'local'] as const).flatMap(route => [
     {
       what: `${NAMES[route]}: keystroke, ms more than OpenSSH`,
@@ -262,6 +206,11 @@ function conclude(all: Record<Route, Samples>): void {
     ...of('up', 'MiB/s'),
     ...of('down', 'MiB/s'),
     ...of('session'),
+    ...OURS.flatMap(name => [
+      ...of(`${name} up`, 'ms of processor a MiB'),
+      ...of(`${name} down`, 'ms of processor a MiB'),
+      ...of(`${name} memory`, 'MiB'),
+    ]),
   ];
   report('ssh', figures, verdicts);
 }
