@@ -88,9 +88,16 @@ export interface ApiRequest {
   warn(text: string): void;
 }
 
-/** What a handler answers with. `object` and `json` are the same thing. */
-export interface ObjectAnswer {
-  readonly code: number;
+/** An object and its JSON, which are the same thing. Of one that is stored, `object` is parsed when somebody looks. */
+export interface View {
   readonly object: KubeObject;
   readonly json: string;
+}
+
+/** What a handler answers with. */
+export interface ObjectAnswer {
+  readonly code: number;
+  readonly view: View;
+  /** Name of what was created. */
+  readonly created?: string;
 }

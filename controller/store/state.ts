@@ -67,7 +67,8 @@ export class State {
 
   /** Takes in a committed group, in revision order and not empty. */
   apply(events: readonly StoreEvent[], now: Milliseconds): void {
-    for (const { type, entry } of events) {
+    for (const { type, entry, previous } of events) {
+      previous?.release();
       if (type === 'PUT') this.#set(entry);
       else if (this.#entries.delete(entry.key)) this.#keys.delete(entry.key);
     }

@@ -8,14 +8,16 @@ import type { KubeObject } from '../../crds/object.ts';
  */
 export interface Entry {
   readonly key: string;
-  /** Deeply immutable by contract. `metadata.resourceVersion` is the entry's revision. */
+  /** Deeply immutable by contract. `metadata.resourceVersion` is the entry's revision. Parsed on first use. */
   readonly object: KubeObject;
-  /** The object as JSON; made once, on first use, and kept. */
+  /** The object as JSON. */
   readonly json: string;
   /** Revision of the last write. */
   readonly revision: number;
   /** Revision of the create. */
   readonly createRevision: number;
+  /** Lets go of `object`, which is parsed anew when somebody looks: what is history is seldom looked into. */
+  release(): void;
 }
 
 export interface StoreEvent {

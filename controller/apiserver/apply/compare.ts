@@ -1,7 +1,7 @@
 import { jsonEqual } from '../../kit/json.ts';
 import { isObject, type JsonObject } from '../schema/json-schema.ts';
 import { byElement } from './field-paths.ts';
-import { type FieldSet, FieldSetBuilder } from './field-set.ts';
+import { EMPTY, type FieldSet, FieldSetBuilder, fieldElement, MEMBER } from './field-set.ts';
 import { fieldType, type ListType, type MapType, type MergeType, mergesItems } from './merge-type.ts';
 
 export interface Comparison {
@@ -15,6 +15,41 @@ export function compareFields(before: unknown, after: unknown, type: MergeType):
   const walk = new Walk();
   walk.compare(before, after, type);
   return { added: walk.added.build(), removed: walk.removed.build(), modified: walk.modified.build() };
+}
+
+/** What compareFields finds to be added where there was nothing, without the comparing: of every object that is made. */
+export function addedFields(value: unknown, type: MergeType): FieldSet {
+  const children = isObject(value) ? addedChildren(value, type.map) : undefined;
+  return children ?? EMPTY;
+}
+
+function addedNode(value: unknown, type: MergeType): FieldSet {
+  const children = isObject(value)
+    ? addedChildren(value, type.map)
+    : Array.isArray(value)
+      ? addedItems(value, type.list)
+      : undefined;
+  return children ? { [MEMBER]: EMPTY, ...children } : EMPTY;
+}
+
+/** Undefined for what is a member as a whole. */
+function addedChildren(value: JsonObject, type: MapType): FieldSet | undefined {
+  if (type.atomic) return undefined;
+  let children: Record<string, FieldSet> | undefined;
+  for (const key in value) {
+    if (value[key] === undefined) continue;
+    children ??= {};
+    children[fieldElement(key)] = addedNode(value[key], fieldType(type, key));
+  }
+  return children;
+}
+
+function addedItems(list: readonly unknown[], type: ListType): FieldSet | undefined {
+  if (list.length === 0 || !mergesItems(type, list)) return undefined;
+  const children: Record<string, FieldSet> = {};
+  for (const [element, items] of byElement(type, list))
+    children[element] = items.length === 1 ? addedNode(items[0], type.item) : EMPTY;
+  return children;
 }
 
 type Kind = 'map' | 'list' | 'leaf';
@@ -81,7 +116,7 @@ class Walk {
 
   #field(key: string, before: unknown, after: unknown, type: MapType): void {
     if (before === after) return;
-    this.#path.push(`f:${key}`);
+    this.#path.push(fieldElement(key));
     this.compare(before, after, fieldType(type, key));
     this.#path.pop();
   }

@@ -2,7 +2,7 @@ import type { KubeObject } from '../../../crds/object.ts';
 import { ApiError } from '../../kit/errors.ts';
 import { jsonEqual } from '../../kit/json.ts';
 import type { JsonObject, JsonSchema } from '../schema/json-schema.ts';
-import { type Comparison, compareFields } from './compare.ts';
+import { addedFields, type Comparison, compareFields } from './compare.ts';
 import { type Conflict, conflictError } from './conflicts.ts';
 import { refuseDuplicates } from './duplicates.ts';
 import { collapseAtomic, removeFields, toFieldSet, withNamedFields } from './field-paths.ts';
@@ -114,7 +114,7 @@ function identityOf({ apiVersion, kind, metadata }: KubeObject): KubeObject {
 /** An object from before there were managers belongs to one of its own, so that what it holds is not taken silently. */
 function startingManagers(request: ApplyRequest, before: Managers, type: MergeType): Managers {
   if (before.size > 0 || !request.live) return new Map(before);
-  const { added } = compareFields(undefined, untracked(request.live), type);
+  const added = addedFields(untracked(request.live), type);
   const owner: Manager = {
     name: BEFORE_FIRST_APPLY,
     operation: 'Update',
@@ -214,7 +214,10 @@ export function updateManagedFields(request: UpdateRequest): KubeObject {
   const managers = inPresentTerms(requestedManagers(live, next, subresource), type);
   // An object that nobody keeps account of stays so.
   if (live && managers.size === 0) return withManagers(next, managers);
-  const change = filtered(compareFields(live && untracked(live), untracked(next), type), request);
+  const changed = live
+    ? compareFields(untracked(live), untracked(next), type)
+    : { added: addedFields(untracked(next), type), modified: EMPTY, removed: EMPTY };
+  const change = filtered(changed, request);
   const taken = difference(union(change.modified, change.added), UNTRACKED);
   yieldTo(managers, undefined, change);
   if (!isEmpty(taken)) {

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../../kit/bounded-map.ts';
 import type { JsonObject } from '../schema/json-schema.ts';
 
 /**
@@ -11,9 +12,22 @@ export interface FieldSet {
 
 type Mutable = Record<string, FieldSet>;
 
-const MEMBER = '.';
+export const MEMBER = '.';
 export const LEAF: FieldSet = Object.freeze({});
 export const EMPTY: FieldSet = LEAF;
+
+/** `f:name` of the names that are met again and again: each made once. */
+const elements = new BoundedMap<string, string>(4096);
+
+/** The path element of a field. */
+export function fieldElement(name: string): string {
+  let element = elements.get(name);
+  if (element === undefined) {
+    element = `f:${name}`;
+    elements.set(name, element);
+  }
+  return element;
+}
 
 function isLeaf(set: FieldSet): boolean {
   for (const _ in set) return false;
@@ -36,7 +50,8 @@ function node(member: boolean, children: Mutable): FieldSet | undefined {
 /** Collects paths; the walks that compare and list fields write into one. */
 export class FieldSetBuilder {
   member = false;
-  readonly children: Record<string, FieldSetBuilder> = Object.create(null);
+  // No element is a name of Object's own: each begins with its kind and a colon.
+  readonly children: Record<string, FieldSetBuilder> = {};
 
   child(element: string): FieldSetBuilder {
     let child = this.children[element];

@@ -83,10 +83,13 @@ export async function dispatch(
       },
     });
   const answer = await handle(context, request, verb, wanted);
-  if (typeof answer !== 'string' && verb === 'create') call.created(answer.object.metadata?.name ?? '');
-  const json = typeof answer === 'string' ? answer : renderObject(context, request, answer, wanted);
-  const code = typeof answer === 'string' ? 200 : answer.code;
-  return sendJson(http, reply, { code, json, format: wanted.format, gzipAboveBytes });
+  const { format } = wanted;
+  if (typeof answer === 'string')
+    return sendJson(http, reply, { code: 200, json: answer, format, gzipAboveBytes });
+  const { code, view, created } = answer;
+  if (created !== undefined) call.created(created);
+  const json = renderObject(context, request, view, wanted);
+  return sendJson(http, reply, { code, json, format, gzipAboveBytes });
 }
 
 function resolve(

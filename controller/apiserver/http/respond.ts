@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 import { constants, gzip } from 'node:zlib';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { stringify } from 'yaml';
-import type { ApiContext, ApiRequest, ObjectAnswer } from '../context.ts';
+import type { ApiContext, ApiRequest, View } from '../context.ts';
 import { renderPartial, renderTable } from '../tables/table.ts';
 import { parseIncludeObject } from '../verbs/list.ts';
 import type { Wanted } from './negotiate.ts';
@@ -51,16 +51,12 @@ const acceptsGzip = ({ headers }: FastifyRequest): boolean =>
   /(^|,)\s*(gzip|\*)\s*(;(?!\s*q=0(\.0*)?\s*(,|$))|,|$)/.test(String(headers['accept-encoding'] ?? ''));
 
 /** One object in the form the client wants it. */
-export function renderObject(
-  context: ApiContext,
-  request: ApiRequest,
-  answer: ObjectAnswer,
-  wanted: Wanted,
-): string {
-  const { object, json } = answer;
-  if (wanted.as === undefined || (object.kind as string) === 'Status') return json;
+export function renderObject(context: ApiContext, request: ApiRequest, view: View, wanted: Wanted): string {
+  if (wanted.as === undefined) return view.json;
+  const { object } = view;
+  if ((object.kind as string) === 'Status') return view.json;
   if (wanted.as !== 'Table') return renderPartial(object);
-  return renderTable([{ object, json }], {
+  return renderTable([view], {
     columns: request.served.columns,
     includeObject: parseIncludeObject(request),
     metadata: JSON.stringify({ resourceVersion: object.metadata.resourceVersion }),

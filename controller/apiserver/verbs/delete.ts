@@ -3,7 +3,7 @@ import { timestamp } from '../../kit/clock.ts';
 import { isApiError } from '../../kit/errors.ts';
 import { jsonEqual } from '../../kit/json.ts';
 import { type Entry, StoreError } from '../../store/store.ts';
-import type { ApiContext, ApiRequest, ObjectAnswer } from '../context.ts';
+import type { ApiContext, ApiRequest, ObjectAnswer, View } from '../context.ts';
 import { conflict, methodNotAllowed, notFound } from '../refusals.ts';
 import { keyOf } from '../registry/served-resource.ts';
 import { type DeleteOptions, type PropagationPolicy, parseDeleteOptions } from './delete-options.ts';
@@ -19,8 +19,13 @@ const AT_ONCE = 64;
 const FOREGROUND = 'foregroundDeletion';
 const ORPHAN = 'orphan';
 
-/** What a delete came to: gone, or marked and held by finalizers. */
-type Deletion = { gone: true; object: KubeObject } | { gone: false; object: KubeObject; json: string };
+/** What a delete came to. */
+interface Deletion {
+  /** If not, the object is marked, and finalizers hold it. */
+  readonly gone: boolean;
+  readonly uid: string;
+  readonly view: View;
+}
 
 /** DELETE of an object. Answers a Status when it is gone, the object when finalizers hold it. */
 export async function deleteObject(context: ApiContext, request: ApiRequest): Promise<ObjectAnswer> {
@@ -29,12 +34,12 @@ export async function deleteObject(context: ApiContext, request: ApiRequest): Pr
   const { resource } = request.served;
   const { namespace, name } = request.target;
   const deletion = await deleteOne(context, request, keyOf(resource, namespace, name), options);
-  if (!deletion.gone) return answerOf(deletion);
+  if (!deletion.gone) return answerOf(deletion.view);
   const details = {
     name,
     ...(resource.group && { group: resource.group }),
     kind: resource.plural,
-    uid: deletion.object.metadata.uid,
+    uid: deletion.uid,
   };
   const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details };
   return answerOf(viewOfObject(status as unknown as KubeObject));
@@ -50,7 +55,7 @@ export async function deleteCollection(context: ApiContext, request: ApiRequest)
   for (let i = 0; i < entries.length; i += AT_ONCE) {
     const chunk = entries.slice(i, i + AT_ONCE);
     const gone = await Promise.all(chunk.map(entry => deleteIfThere(context, request, entry.key, options)));
-    for (const object of gone) if (object) deleted.push(JSON.stringify(object));
+    for (const view of gone) if (view) deleted.push(view.json);
   }
   return `{"kind":"${served.listKind}","apiVersion":"${served.apiVersion}","metadata":{"resourceVersion":"${revision}"},"items":[${deleted.join(',')}]}`;
 }
@@ -61,9 +66,9 @@ async function deleteIfThere(
   request: ApiRequest,
   key: string,
   options: DeleteOptions,
-): Promise<KubeObject | undefined> {
+): Promise<View | undefined> {
   try {
-    return (await deleteOne(context, request, key, options)).object;
+    return (await deleteOne(context, request, key, options)).view;
   } catch (error) {
     if (isApiError(error, 'NotFound')) return undefined;
     throw error;
@@ -100,7 +105,7 @@ async function deleteOnce(
   const { served, user } = request;
   const { store, admission, clock } = context;
   const before = viewOf(live, served);
-  const { name, namespace = '' } = before.object.metadata;
+  const { name, namespace = '', uid = '' } = before.object.metadata;
   admission.admit({
     operation: 'DELETE',
     served,
@@ -122,13 +127,14 @@ async function deleteOnce(
     served.strategy.markDeleted?.(marked);
   }
   if (isReleased(marked, served)) {
-    if (options.dryRun) return { gone: true, object: before.object };
+    if (options.dryRun) return { gone: true, uid, view: before };
     const last = await store.delete(live.key, live.revision);
-    return { gone: true, object: viewOf(last, served).object };
+    return { gone: true, uid, view: viewOf(last, served) };
   }
-  if (options.dryRun || jsonEqual(marked, before.object)) return { gone: false, ...viewOfObject(marked) };
+  if (options.dryRun || jsonEqual(marked, before.object))
+    return { gone: false, uid, view: viewOfObject(marked) };
   const entry = await store.update(live.key, toStored(marked, served), live.revision);
-  return { gone: false, ...answerOf(viewOf(entry, served)) };
+  return { gone: false, uid, view: viewOf(entry, served) };
 }
 
 /** What the garbage collector has to do first is written down as a finalizer. */

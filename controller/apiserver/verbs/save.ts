@@ -70,7 +70,7 @@ export async function saveNew(context: ApiContext, request: ApiRequest, save: Sa
   if (options.dryRun) {
     context.quotas.reserve(served, target.namespace, metadata.name)();
     if (context.store.get(key)) throw alreadyExists(resource, metadata.name);
-    return answerOf(viewOfObject(next), 201);
+    return { ...answerOf(viewOfObject(next), 201), created: metadata.name };
   }
   const release = context.quotas.reserve(served, target.namespace, metadata.name);
   const entry = await storing(context.store.create(key, toStored(next, served)), resource, metadata.name)
@@ -80,7 +80,7 @@ export async function saveNew(context: ApiContext, request: ApiRequest, save: Sa
       throw new ApiError(error.reason, `object is being deleted: ${error.message}`, error.details);
     })
     .finally(release);
-  return answerOf(viewOf(entry, served), 201);
+  return { ...answerOf(viewOf(entry, served), 201), created: metadata.name };
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../../crds/object.ts';
 import { isApiError } from '../../kit/errors.ts';
-import type { ApiContext, ApiRequest, ObjectAnswer } from '../context.ts';
+import type { ApiContext, ApiRequest, ObjectAnswer, View } from '../context.ts';
 import { decodeBody, mediaTypeOf, unsupportedMediaType } from '../http/decode-body.ts';
 import { parseWriteOptions } from '../http/write-options.ts';
 import { jsonPatch } from '../patch/json-patch.ts';
@@ -11,7 +11,7 @@ import { invalid as invalidValue, required } from '../schema/causes.ts';
 import { isObject, type JsonObject } from '../schema/json-schema.ts';
 import { JSON_PATCH, MERGE_PATCH } from './patch.ts';
 import { checkPreconditions, saveChange } from './save.ts';
-import { answerOf, copyOf, type View, viewOf, viewOfObject } from './view.ts';
+import { answerOf, copyOf, viewOf, viewOfObject } from './view.ts';
 
 /** A part of a custom resource in the form in which every scalable kind has it: autoscaling/v1 Scale. */
 interface Scale extends KubeObject {
@@ -80,7 +80,7 @@ async function writeOnce(context: ApiContext, request: ApiRequest, change: Chang
   const object = copyOf(viewOf(live, served));
   put(object as unknown as JsonObject, pathsOf(request).spec, wanted.spec.replicas ?? 0);
   const saved = await saveChange(context, request, live, { object, options });
-  return answerOf(viewOfObject(scaleOf(saved, { ...request, target })));
+  return answerOf(viewOfObject(scaleOf(saved.view, { ...request, target })));
 }
 
 function liveOf({ store }: ApiContext, { served, target }: ApiRequest) {

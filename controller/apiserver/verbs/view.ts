@@ -1,11 +1,6 @@
 import type { KubeObject } from '../../../crds/object.ts';
+import type { ObjectAnswer, View } from '../context.ts';
 import type { ServedResource } from '../registry/served-resource.ts';
-
-/** An object and its JSON, which are the same thing. */
-export interface View {
-  readonly object: KubeObject;
-  readonly json: string;
-}
 
 /**
  * What is stored, in the version that is served. Versions differ in their name alone (conversion None, but for Events), so
@@ -27,7 +22,7 @@ export function copyOf({ json }: View): KubeObject {
   return JSON.parse(json) as KubeObject;
 }
 
-/** What a request is answered with. Members one by one: an entry's are getters, which a spread would lose. */
-export function answerOf({ object, json }: View, code = 200): View & { readonly code: number } {
-  return { code, object, json };
+/** What a request is answered with. */
+export function answerOf(view: View, code = 200): ObjectAnswer {
+  return { code, view };
 }

@@ -1,12 +1,12 @@
 import type { KubeObject } from '../../../crds/object.ts';
 import type { Clock } from '../../kit/clock.ts';
 import type { StoreEvent } from '../../store/store.ts';
-import type { ApiRequest } from '../context.ts';
+import type { ApiRequest, View } from '../context.ts';
 import type { Wanted } from '../http/negotiate.ts';
 import { renderPartial, renderTable } from '../tables/table.ts';
 import { parseIncludeObject } from './list.ts';
 import { isMatch, type ListQuery } from './list-query.ts';
-import { type View, viewOf, viewOfObject } from './view.ts';
+import { viewOf, viewOfObject } from './view.ts';
 
 export type EventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
 

@@ -1,4 +1,4 @@
-import { storedEntry } from '../entry.ts';
+import { StoredEntry } from '../entry.ts';
 import type { ResolvedOptions } from '../options.ts';
 import { State } from '../state.ts';
 import type { Entry, StoreEvent } from '../store.ts';
@@ -59,5 +59,5 @@ function replay(
 }
 
 function entryOf([revision, key, , , createRevision, , value]: Row): Entry {
-  return storedEntry(key, value, { revision, createRevision });
+  return new StoredEntry(key, value, { revision, createRevision });
 }

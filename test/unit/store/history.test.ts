@@ -1,5 +1,5 @@
 import t from 'tap';
-import { storedEntry } from '../../../controller/store/entry.ts';
+import { StoredEntry } from '../../../controller/store/entry.ts';
 import { History } from '../../../controller/store/history.ts';
 import type { StoreEvent } from '../../../controller/store/store.ts';
 
@@ -7,7 +7,7 @@ const limits = { historyEvents: 5, historyBytes: 1_000, historyAgeMs: 100 };
 const event = (revision: number, json = '{}'): StoreEvent => ({
   type: 'PUT',
   revision,
-  entry: storedEntry('/a', json, { revision, createRevision: 1 }),
+  entry: new StoredEntry('/a', json, { revision, createRevision: 1 }),
 });
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => event(from + i));
 const revisions = (history: History, since: number) => [...history.since(since)].map(e => e.revision);
