@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { PassThrough, type Readable } from 'node:stream';
 import { readShipped } from '../../controller/kit/program.ts';
-import { ensurePackages } from '../install/packages.ts';
+import { ensurePackages } from '../install/packages.mjs';
 
 export const SUITE = 'bookworm';
 

@@ -6,7 +6,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Docker from 'dockerode';
-import { ensurePackages, hasProgram } from './packages.ts';
+import { ensurePackages, hasProgram } from './packages.mjs';
 
 const START_TIMEOUT_MS = 60_000;
 const START_AGAIN_MS = 18_000;

@@ -5,38 +5,7 @@ import { ensureWorkspaceImage } from '../image/build.ts';
 import { ensureClientToolchains } from './client-toolchains.ts';
 import { ensureEngine } from './engine.ts';
 import { ensureOldKubectl } from './old-kubectl.ts';
-import { ensurePackages, type Packages } from './packages.ts';
 import { ensureSchemathesis } from './schemathesis.ts';
-
-const TOOLS: Packages = {
-  'apache2-utils': 'htpasswd',
-  catatonit: 'catatonit',
-  'docker-registry': 'docker-registry',
-  gh: 'gh',
-  git: 'git',
-  iproute2: 'ip',
-  iptables: 'iptables',
-  'kubernetes-client': 'kubectl',
-  mmdebstrap: 'mmdebstrap',
-  // Podman's, which is not on the PATH.
-  netavark: '/usr/lib/podman/netavark',
-  'openssh-client': 'ssh',
-  'openssh-server': '/usr/sbin/sshd',
-  podman: 'podman',
-  'qemu-utils': 'qemu-img',
-  rsync: 'rsync',
-  shellcheck: 'shellcheck',
-  sqlite3: 'sqlite3',
-  tmux: 'tmux',
-  // LXD, and what it runs its networks and pools with.
-  'btrfs-progs': 'mkfs.btrfs',
-  'dnsmasq-base': 'dnsmasq',
-  lxcfs: 'lxcfs',
-  lxd: 'lxd',
-  'lxd-client': 'lxc',
-  nftables: 'nft',
-  'squashfs-tools': 'unsquashfs',
-};
 
 const say = (line: string) => console.error(line);
 
@@ -60,7 +29,7 @@ async function engineAndImage(): Promise<void> {
   }
 }
 
-await attempt(() => ensurePackages(TOOLS));
-await attempt(ensureOldKubectl);
-// Side by side: on a new machine each waits for the network most of the time.
-await Promise.all([engineAndImage(), ...[ensureSchemathesis, ensureClientToolchains].map(attempt)]);
+await import('./test-packages.mjs');
+// Side by side: on a new machine each waits for the network much of the time.
+const tools = [ensureOldKubectl, ensureSchemathesis, ensureClientToolchains];
+await Promise.all([engineAndImage(), ...tools.map(attempt)]);

@@ -1,16 +1,26 @@
 #!/bin/sh
 # npm test [-- FILE|GLOB…]: sets up what the tests need and runs them, all with line coverage checked, or these.
+# With --setup, the set-up alone.
 set -eu
 . "$(dirname "$0")/bootstrap.sh"
 cd "$root"
 # What one process has compiled, the next takes: a third of the start of a test, and of a server that it starts.
 NODE_COMPILE_CACHE=$root/node_modules/.cache/compile
 export NODE_COMPILE_CACHE
-"$node" --disable-warning=ExperimentalWarning manifests/install/test-setup.ts
-if [ $# -gt 0 ]; then
+set_up() { "$node" --disable-warning=ExperimentalWarning manifests/install/test-setup.ts; }
+case ${1-} in
+'' | --setup)
+  # Beside what waits for the network.
+  "$node" manifests/release/build.ts --bundle &
+  set_up
+  wait $!
+  ;;
+*)
+  set_up
   exec "$node" test/run.ts "$@"
-fi
-"$node" manifests/release/build.ts --bundle
+  ;;
+esac
+[ "${1-}" != --setup ] || exit 0
 rm -rf .tap/coverage
 mkdir -p .tap
 {

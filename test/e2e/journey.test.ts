@@ -9,7 +9,7 @@ import { certificateFingerprint } from '../../controller/kit/login-proof.ts';
 import { shellWord } from '../../controller/kit/shell-quote.ts';
 import { EVENT, SECRET, WORKSPACE } from '../../crds/kinds.ts';
 import { SECRET_HOST_KEY } from '../../crds/names.ts';
-import { hasProgram } from '../../manifests/install/packages.ts';
+import { hasProgram } from '../../manifests/install/packages.mjs';
 import { holds } from '../support/canaries.ts';
 import { dockerByHand } from '../support/docker-by-hand.ts';
 import { findTestEngine } from '../support/engine.ts';

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap';
 import { readKubeconfig } from '../../controller/client/kubeconfig.ts';
 import { certificateFingerprint } from '../../controller/kit/login-proof.ts';
 import { USER, WORKSPACE } from '../../crds/kinds.ts';
-import { hasProgram } from '../../manifests/install/packages.ts';
+import { hasProgram } from '../../manifests/install/packages.mjs';
 import { dockerByHand } from '../support/docker-by-hand.ts';
 import { findTestEngine } from '../support/engine.ts';
 import { fakeGitHub } from '../support/github/fake-github.ts';

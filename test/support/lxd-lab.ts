@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import type { Test } from 'tap';
 import { LxdClient } from '../../agent/drivers/lxc/api/lxd-client.ts';
 import type { LxdInstance, LxdNetwork, LxdPool, LxdVolume } from '../../agent/drivers/lxc/api/types.ts';
-import { hasProgram } from '../../manifests/install/packages.ts';
+import { hasProgram } from '../../manifests/install/packages.mjs';
 import type { TestImage } from './images.ts';
 import { giveImage } from './lxd-images.ts';
 import { until } from './until.ts';

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { hasProgram } from '../../manifests/install/packages.ts';
+import { hasProgram } from '../../manifests/install/packages.mjs';
 import { freePorts } from './ports.ts';
 import { until } from './until.ts';
 

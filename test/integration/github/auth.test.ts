@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { hasProgram } from '../../../manifests/install/packages.ts';
+import { hasProgram } from '../../../manifests/install/packages.mjs';
 import { ENTERPRISE_HOST, fakeGitHub } from '../../support/github/fake-github.ts';
 import { person } from '../../support/github/person.ts';
 

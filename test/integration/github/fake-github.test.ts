@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { hasProgram } from '../../../manifests/install/packages.ts';
+import { hasProgram } from '../../../manifests/install/packages.mjs';
 import { ENTERPRISE_HOST, fakeGitHub } from '../../support/github/fake-github.ts';
 import { person } from '../../support/github/person.ts';
 

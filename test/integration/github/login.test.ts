@@ -6,7 +6,7 @@ import { readKubeconfig } from '../../../controller/client/kubeconfig.ts';
 import { writeKubeconfig } from '../../../controller/client/write-kubeconfig.ts';
 import { certificateFingerprint } from '../../../controller/kit/login-proof.ts';
 import { USER } from '../../../crds/kinds.ts';
-import { hasProgram } from '../../../manifests/install/packages.ts';
+import { hasProgram } from '../../../manifests/install/packages.mjs';
 import { fakeGitHub } from '../../support/github/fake-github.ts';
 import { type Person, type PersonOptions, person } from '../../support/github/person.ts';
 import { startHttpsServer } from '../../support/https-server.ts';

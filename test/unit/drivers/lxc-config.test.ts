@@ -6,7 +6,7 @@ import { baseConfig, environmentConfig, type Placed } from '../../../agent/drive
 import { limitConfig, limitsOf } from '../../../agent/drivers/lxc/limits.ts';
 import type { LxdFacts } from '../../../agent/drivers/lxc/lxd-facts.ts';
 import { guestCommand } from '../../../agent/guest/program.ts';
-import { hasProgram } from '../../../manifests/install/packages.ts';
+import { hasProgram } from '../../../manifests/install/packages.mjs';
 
 const boot = { hostname: 'shop', gateway: '10.1.2.1', command: guestCommand() };
 
