@@ -90,12 +90,14 @@ function createGitHub(
     source.kind === 'environment'
       ? `make a new one at https://${host}/settings/tokens, or unset ${source.variable}`
       : loginCommand(host, ' --force');
+  let known: GitHubUser | undefined;
   const github: GitHub = {
     ...parts,
     async request(method, path, body) {
       return refuseCommon(await send(method, path, body), { host, from: toldSource(source), next });
     },
     async user() {
+      if (known) return known;
       const answer = await github.request('GET', '/user');
       const { login, id } = (answer.body ?? {}) as Partial<GitHubUser>;
       if (answer.status !== 200 || !login || !id)
@@ -106,7 +108,8 @@ function createGitHub(
             next,
           },
         );
-      return { login, id, scopes: scopesOf(answer) };
+      known = { login, id, scopes: scopesOf(answer) };
+      return known;
     },
   };
   return github;

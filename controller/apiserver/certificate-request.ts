@@ -1,4 +1,3 @@
-import 'reflect-metadata';
 import { constants, createPublicKey, verify } from 'node:crypto';
 import type { Pkcs10CertificateRequest } from '@peculiar/x509';
 
@@ -6,11 +5,11 @@ const BLOCK = /-----BEGIN ([^-]+)-----([\s\S]*?)-----END \1-----/;
 const CERTIFICATE = 'CERTIFICATE';
 const BASE64 = /^[\sA-Za-z0-9+/=]*$/;
 
-let x509: typeof import('@peculiar/x509') | undefined;
+let x509: typeof import('./x509.ts') | undefined;
 
 /** Before the first request is read; a start of the server is a twentieth shorter without it. */
 export async function loadX509(): Promise<void> {
-  x509 ??= await import('@peculiar/x509');
+  x509 ??= await import('./x509.ts');
 }
 
 /** A PKCS#10 request from PEM, signed with the key that it is for. Throws Error with what is wrong. */

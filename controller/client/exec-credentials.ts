@@ -1,5 +1,5 @@
 import type { RequestOptions } from 'node:https';
-import { KubeConfig } from '@kubernetes/client-node';
+import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import type { HttpsTransportOptions } from './https-transport.ts';
 import { KubeconfigError } from './kubeconfig.ts';
 

@@ -133,7 +133,7 @@ function readText(file: string): string {
 export async function parseKubeconfig(text: string, file: string): Promise<Kubeconfig> {
   let value: unknown = readPlainYaml(text);
   try {
-    if (value === undefined) value = (await import('yaml')).parse(text, { maxAliasCount: 100 });
+    if (value === undefined) value = (await import('./whole-yaml.ts')).parse(text, { maxAliasCount: 100 });
   } catch (cause) {
     throw new KubeconfigError('Invalid', `${file} is not YAML: ${(cause as Error).message.split('\n')[0]}`, {
       cause,

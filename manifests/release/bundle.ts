@@ -66,13 +66,39 @@ const NO_NATIVE_PARTS: Plugin = {
   },
 };
 
-/** The client of Docker builds images with BuildKit by way of gRPC, which is larger than the rest of it; nothing here does. */
-const NO_BUILDKIT: Plugin = {
-  name: 'no-buildkit',
-  setup({ onLoad }) {
-    onLoad({ filter: /node_modules\/dockerode\/lib\/session\.js$/ }, () => ({
-      contents: `module.exports = () => { throw new Error('a release of nexus does not build images with BuildKit') }`,
-    }));
+/** What packages load for those who use more of them: what `importer` asks for, and what it is given. */
+const NARROWED: { importer: RegExp; asked: string; given: string }[] = [
+  {
+    // Every kind and call of Kubernetes, where two are used: most of what would be bundled.
+    importer: /@kubernetes\/client-node\/dist\/config\.js$/,
+    asked: './gen/index.js',
+    given: `export { createConfiguration } from './gen/configuration.js';
+      export { ServerConfiguration } from './gen/servers.js';`,
+  },
+  {
+    // gRPC, for images that are built with BuildKit.
+    importer: /dockerode\/lib\/docker\.js$/,
+    asked: './session',
+    given: `module.exports = () => { throw new Error('a release of nexus does not build images with BuildKit') };`,
+  },
+  {
+    // Tables of Unicode, for help alone, that are a third of the time of a short command.
+    importer: /node_modules\/(yargs|cliui|wrap-ansi)\//,
+    asked: 'string-width',
+    given: `export default (...args) => require('string-width').default(...args);`,
+  },
+];
+
+const NARROW: Plugin = {
+  name: 'narrow',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(\.\/gen\/index\.js|\.\/session|string-width)$/ }, question => {
+      const { importer, namespace, path, resolveDir } = question;
+      const found = NARROWED.find(({ importer: file, asked }) => asked === path && file.test(importer));
+      if (!found || namespace === 'narrow') return undefined;
+      return { path: importer, namespace: 'narrow', pluginData: { contents: found.given, resolveDir } };
+    });
+    onLoad({ filter: /.*/, namespace: 'narrow' }, ({ pluginData }) => pluginData);
   },
 };
 
@@ -100,6 +126,7 @@ export async function bundle(root: string): Promise<Bundle> {
   const options = commonOptions(root);
   const stdin = { contents: ENTRY, resolveDir: root, sourcefile: 'release-entry.ts', loader: 'ts' as const };
   const { outputFiles, metafile } = await build({ ...options, stdin, splitting: true, format: 'esm' });
+  refuseNamelessImports(metafile);
   const outputs = new Map(outputFiles.map(({ path, text }) => [path.slice(root.length + 1), text]));
   const plan = assignPacks(metafile, PLAN);
   const packs = new Map<string, string[]>();
@@ -121,7 +148,7 @@ export async function bundle(root: string): Promise<Bundle> {
   const inputs = [metafile, ...threads.map(one => one.metafile)].flatMap(one => Object.keys(one.inputs));
   const own = (paths: string[]) =>
     [...new Set(paths)]
-      .filter(path => !path.startsWith('node_modules/') && !/^native:|^release-entry/.test(path))
+      .filter(path => !path.startsWith('node_modules/') && !/^(native|narrow):|^release-entry/.test(path))
       .sort();
   return {
     files: new Map([
@@ -140,6 +167,16 @@ export async function bundle(root: string): Promise<Bundle> {
       ...new Set(inputs.flatMap(path => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? [])),
     ].sort(),
   };
+}
+
+/** Of a CommonJS package that is imported while the program runs, esbuild gives no names but `default`: all would be undefined. */
+function refuseNamelessImports({ inputs }: Metafile): void {
+  for (const [path, { imports }] of Object.entries(inputs))
+    for (const { kind, path: imported } of imports)
+      if (kind === 'dynamic-import' && inputs[imported]?.format === 'cjs')
+        throw new Error(
+          `${path} cannot import ${imported} while it runs: do it by way of a module of its own`,
+        );
 }
 
 function commonOptions(root: string) {
@@ -164,7 +201,7 @@ function commonOptions(root: string) {
       __filename: '"/nexus/release.cjs"',
       __dirname: '"/nexus"',
     },
-    plugins: [NO_NATIVE_PARTS, NO_BUILDKIT, onlyProgramLooksForFiles(root)],
+    plugins: [NO_NATIVE_PARTS, NARROW, onlyProgramLooksForFiles(root)],
     logLevel: 'silent',
   } satisfies BuildOptions;
 }

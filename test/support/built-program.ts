@@ -1,12 +1,10 @@
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { buildRelease } from './build-release.ts';
 import { madeOnce } from './made-once.ts';
 
-const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../..');
 const CACHE = join(ROOT, 'node_modules/.cache');
 const SOURCES = ['agent', 'cli', 'controller', 'crds', 'manifests'];
@@ -36,7 +34,7 @@ async function build(folder: string): Promise<void> {
   }
   const draft = `${folder}.draft`;
   await rm(draft, { recursive: true, force: true });
-  await run(process.execPath, [join(ROOT, 'manifests/release/build.ts'), `--out=${draft}`]);
+  await buildRelease([`--out=${draft}`], ROOT);
   await rename(draft, folder);
 }
 

@@ -1,5 +1,7 @@
-import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { madeOnce } from './made-once.ts';
 
 const CACHE = join(import.meta.dirname, '../../node_modules/.cache');
 
@@ -9,22 +11,19 @@ const CACHE = join(import.meta.dirname, '../../node_modules/.cache');
  */
 export async function keptFolder(name: string, make: (folder: string) => Promise<void>): Promise<string> {
   const kept = join(CACHE, `test-${name}-${new Date().toISOString().slice(0, 7)}`);
-  const isThere = () =>
-    stat(kept).then(
-      () => true,
-      () => false,
-    );
-  if (await isThere()) return kept;
+  const draft = `${kept}.draft`;
+  if (existsSync(kept)) return kept;
   await mkdir(CACHE, { recursive: true });
-  const draft = await mkdtemp(`${kept}.`);
-  try {
-    await make(draft);
-    await rename(draft, kept);
-  } catch (error) {
-    // Another process was faster.
-    if (!(await isThere())) throw error;
-  } finally {
-    await rm(draft, { recursive: true, force: true });
-  }
+  await madeOnce(kept, {
+    isThere: () => existsSync(kept),
+    async make() {
+      await rm(draft, { recursive: true, force: true });
+      await mkdir(draft);
+      await make(draft);
+      await rename(draft, kept);
+    },
+    timeoutMs: 60_000,
+    what: `${kept} to be made`,
+  });
   return kept;
 }

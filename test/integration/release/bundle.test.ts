@@ -3,16 +3,30 @@ import { appendFileSync, readFileSync, statSync, utimesSync, writeFileSync } fro
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { buildRelease } from '../../support/build-release.ts';
 import { copyCheckout } from '../../support/checkout-copy.ts';
 
 const run = promisify(execFile);
+
+/** In JSON, which is YAML that is read by the whole library; the token is had from a program. */
+const ASKS_A_PROGRAM = {
+  clusters: [{ name: 'a', cluster: { server: 'https://127.0.0.1:1' } }],
+  contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }],
+  'current-context': 'a',
+  users: [
+    {
+      name: 'a',
+      user: { exec: { command: 'sh', args: ['-c', 'echo asked >&2; exit 1'], apiVersion: 'v1' } },
+    },
+  ],
+};
 
 t.test(
   'the launcher runs the bundle while it is of the sources as they are, and never otherwise',
   async t => {
     const checkout = copyCheckout(t);
-    const home = t.testdir({});
-    const build = () => run(process.execPath, ['manifests/release/build.ts', '--bundle'], { cwd: checkout });
+    const home = t.testdir({ asks: JSON.stringify(ASKS_A_PROGRAM) });
+    const build = () => buildRelease(['--bundle'], checkout);
     const nexus = (...args: string[]) =>
       run(join(checkout, 'cli/nexus'), args, {
         env: { ...process.env, LANG: 'de_DE.UTF-8', HOME: home, NEXUS_HOME: home },
@@ -26,8 +40,12 @@ t.test(
     };
 
     t.match(await version(), /\(source;/, 'without a bundle the sources run');
+    const { stdout: help } = await nexus('workspace', 'create', '--help');
     await build();
     t.match(await version(), /\(bundle;/);
+    t.equal((await nexus('workspace', 'create', '--help')).stdout, help, 'what it leaves out is not missed');
+    const asking = await nexus('get', 'ws', '--kubeconfig', join(home, 'asks'));
+    t.match(asking.stderr, /the credentials of context a cannot be had: asked/);
     t.match((await nexus('get', 'ws')).stderr, /there is no kubeconfig/);
 
     edit('cli/commands/version.ts', 'context.print(`nexus', 'context.print(`edited nexus');

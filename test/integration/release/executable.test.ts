@@ -3,16 +3,17 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { buildRelease } from '../../support/build-release.ts';
 import { builtProgram } from '../../support/built-program.ts';
 import { findTestEngine, noTestEngine } from '../../support/engine.ts';
 import { ensureTestImage } from '../../support/images.ts';
 
 const run = promisify(execFile);
-const BUILD = join(import.meta.dirname, '../../../manifests/release/build.ts');
+const ROOT = join(import.meta.dirname, '../../..');
 const EXECUTABLE = `nexus-${process.platform}-${process.arch}`;
 
 async function build(out: string, ...args: string[]): Promise<string> {
-  await run(process.execPath, [BUILD, `--out=${out}`, ...args]);
+  await buildRelease([`--out=${out}`, ...args], ROOT);
   return out;
 }
 

@@ -9,7 +9,7 @@ import type { FakeGitHub } from './fake-github.ts';
 export interface PersonOptions {
   /** `none`: not on the PATH; `old`: one that is too old. Defaults to the real one. */
   gh?: 'real' | 'none' | 'old';
-  /** Logs the real gh in on `host` with this token, as the person had done before. */
+  /** The real gh is logged in on `host` with this token: it has left what it leaves. */
   token?: string;
   host?: string;
   env?: Record<string, string>;
@@ -72,14 +72,10 @@ export async function person(t: Test, github: FakeGitHub, options: PersonOptions
       ),
   };
   if (options.token) {
-    const file = join(home, 'token');
-    writeFileSync(file, options.token, { mode: 0o600 });
     const host = options.host ?? 'github.com';
-    const { code, text } = await one.sh(
-      `env -u GH_TOKEN -u GITHUB_TOKEN gh auth login -h ${host} --with-token < ${file}`,
-    );
-    rmSync(file);
-    if (code !== 0) throw new Error(`gh auth login exited with ${code}: ${text}`);
+    const { login } = github.world.tokens.get(options.token) ?? {};
+    const lines = [`${host}:`, `user: ${login}`, `oauth_token: ${options.token}`, 'git_protocol: https'];
+    writeFileSync(join(home, 'gh', 'hosts.yml'), lines.join('\n    '), { mode: 0o600 });
   }
   return one;
 }

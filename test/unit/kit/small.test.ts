@@ -1,9 +1,13 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import fc from 'fast-check';
 import t from 'tap';
 import { aborted, childAbort, slept, untilAborted, withTimeout } from '../../../controller/kit/abort.ts';
 import { Backoff, exponentialMs, fullJitterMs } from '../../../controller/kit/backoff.ts';
 import { BoundedMap } from '../../../controller/kit/bounded-map.ts';
 import { microTimestamp, systemClock, timestamp } from '../../../controller/kit/clock.ts';
 import { ApiError, isApiError } from '../../../controller/kit/errors.ts';
+import { findCycle } from '../../../controller/kit/find-cycle.ts';
+import { familiarName } from '../../../controller/kit/image-name.ts';
 import {
   collectionPath,
   formatKey,
@@ -13,6 +17,13 @@ import {
   queryString,
 } from '../../../controller/kit/paths.ts';
 import { TokenBucket } from '../../../controller/kit/token-bucket.ts';
+import { CONFIG_SCHEMA } from '../../../controller/repo-config/config-schema.ts';
+import { COMMAND_ROUTES } from '../../../controller/rest/routes/commands.ts';
+import { LOGIN_ROUTES } from '../../../controller/rest/routes/login.ts';
+import { NODE_ROUTES } from '../../../controller/rest/routes/nodes.ts';
+import { SERVER_ROUTES } from '../../../controller/rest/routes/server.ts';
+import { USER_ROUTES } from '../../../controller/rest/routes/users.ts';
+import { WORKSPACE_ROUTES } from '../../../controller/rest/routes/workspaces.ts';
 import { NODE, SECRET, WORKSPACE } from '../../../crds/kinds.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
 
@@ -166,4 +177,73 @@ t.test('an error of the API travels as a Status and back', async t => {
   t.notOk(isApiError(error, 'NotFound'));
   t.notOk(isApiError(new Error('x')));
   t.notOk(new ApiError('Invalid', 'x').retryable);
+});
+
+for (const [reference, name] of [
+  ['debian', 'debian:latest'],
+  ['docker.io/library/debian:12', 'debian:12'],
+  ['index.docker.io/library/debian:12', 'debian:12'],
+  ['docker.io/acme/tool', 'acme/tool:latest'],
+  ['localhost/nexus-workspace:1', 'nexus-workspace:1'],
+  ['localhost:5000/tool', 'localhost:5000/tool:latest'],
+  ['ghcr.io/acme/tool:v1', 'ghcr.io/acme/tool:v1'],
+  ['debian@sha256:abc', 'debian@sha256:abc'],
+] as const)
+  t.test(`${reference} is ${name}`, async t => t.equal(familiarName(reference), name));
+
+t.test('a cycle is named in its order, the first name again at its end', async t => {
+  const of = (graph: Record<string, string[]>) => findCycle(new Map(Object.entries(graph)));
+  t.equal(of({ a: ['b'], b: ['c'], c: [] }), undefined);
+  t.equal(of({ a: ['missing'] }), undefined);
+  t.same(of({ a: ['a'] }), ['a', 'a']);
+  t.same(of({ x: ['a'], a: ['b'], b: ['c'], c: ['a'] }), ['a', 'b', 'c', 'a']);
+  t.equal(of({ a: ['b', 'c'], b: ['d'], c: ['d'], d: [] }), undefined, 'a diamond is none');
+});
+
+t.test('a chain of any length is walked', async t => {
+  const graph = new Map(Array.from({ length: 50_000 }, (_, i) => [`s${i}`, [`s${i + 1}`]] as const));
+  t.equal(findCycle(graph), undefined);
+});
+
+t.test('what is found is a cycle, and none is missed', async () => {
+  const name = fc.integer({ min: 0, max: 7 }).map(String);
+  fc.assert(
+    fc.property(fc.array(fc.tuple(name, fc.array(name, { maxLength: 3 })), { maxLength: 8 }), pairs => {
+      const graph = new Map(pairs);
+      const cycle = findCycle(graph);
+      if (cycle)
+        return (
+          cycle.slice(1).every((next, i) => graph.get(cycle[i]!)?.includes(next)) && cycle[0] === cycle.at(-1)
+        );
+      // Without a cycle, taking away what depends on nothing leaves nothing.
+      const left = new Map(graph);
+      for (let size = -1; size !== left.size; ) {
+        size = left.size;
+        for (const [key, deps] of left) if (!deps.some(dep => left.has(dep))) left.delete(key);
+      }
+      return left.size === 0;
+    }),
+    { numRuns: 300 },
+  );
+});
+
+const ROUTES = [
+  COMMAND_ROUTES,
+  LOGIN_ROUTES,
+  NODE_ROUTES,
+  SERVER_ROUTES,
+  USER_ROUTES,
+  WORKSPACE_ROUTES,
+].flat();
+
+t.test('schemas that are compiled unseen are valid ones', t => {
+  const ajv = new Ajv2020({ strict: false });
+  const check = (what: string, schema: object) =>
+    t.ok(ajv.validateSchema(schema), `${what}: ${ajv.errorsText()}`);
+  check('.nexus/config.yaml', CONFIG_SCHEMA);
+  for (const { method, url, params, query, body } of ROUTES)
+    for (const [part, schema] of Object.entries({ params, query, body }))
+      if (schema) check(`${part} of ${method} ${url}`, schema);
+  t.notOk(ajv.validateSchema({ type: 'nonsense' }), 'and another one is not');
+  t.end();
 });

@@ -1,8 +1,84 @@
 import t from 'tap';
-import type { ImageProgress } from '../../../agent/driver.ts';
+import type { EngineEvent, ImageProgress } from '../../../agent/driver.ts';
+import { boundedCalls, knownOnce } from '../../../agent/drivers/bounded-calls.ts';
+import { EventQueue } from '../../../agent/drivers/event-queue.ts';
 import { SharedTasks } from '../../../agent/drivers/images/shared-tasks.ts';
 import { Slots } from '../../../agent/drivers/images/slots.ts';
 import { FakeClock, settle } from '../../support/fake-clock.ts';
+
+t.test('an engine that never answers is one that does not answer', async t => {
+  const clock = new FakeClock();
+  const { read, change } = boundedCalls({ engine: 'the engine', clock, readMs: 10, changeMs: 20 });
+  const never = () => new Promise<never>(() => {});
+  const failures: unknown[] = [];
+  const expectFailure = (call: Promise<unknown>) => call.catch(error => failures.push(error));
+  expectFailure(read('list', never));
+  expectFailure(change('stop', never, 5));
+  await clock.advance(10);
+  t.match(failures, [
+    { code: 'EngineUnavailable', message: 'the engine took a call (list) and gave no answer in time' },
+  ]);
+  await clock.advance(14);
+  t.equal(failures.length, 1);
+  await clock.advance(1);
+  t.match(failures[1], { code: 'EngineUnavailable', message: /\(stop\)/ });
+  t.equal(await read('list', async () => 'answer'), 'answer');
+});
+
+t.test('known once, until it fails or is forgotten', async t => {
+  let asked = 0;
+  let failure: Error | undefined;
+  const facts = knownOnce(async () => {
+    asked++;
+    if (failure) throw failure;
+    return asked;
+  });
+  t.equal(await facts.get(), 1);
+  t.equal(await facts.get(), 1);
+  facts.forget();
+  failure = new Error('away');
+  await t.rejects(facts.get(), failure);
+  failure = undefined;
+  t.equal(await facts.get(), 3);
+});
+
+async function rest(queue: EventQueue): Promise<EngineEvent[]> {
+  const events: EngineEvent[] = [];
+  for await (const event of queue) events.push(event);
+  return events;
+}
+
+t.test('what waits is read in order, also after the end', async t => {
+  const queue = new EventQueue();
+  queue.push({ type: 'started', placement: 'a' });
+  queue.push({ type: 'died', placement: 'b' });
+  queue.close();
+  queue.push({ type: 'removed' });
+  t.same(await rest(queue), [
+    { type: 'started', placement: 'a' },
+    { type: 'died', placement: 'b' },
+  ]);
+});
+
+t.test('a reader that waits is woken, and told why when it ends badly', async t => {
+  const queue = new EventQueue();
+  const reader = queue[Symbol.asyncIterator]();
+  const next = reader.next();
+  queue.push({ type: 'changed' });
+  t.same((await next).value, { type: 'changed' });
+  const last = reader.next();
+  queue.fail(new Error('gone'));
+  queue.close();
+  await t.rejects(last, { message: 'gone' });
+});
+
+t.test('a reader that falls behind is told to look at everything', async t => {
+  const queue = new EventQueue();
+  for (let i = 0; i < 1001; i++) queue.push({ type: 'died', placement: `p${i}` });
+  queue.push({ type: 'started', placement: 'last' });
+  queue.close();
+  t.same(await rest(queue), [{ type: 'changed' }, { type: 'started', placement: 'last' }]);
+});
 
 t.test('work is done once for all who ask, and anew for who asks later', async t => {
   const tasks = new SharedTasks<number>(new FakeClock());

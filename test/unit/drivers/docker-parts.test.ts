@@ -1,0 +1,190 @@
+import { createServer } from 'node:http';
+import { PassThrough } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { inspect } from 'node:util';
+import fc from 'fast-check';
+import t from 'tap';
+import { connect } from '../../../agent/drivers/docker/address.ts';
+import { Demultiplexer } from '../../../agent/drivers/docker/demultiplexer.ts';
+import { dockerfile } from '../../../agent/drivers/docker/images/dockerfile.ts';
+import { pullErrorCode } from '../../../agent/drivers/docker/images/pull.ts';
+import { PullProgress } from '../../../agent/drivers/docker/images/pull-progress.ts';
+import { checkReference, isContentId, withTag } from '../../../agent/drivers/docker/images/reference.ts';
+import { parseProbe } from '../../../agent/drivers/images/recipe.ts';
+import { settle } from '../../support/fake-clock.ts';
+
+t.test('what the client renders of each call does not grow with its open connections', async t => {
+  const server = createServer((_, response) => response.end('OK'));
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const { docker, close } = connect({
+    host: '127.0.0.1',
+    port: (server.address() as { port: number }).port,
+  });
+  t.teardown(() => {
+    close();
+    server.close();
+  });
+  await docker.ping();
+  const { agent } = docker.modem as unknown as { agent: { freeSockets: object } };
+  t.equal(Object.keys(agent.freeSockets).length, 1, 'a connection is kept');
+  t.equal(inspect({ agent }, { showHidden: true, depth: null }), '{ agent: Agent }');
+});
+
+function frame(stream: number, payload: Uint8Array): Buffer {
+  const header = Buffer.alloc(8);
+  header[0] = stream;
+  header.writeUInt32BE(payload.length, 4);
+  return Buffer.concat([header, payload]);
+}
+
+t.test('frames are told apart however the bytes come in', async () => {
+  const frames = fc.array(
+    fc.record({ stream: fc.constantFrom(1, 2), payload: fc.uint8Array({ maxLength: 40 }) }),
+  );
+  await fc.assert(
+    fc.asyncProperty(frames, fc.integer({ min: 1, max: 60 }), async (parts, chunkBytes) => {
+      const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+      const demultiplexer = new Demultiplexer(stdout, stderr);
+      const all = Buffer.concat(parts.map(({ stream, payload }) => frame(stream, payload)));
+      for (let at = 0; at < all.length; at += chunkBytes)
+        demultiplexer.write(all.subarray(at, at + chunkBytes));
+      demultiplexer.end();
+      const [out, err] = await Promise.all([buffer(stdout), buffer(stderr)]);
+      const wanted = (n: number) => Buffer.concat(parts.filter(p => p.stream === n).map(p => p.payload));
+      return out.equals(wanted(1)) && err.equals(wanted(2));
+    }),
+    { numRuns: 60 },
+  );
+});
+
+t.test('a reader that does not read holds everything up, until it reads or goes away', async t => {
+  const [stdout, stderr] = [new PassThrough({ highWaterMark: 10 }), new PassThrough()];
+  const demultiplexer = new Demultiplexer(stdout, stderr);
+  let taken = false;
+  demultiplexer.write(frame(1, Buffer.alloc(100)), () => {
+    taken = true;
+  });
+  await settle();
+  t.equal(taken, false);
+  stdout.resume();
+  await settle();
+  t.equal(taken, true);
+
+  stdout.pause();
+  taken = false;
+  demultiplexer.write(frame(1, Buffer.alloc(100)), () => {
+    taken = true;
+  });
+  await settle();
+  t.equal(taken, false);
+  stdout.destroy();
+  await settle();
+  t.equal(taken, true);
+  demultiplexer.end(frame(2, Buffer.from('still')));
+  t.equal((await buffer(stderr)).toString(), 'still');
+});
+
+const [A, B] = ['aaaaaaaaaaaa', 'bbbbbbbbbbbb'];
+
+t.test('layers add up by their size, and the percentage never falls', async t => {
+  const progress = new PullProgress('debian:12');
+  t.same(progress.progress(), { phase: 'pulling', message: 'pulling debian:12' }, 'nothing is known');
+  progress.add({ id: '12', status: 'Pulling from library/debian' });
+  progress.add({ id: A, status: 'Pulling fs layer' });
+  t.equal(progress.progress().percent, undefined);
+  progress.add({ id: A, status: 'Downloading', progressDetail: { current: 50, total: 100 } });
+  t.equal(progress.progress().percent, 35);
+  progress.add({ id: B, status: 'Downloading', progressDetail: { current: 0, total: 900 } });
+  t.equal(progress.progress().percent, 35, 'a large layer that is only now known of');
+  progress.add({ id: A, status: 'Download complete' });
+  progress.add({ id: A, status: 'Extracting', progressDetail: { current: 100, total: 100 } });
+  progress.add({ id: A, status: 'Pull complete' });
+  progress.add({ id: B, status: 'Verifying Checksum' });
+  t.equal(progress.progress().percent, 73);
+  progress.add({ id: B, status: 'Pull complete' });
+  t.equal(progress.progress().percent, 99, '100 is said by the engine');
+});
+
+t.test("an engine's words decide whether a pull may be tried again", async t => {
+  const rows = {
+    ImageNotFound: [
+      'manifest for debian:nope not found: manifest unknown: manifest unknown',
+      'pull access denied for nope, repository does not exist or may require docker login',
+      'no matching manifest for linux/arm64 in the manifest list entries',
+    ],
+    ImageDenied: [
+      'unauthorized: authentication required',
+      'Head "https://registry.example.com/v2/app/manifests/1": no basic auth credentials',
+      'denied: requested access to the resource is denied',
+    ],
+    ImagePullFailed: [
+      'Get "https://registry.example.com/v2/": dial tcp: lookup registry.example.com: no such host',
+      'net/http: TLS handshake timeout',
+      'toomanyrequests: You have reached your pull rate limit',
+      'unexpected EOF',
+    ],
+    Invalid: ['invalid reference format', 'repository name must be lowercase'],
+  };
+  for (const [code, messages] of Object.entries(rows))
+    for (const message of messages) t.equal(pullErrorCode(message), code, message);
+});
+
+t.test('references are those of the engines, and nothing that could leave its place in a path', async t => {
+  const good = [
+    'debian',
+    'debian:12',
+    'library/debian',
+    'ghcr.io/acme/team/app:v1.2_3-x',
+    'localhost:5000/app',
+    '127.0.0.1:5000/app:1',
+    'Registry.Example.com/app',
+    `debian@sha256:${'a'.repeat(64)}`,
+    `debian:12@sha256:${'a'.repeat(64)}`,
+    `sha256:${'0'.repeat(64)}`,
+    'a'.repeat(64),
+  ];
+  for (const reference of good) t.doesNotThrow(() => checkReference(reference), reference);
+  const bad = [
+    '',
+    'Debian',
+    'a b',
+    '../x',
+    'a/../b',
+    'a//b',
+    'a?b',
+    'a#b',
+    'a%2e',
+    '-a',
+    'a:',
+    'a:b:c',
+    'a@sha256:12',
+    '/a',
+  ];
+  for (const reference of [...bad, 'a'.repeat(600)])
+    t.throws(() => checkReference(reference), { code: 'Invalid' }, reference);
+});
+
+t.test('a pull names a tag, or the engine would fetch them all', async t => {
+  t.equal(withTag('debian'), 'debian:latest');
+  t.equal(withTag('localhost:5000/app'), 'localhost:5000/app:latest');
+  t.equal(withTag('debian:12'), 'debian:12');
+  t.equal(withTag('debian@sha256:1'), 'debian@sha256:1');
+  t.equal(isContentId('a'.repeat(64)), true);
+  t.equal(isContentId('debian'), false);
+});
+
+t.test('what was found in an image is read whatever else its shell prints', async t => {
+  t.same(parseProbe('motd\nnexus-missing: sshd git\nnexus-manager: apk\n'), {
+    missing: ['sshd', 'git'],
+    manager: 'apk',
+  });
+  t.same(parseProbe('nexus-missing:\nnexus-manager: \n'), { missing: [], manager: '' });
+  t.equal(parseProbe('Segmentation fault'), undefined);
+});
+
+t.test('a derived image is built by content id, as root, whatever shell its base declares', async t => {
+  const text = dockerfile('sha256:abc', { 'nexus.dev/derived-from': 'sha256:abc' });
+  t.match(text, /^FROM sha256:abc\nUSER 0\nRUN \["\/bin\/sh","-c",/);
+  t.match(text, /LABEL "nexus.dev\/derived-from"="sha256:abc"\n$/);
+  t.equal(text.trim().split('\n').length, 4, 'one line an instruction');
+});
