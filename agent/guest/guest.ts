@@ -88,6 +88,8 @@ export interface GuestJobState {
   token: string;
   /** Last lines of its output when it failed, at most 2 KiB. */
   tail?: string;
+  /** Of a clone that runs, in MiB: looked at every ten seconds, from 10 on. */
+  receivedMiB?: number;
 }
 
 export interface GuestState {

@@ -108,6 +108,12 @@ function readLine(
       job.tail = Buffer.from(fields[1] ?? '', 'base64').toString('utf8');
       return;
     }
+    case 'received': {
+      const { clone } = state.jobs;
+      if (!clone) throw bad;
+      clone.receivedMiB = integer(expect(1)[0]);
+      return;
+    }
     case 'repository': {
       const [commit = '', dirty = '', branch = '', ...url] = fields;
       if (!/^([0-9a-f]{40,64}|-)$/.test(commit) || branch === '' || url.length === 0) throw bad;

@@ -15,7 +15,7 @@ export interface ScriptGuestOptions {
   driver: Driver;
   clock: Clock;
   log: Logger;
-  /** Most time for a clone. Defaults to 600. */
+  /** Most time for a clone. Defaults to 3600. */
   cloneTimeoutSeconds?: number;
   /** Most time for a hook. Defaults to 3600. */
   hookTimeoutSeconds?: number;
@@ -28,7 +28,7 @@ const SNAPSHOT_BYTES = 4 * 1024 * 1024;
 
 /** The guest over Driver.exec and the program in ./program. One exec for an operation. */
 export function createScriptGuest(options: ScriptGuestOptions): Guest {
-  const { driver, clock, log, cloneTimeoutSeconds = 600, hookTimeoutSeconds = 3600 } = options;
+  const { driver, clock, log, cloneTimeoutSeconds = 3600, hookTimeoutSeconds = 3600 } = options;
 
   const run = async (id: string, args: string[], input?: string): Promise<GuestResult> => {
     const result = await guestExec({ driver, clock }, id, args, input === undefined ? {} : { input });

@@ -12,7 +12,7 @@ import { sentence } from './instance-conditions.ts';
 import { hadEnded } from './service-status.ts';
 import { no, STOPPED, type Verdict, yes } from './verdict.ts';
 
-/** `before` stands while the inside is not seen: the volume keeps what was cloned. */
+/** `before` stands until the inside is seen: the volume keeps what was cloned. */
 export function repositoryCondition(
   desired: Desired,
   observed: Observed,
@@ -35,7 +35,7 @@ export function repositoryCondition(
     return no(reason, sentence(message));
   }
   const { condition } = before;
-  if (!guest && condition?.status === 'True' && before.repository)
+  if (!guest?.configured && condition?.status === 'True' && before.repository)
     return yes(condition.reason as Verdict['reason'], condition.message);
   if (!desired.running) return STOPPED;
   const { withheld } = desired.inside ?? {};
@@ -45,7 +45,8 @@ export function repositoryCondition(
   const again = job?.state === 'Running' && tryOf(job.token, repo.token) > 1;
   if (again && condition?.status === 'False' && condition.reason !== 'Cloning')
     return no(condition.reason as Verdict['reason'], condition.message);
-  return no('Cloning', `The repository ${withoutCredentials(repo.url)} is being cloned.`);
+  const came = job?.receivedMiB === undefined ? '' : `: ${job.receivedMiB} MiB received so far`;
+  return no('Cloning', `The repository ${withoutCredentials(repo.url)} is being cloned${came}.`);
 }
 
 function clonedCondition(

@@ -178,7 +178,7 @@ function repositoryOf(
   previous: PlacementStatus | undefined,
 ): PlacementStatus['repository'] {
   const before = previous?.repository;
-  if (!guest) return repo || !running ? before : undefined;
+  if (!guest?.configured && !guest?.repository) return repo || !running ? before : undefined;
   if (!guest.repository) return undefined;
   const { url, commit, branch, dirty, config } = guest.repository;
   const text = config && 'text' in config ? config.text : undefined;

@@ -138,6 +138,7 @@ supervise_main() {
         [ "$NAME" = '*' ] || supervise_unit
       done
       supervise_jobs
+      [ $((n % 5)) -ne 0 ] || watch_clone
       supervise_repository
     fi
     if [ "$WOKEN" = yes ] || [ $((n % 5)) -eq 0 ] || files_touched; then

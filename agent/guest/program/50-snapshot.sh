@@ -85,8 +85,9 @@ snapshot_job() {
     [ "$state" != 'Running -' ] || state='Failed 137'
   fi
   SNAPSHOT="${SNAPSHOT}job $1 $state $token$newline"
-  case $state in
-    Failed*) if first_line "$JOBS/$1/tail"; then SNAPSHOT="${SNAPSHOT}tail $1 $LINE$newline"; fi ;;
+  case $1/$state in
+    */Failed*) if first_line "$JOBS/$1/tail"; then SNAPSHOT="${SNAPSHOT}tail $1 $LINE$newline"; fi ;;
+    clone/Running*) if first_line "$JOBS/clone/received"; then SNAPSHOT="${SNAPSHOT}received $LINE$newline"; fi ;;
   esac
 }
 

@@ -1,6 +1,7 @@
 # shellcheck shell=dash
 # Clone and hooks: run once for a token, in the background, as the user. In $JOBS/<job>:
 #   token  status (`Running -`, `Succeeded 0`, `Failed CODE`)  pid  worker (its pid)  tail (base64)  request
+#   received (MiB, of a clone)
 
 # job NAME TOKEN SECONDS SIZE: starts it with the request on stdin. Does nothing when it runs or ran for this token, but
 # for a clone that failed. One that runs for another token is ended.
@@ -111,6 +112,15 @@ job_user() {
   if [ "$1" = clone ]; then exec sh /opt/nexus/guest clone-user "$nexus_home"; fi
   enter_repository
   exec "$nexus_shell" -c "$nexus_command"
+}
+
+# How much of a repository has come, once that is worth telling.
+watch_clone() {
+  local size
+  first_line "$JOBS/clone/status" && [ "$LINE" = 'Running -' ] && load_account || return 0
+  size=$(du -sk "$ACCOUNT_HOME/.nexus-clone/.git/objects/pack" 2>/dev/null) || return 0
+  size=$((${size%%[!0-9]*} / 1024))
+  [ "$size" -lt 10 ] || tell_line "$JOBS/clone/received" "$size"
 }
 
 # A job that was killed has failed, and what it ran is ended: the next one would meet it.

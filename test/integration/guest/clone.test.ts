@@ -264,6 +264,12 @@ if (lab) {
     await lab.sh('mkdir /home/dev/.nexus-clone && echo half >/home/dev/.nexus-clone/file');
     await guest.clone(id, { url: open, token: 'killed' });
     await lab.until(({ jobs: { clone } }) => clone?.token === 'killed' && clone.state === 'Running');
+    const comes = 'head -c 12M /dev/zero >/home/dev/.nexus-clone/.git/objects/pack/tmp_pack_x';
+    await until(async () => (await lab.sh(comes)).code === 0, {
+      timeoutMs: 20_000,
+      what: () => 'its folder',
+    });
+    await lab.until(({ jobs: { clone } }) => clone?.receivedMiB === 12);
     await lab.sh('kill -9 $(cut -d" " -f1 /run/nexus/jobs/clone/pid)');
     await lab.until(({ jobs: { clone } }) => clone?.state === 'Failed');
     await until(async () => (await lab.sh('pgrep -f "git.*[c]lone" || true')).stdout === '', {

@@ -411,6 +411,14 @@ t.test('a restarted agent that does not know yet does not take back what it wrot
   t.ok(jsonEqual(summarize(desired, connecting, before, NOW + 1), before));
   const blind = settledOf(desired, { guest: undefined, guestError: 'no answer' });
   t.equal(reasonOf(summarize(desired, blind, before, NOW + 1), 'RepositoryReady'), 'RepositoryCloned');
+  const starting = summarize(
+    desired,
+    settledOf(desired, { guest: guestOf(desired, { configured: false }) }),
+    before,
+    NOW + 1,
+  );
+  t.equal(reasonOf(starting, 'RepositoryReady'), 'RepositoryCloned', 'nor one whose container starts');
+  t.same(starting.repository, before.repository);
   const other = { ...connecting, instance: instanceOf(desired, { id: 'another' }) };
   t.equal(reasonOf(summarize(desired, other, before, NOW + 1), 'SSHReady'), 'SSHStarting');
 });
@@ -436,6 +444,19 @@ t.test('a changed ref is told, against the one that was cloned', async t => {
   const after = summarize(next, observed, before, NOW);
   t.equal(reasonOf(after, 'RepositoryReady'), 'RepositoryKept');
   t.equal(after.repository?.ref, 'main');
+});
+
+t.test('how much of a large repository has come is told', t => {
+  const desired = desiredOf({ repo });
+  const told = (receivedMiB?: number) => {
+    const clone = { ...job('Running', `${desired.repo?.token}.1`), ...(receivedMiB && { receivedMiB }) };
+    const observed = settledOf(desired, { guest: guestOf(desired, { jobs: { clone } }) });
+    const { conditions } = summarize(desired, observed, undefined, NOW);
+    return conditions?.find(({ type }) => type === 'RepositoryReady')?.message;
+  };
+  t.match(told(), /is being cloned\.$/);
+  t.match(told(120), /is being cloned: 120 MiB received so far\.$/);
+  t.end();
 });
 
 t.test('a further attempt at a clone is no news', async t => {

@@ -54,6 +54,14 @@ t.test('a whole snapshot is read', async t => {
   );
 });
 
+t.test('how much of a repository has come is told of a clone alone', t => {
+  const { clone } = parseGuestState(snapshot('job clone Running - x', 'received 120')).jobs;
+  t.strictSame(clone, { state: 'Running', token: 'x', receivedMiB: 120 });
+  t.throws(() => parseGuestState(snapshot('received 120')), GuestStateError);
+  t.throws(() => parseGuestState(snapshot('job clone Running - x', 'received much')), GuestStateError);
+  t.end();
+});
+
 t.test('what a repository lacks is told with it', async t => {
   const repository = `repository ${'a'.repeat(40)} no main https://example.com/a`;
   t.strictSame(parseGuestState(snapshot(repository, 'lacks git-lfs submodules')).repository?.lacks, [
