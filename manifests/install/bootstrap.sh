@@ -12,6 +12,8 @@ if [ ! -x "$node" ] || [ "$(cat "$stamp" 2>/dev/null || true)" != "$want" ]; the
   # npm may be set to run no install scripts; the one that brings Node.js is needed.
   [ -x "$node" ] || (cd "$root/node_modules/node" && node installArchSpecificPackage.js) >&2 || true
   [ -x "$node" ] || { echo "Node.js could not be installed for this platform; install Node.js 24 or newer and use cli/nexus" >&2; exit 1; }
+  # A release has no native parts, and what a checkout runs is to be the same: see hasten-ciphers.ts.
+  rm -rf "$root/node_modules/ssh2/lib/protocol/crypto/build"
   printf '%s' "$want" >"$stamp"
 fi
 PATH=$root/node_modules/.bin:$PATH
