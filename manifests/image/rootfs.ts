@@ -21,8 +21,11 @@ export function workspacePackages(): string[] {
   return readShipped('manifests/image/packages.txt').trim().split('\n');
 }
 
-/** A minimal Debian with these packages, without host keys and a name of its own. */
-export async function bootstrapRootfs(packages: readonly string[]): Promise<Rootfs> {
+/**
+ * A minimal Debian with these packages, without host keys and a name of its own. `base`: a tar of one made before, with
+ * fewer packages, to go on from.
+ */
+export async function bootstrapRootfs(packages: readonly string[], base?: string): Promise<Rootfs> {
   await ensurePackages({ mmdebstrap: 'mmdebstrap' });
   const hooks = [
     'rm -f "$1"/etc/ssh/ssh_host_*',
@@ -31,14 +34,18 @@ export async function bootstrapRootfs(packages: readonly string[]): Promise<Root
     // Each machine makes one of its own when it finds this one empty.
     '[ ! -e "$1"/etc/machine-id ] || : > "$1"/etc/machine-id',
   ];
+  const start = base
+    ? ['--variant=custom', `--setup-hook=tar -C "$1" --exclude='./dev/*' -xf '${base}'`]
+    : ['--variant=minbase'];
   const args = [
-    '--variant=minbase',
+    ...start,
     '--quiet',
     '--format=tar',
     ...(packages.length > 0 ? [`--include=${packages.join(',')}`] : []),
     ...hooks.map(hook => `--customize-hook=${hook}`),
   ];
-  const child = spawn('mmdebstrap', [...args, SUITE, '-'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  // One that goes on keeps its sources.
+  const child = spawn('mmdebstrap', [...args, base ? '' : SUITE, '-'], { stdio: ['ignore', 'pipe', 'pipe'] });
   let stderr = '';
   child.stderr.on('data', (chunk: Buffer) => {
     stderr = (stderr + chunk.toString()).slice(-4096);

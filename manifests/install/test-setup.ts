@@ -1,6 +1,7 @@
 /** What the tests need of the machine: an engine, the workspace image, and the real tools that people use. */
 import Docker from 'dockerode';
 import { DEFAULT_IMAGE } from '../../controller/options.ts';
+import { ensureTestImage, makeTestRootfs } from '../../test/support/images.ts';
 import { ensureWorkspaceImage } from '../image/build.ts';
 import { ensureClientToolchains } from './client-toolchains.ts';
 import { ensureEngine } from './engine.ts';
@@ -18,11 +19,16 @@ async function attempt(ensure: () => Promise<void> | void): Promise<void> {
   }
 }
 
-async function engineAndImage(): Promise<void> {
+async function engineAndImages(): Promise<void> {
+  const roots = attempt(makeTestRootfs);
   try {
     const engine = await ensureEngine(say);
     say(`container engine: ${engine.version} at ${engine.socket}`);
-    await ensureWorkspaceImage(new Docker({ socketPath: engine.socket }), DEFAULT_IMAGE, say);
+    const docker = new Docker({ socketPath: engine.socket });
+    await ensureWorkspaceImage(docker, DEFAULT_IMAGE, say);
+    await roots;
+    for (const image of ['plain', 'ready', 'sshd'] as const)
+      await attempt(async () => void (await ensureTestImage(docker, image)));
   } catch (error) {
     say((error as Error).message);
     process.exitCode = 1;
@@ -32,4 +38,4 @@ async function engineAndImage(): Promise<void> {
 await import('./test-packages.mjs');
 // Side by side: on a new machine each waits for the network much of the time.
 const tools = [ensureOldKubectl, ensureSchemathesis, ensureClientToolchains];
-await Promise.all([engineAndImage(), ...tools.map(attempt)]);
+await Promise.all([engineAndImages(), ...tools.map(attempt)]);
