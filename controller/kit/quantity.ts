@@ -18,6 +18,8 @@ const FACTORS: Record<string, readonly [bigint, bigint]> = {
   Ei: [1n << 60n, 1n],
 };
 const FORM = /^([+-]?)(\d+)?(?:\.(\d*))?(?:[eE]([+-]?\d{1,3})|(n|u|m|k|[MGTPE]|[KMGTPE]i))?$/;
+/** What nearly all are: no big numbers are needed for it. */
+const WHOLE = /^(\d{1,15})(|k|[MGTP]|[KMGTP]i)$/;
 /** Longer ones are mistakes. */
 const MAX_LENGTH = 64;
 const NANOS = 1_000_000_000n;
@@ -65,6 +67,11 @@ export class Quantity {
 
 /** Bytes in a Kubernetes quantity (`4Gi`, `512Mi`, `1.5G`, `1024`), rounded up; undefined when it is none or negative. */
 export function parseBytes(quantity: string): number | undefined {
+  const [, whole, unit = ''] = WHOLE.exec(quantity) ?? [];
+  if (whole !== undefined) {
+    const bytes = Number(whole) * Number((FACTORS[unit] as readonly [bigint, bigint])[0]);
+    if (bytes <= Number.MAX_SAFE_INTEGER) return bytes;
+  }
   return inUnitsOf(NANOS, quantity);
 }
 

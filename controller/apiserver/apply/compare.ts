@@ -1,8 +1,8 @@
 import { jsonEqual } from '../../kit/json.ts';
 import { isObject, type JsonObject } from '../schema/json-schema.ts';
 import { byElement } from './field-paths.ts';
-import { EMPTY, type FieldSet, FieldSetBuilder, fieldElement, MEMBER } from './field-set.ts';
-import { fieldType, type ListType, type MapType, type MergeType, mergesItems } from './merge-type.ts';
+import { EMPTY, type FieldSet, FieldSetBuilder, MEMBER } from './field-set.ts';
+import { type ListType, type MapType, type MergeType, mergesItems } from './merge-type.ts';
 
 export interface Comparison {
   added: FieldSet;
@@ -19,37 +19,34 @@ export function compareFields(before: unknown, after: unknown, type: MergeType):
 
 /** What compareFields finds to be added where there was nothing, without the comparing: of every object that is made. */
 export function addedFields(value: unknown, type: MergeType): FieldSet {
-  const children = isObject(value) ? addedChildren(value, type.map) : undefined;
-  return children ?? EMPTY;
+  const fields: Record<string, FieldSet> = {};
+  return isObject(value) && addFields(fields, value, type.map) ? fields : EMPTY;
 }
 
 function addedNode(value: unknown, type: MergeType): FieldSet {
-  const children = isObject(value)
-    ? addedChildren(value, type.map)
-    : Array.isArray(value)
-      ? addedItems(value, type.list)
-      : undefined;
-  return children ? { [MEMBER]: EMPTY, ...children } : EMPTY;
+  const node: Record<string, FieldSet> = { [MEMBER]: EMPTY };
+  if (isObject(value)) return addFields(node, value, type.map) ? node : EMPTY;
+  return Array.isArray(value) && addItems(node, value, type.list) ? node : EMPTY;
 }
 
-/** Undefined for what is a member as a whole. */
-function addedChildren(value: JsonObject, type: MapType): FieldSet | undefined {
-  if (type.atomic) return undefined;
-  let children: Record<string, FieldSet> | undefined;
+/** False when there are none: a member as a whole. */
+function addFields(node: Record<string, FieldSet>, value: JsonObject, type: MapType): boolean {
+  if (type.atomic) return false;
+  let some = false;
   for (const key in value) {
     if (value[key] === undefined) continue;
-    children ??= {};
-    children[fieldElement(key)] = addedNode(value[key], fieldType(type, key));
+    const field = type.fields.get(key);
+    node[field?.element ?? `f:${key}`] = addedNode(value[key], field?.type ?? type.element);
+    some = true;
   }
-  return children;
+  return some;
 }
 
-function addedItems(list: readonly unknown[], type: ListType): FieldSet | undefined {
-  if (list.length === 0 || !mergesItems(type, list)) return undefined;
-  const children: Record<string, FieldSet> = {};
+function addItems(node: Record<string, FieldSet>, list: readonly unknown[], type: ListType): boolean {
+  if (list.length === 0 || !mergesItems(type, list)) return false;
   for (const [element, items] of byElement(type, list))
-    children[element] = items.length === 1 ? addedNode(items[0], type.item) : EMPTY;
-  return children;
+    node[element] = items.length === 1 ? addedNode(items[0], type.item) : EMPTY;
+  return true;
 }
 
 type Kind = 'map' | 'list' | 'leaf';
@@ -116,8 +113,9 @@ class Walk {
 
   #field(key: string, before: unknown, after: unknown, type: MapType): void {
     if (before === after) return;
-    this.#path.push(fieldElement(key));
-    this.compare(before, after, fieldType(type, key));
+    const field = type.fields.get(key);
+    this.#path.push(field?.element ?? `f:${key}`);
+    this.compare(before, after, field?.type ?? type.element);
     this.#path.pop();
   }
 

@@ -1,6 +1,6 @@
 import { setOwn } from '../patch/merge-patch.ts';
 import { isObject, type JsonObject } from '../schema/json-schema.ts';
-import { type FieldSet, FieldSetBuilder, fieldElement, isEmpty, isMember, LEAF } from './field-set.ts';
+import { type FieldSet, FieldSetBuilder, isEmpty, isMember, LEAF } from './field-set.ts';
 import {
   fieldType,
   itemElement,
@@ -31,10 +31,11 @@ function collectMap(value: JsonObject, type: MapType, set: FieldSetBuilder): voi
   for (const key of Object.keys(value)) {
     const child = value[key];
     if (child === undefined) continue;
-    const below = set.child(fieldElement(key));
-    collect(child, fieldType(type, key), below);
+    const field = type.fields.get(key);
+    const below = set.child(field?.element ?? `f:${key}`);
+    collect(child, field?.type ?? type.element, below);
     const hollow = child === null || (isObject(child) && Object.keys(child).length === 0);
-    if (hollow || !type.fields.has(key)) below.member = true;
+    if (hollow || !field) below.member = true;
   }
 }
 

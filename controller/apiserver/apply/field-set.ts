@@ -1,4 +1,3 @@
-import { BoundedMap } from '../../kit/bounded-map.ts';
 import type { JsonObject } from '../schema/json-schema.ts';
 
 /**
@@ -15,19 +14,6 @@ type Mutable = Record<string, FieldSet>;
 export const MEMBER = '.';
 export const LEAF: FieldSet = Object.freeze({});
 export const EMPTY: FieldSet = LEAF;
-
-/** `f:name` of the names that are met again and again: each made once. */
-const elements = new BoundedMap<string, string>(4096);
-
-/** The path element of a field. */
-export function fieldElement(name: string): string {
-  let element = elements.get(name);
-  if (element === undefined) {
-    element = `f:${name}`;
-    elements.set(name, element);
-  }
-  return element;
-}
 
 function isLeaf(set: FieldSet): boolean {
   for (const _ in set) return false;

@@ -12,9 +12,15 @@ export interface MapType {
   /** Owned as a whole. */
   readonly atomic: boolean;
   /** Fields that the schema names. */
-  readonly fields: ReadonlyMap<string, MergeType>;
+  readonly fields: ReadonlyMap<string, NamedField>;
   /** All other fields. */
   readonly element: MergeType;
+}
+
+export interface NamedField {
+  /** Its path element, `f:name`: made once. */
+  readonly element: string;
+  readonly type: MergeType;
 }
 
 export interface ListType {
@@ -45,20 +51,24 @@ export function mergeTypeOf(schema: JsonSchema): MergeType {
   let type = known.get(schema);
   if (!type) {
     const { map, list } = compile(schema);
-    const fields = new Map(map.fields).set('metadata', METADATA_TYPE);
-    for (const name of ['apiVersion', 'kind']) fields.set(name, DEDUCED);
+    const fields = new Map(map.fields).set('metadata', named('metadata', METADATA_TYPE));
+    for (const name of ['apiVersion', 'kind']) fields.set(name, named(name, DEDUCED));
     type = { map: { ...map, fields }, list };
     known.set(schema, type);
   }
   return type;
 }
 
+function named(name: string, type: MergeType): NamedField {
+  return { element: `f:${name}`, type };
+}
+
 const METADATA_TYPE = compile(OBJECT_META_SCHEMA);
 
 function compile(schema: JsonSchema): MergeType {
   const { properties, additionalProperties, items } = schema;
-  const fields = new Map<string, MergeType>();
-  for (const [name, child] of Object.entries(properties ?? {})) fields.set(name, compile(child));
+  const fields = new Map<string, NamedField>();
+  for (const [name, child] of Object.entries(properties ?? {})) fields.set(name, named(name, compile(child)));
   const relation = schema['x-kubernetes-list-type'];
   const keys = schema['x-kubernetes-list-map-keys'] ?? [];
   const keyDefaults: JsonObject = {};
@@ -83,7 +93,7 @@ function compile(schema: JsonSchema): MergeType {
 
 /** The type of a field. */
 export function fieldType(type: MapType, name: string): MergeType {
-  return type.fields.get(name) ?? type.element;
+  return type.fields.get(name)?.type ?? type.element;
 }
 
 /** The path element of an item of a set or map; undefined when it has none (no keys, wrong type). */

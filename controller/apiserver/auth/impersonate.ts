@@ -65,7 +65,9 @@ function collect(headers: RawHeaders) {
   const groups: string[] = [];
   const extra = new Map<string, string[]>();
   for (let i = 0; i + 1 < headers.length; i += 2) {
-    const name = headers[i]!.toLowerCase();
+    const sent = headers[i]!;
+    if (sent[0] !== 'I' && sent[0] !== 'i') continue;
+    const name = sent.toLowerCase();
     if (!name.startsWith('impersonate-')) continue;
     // Headers come as Latin-1, names are UTF-8.
     const value = Buffer.from(headers[i + 1]!, 'latin1').toString('utf8');

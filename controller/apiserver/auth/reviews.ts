@@ -32,7 +32,10 @@ export const REVIEWS: readonly DiscoveredResource[] = [
   review('authorization.k8s.io', 'SubjectAccessReview'),
 ];
 
+const GROUPS: ReadonlySet<string> = new Set(REVIEWS.map(({ group }) => group));
+
 export function findReview(group: string, version: string, plural: string): DiscoveredResource | undefined {
+  if (!GROUPS.has(group)) return undefined;
   return REVIEWS.find(one => one.group === group && one.version === version && one.plural === plural);
 }
 

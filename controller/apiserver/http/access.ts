@@ -26,7 +26,8 @@ export async function identify(
   request: IdentifiableRequest,
   authenticated: (user: Identity) => void = () => {},
 ): Promise<Identity> {
-  const user = (await access.authenticator.authenticate(request)) ?? ANONYMOUS;
+  const found = access.authenticator.authenticate(request);
+  const user = (found instanceof Promise ? await found : found) ?? ANONYMOUS;
   authenticated(user);
   const asked = readImpersonation(request.raw.rawHeaders);
   if (!asked) return user;

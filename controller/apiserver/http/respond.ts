@@ -28,7 +28,11 @@ export async function sendJson(
   answer: JsonAnswer,
 ): Promise<FastifyReply> {
   const yaml = answer.format === 'yaml';
-  const body = yaml ? stringify(JSON.parse(answer.json)) : answer.json;
+  const body = yaml
+    ? stringify(JSON.parse(answer.json))
+    : isForPeople(request, answer)
+      ? `${JSON.stringify(JSON.parse(answer.json), null, 2)}\n`
+      : answer.json;
   reply
     .code(answer.code)
     .header('content-type', yaml ? 'application/yaml' : (answer.type ?? 'application/json'));
@@ -41,6 +45,17 @@ export async function sendJson(
   reply.header('content-encoding', 'gzip');
   reply.header('vary', vary ? `${vary}, accept-encoding` : 'accept-encoding');
   return reply.send(zipped);
+}
+
+/** Larger answers are not laid out: nobody reads them, and it takes its time. */
+const MAX_LAID_OUT_CHARS = 1024 * 1024;
+
+/** Whether JSON is laid out in lines: as the parameter `pretty` says, else for curl, Wget and browsers, as in Kubernetes. */
+function isForPeople({ headers, url }: FastifyRequest, { json, type }: JsonAnswer): boolean {
+  if (type || json.length > MAX_LAID_OUT_CHARS) return false;
+  const [, pretty] = (url.includes('pretty=') && /[?&]pretty=([^&]*)/.exec(url)) || [];
+  if (pretty !== undefined) return !/^(0|false)$/i.test(pretty);
+  return /^(curl|Wget|Mozilla\/5\.0)/.test(headers['user-agent'] ?? '');
 }
 
 /** Whether a text has more than `limit` bytes. A character has three at most: what is short is not measured. */

@@ -6,8 +6,10 @@ import type { Authenticator, Identity } from '../auth/identity.ts';
 import type { ApiContext } from '../context.ts';
 import type { FlowControl } from '../flow-control/flow-control.ts';
 import { methodNotAllowed } from '../refusals.ts';
+import { PATCH_TYPES } from '../verbs/patch.ts';
 import type { SharedEvents } from '../verbs/watch-encoder.ts';
 import { authorizeRequest, identify } from './access.ts';
+import { BUILTIN_TYPES } from './decode-body.ts';
 import { dispatch, type ResourceCall } from './dispatch.ts';
 import { toApiError } from './failure.ts';
 import { answerPath, type NonResourceParts } from './non-resource.ts';
@@ -39,6 +41,9 @@ interface Call {
   refusal?: ApiError;
 }
 
+/** Where a request keeps its Call. */
+const CALL = Symbol('call');
+
 /** Of a body that is too large: enough for what anybody sends by mistake. */
 const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
@@ -48,7 +53,8 @@ export async function registerRoutes(app: FastifyInstance, parts: RouteParts): P
   const { context, authenticator, closing } = parts;
   const { limits, log, authorizer } = context;
   const access = { authenticator, authorizer };
-  const calls = new WeakMap<FastifyRequest, Call>();
+  app.decorateRequest(CALL, null);
+  const callOf = (request: FastifyRequest) => request as { [CALL]?: Call };
   const guardOf = (request: FastifyRequest, info: RequestInfo) => (end: () => void) =>
     parts.watches.add({
       end,
@@ -63,12 +69,14 @@ export async function registerRoutes(app: FastifyInstance, parts: RouteParts): P
     });
 
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  // Named as well: what a type is parsed by is looked up once for these, and each time for others.
+  for (const type of [...BUILTIN_TYPES, ...PATCH_TYPES, '*'])
+    app.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 
   app.addHook('onRequest', async (request, reply) => {
     const info = parseRequest(request.method, request.raw.url ?? '/');
     const call: Call = { info, started: context.clock.now() };
-    calls.set(request, call);
+    callOf(request)[CALL] = call;
     if (closing.aborted) {
       reply.header('connection', 'close');
       throw new ApiError('ServiceUnavailable', 'the server is stopping; try again', { retryAfterSeconds: 1 });
@@ -79,12 +87,13 @@ export async function registerRoutes(app: FastifyInstance, parts: RouteParts): P
       call.authenticated = user;
     });
     authorizeRequest(access, call.user, info);
-    await parts.flows.admit(call.user, info, reply.raw);
+    const admitted = parts.flows.admit(call.user, info, reply.raw);
+    if (admitted) await admitted;
   });
 
   app.setErrorHandler(async (error, request, reply) => {
     const refusal = toApiError(error, log, limits.bodyBytes);
-    const call = calls.get(request);
+    const call = callOf(request)[CALL];
     if (call) call.refusal = refusal;
     if (refusal.reason === 'RequestEntityTooLarge') await discardBody(request.raw, MAX_DISCARDED_BYTES);
     sendStatus(reply, refusal);
@@ -99,7 +108,7 @@ export async function registerRoutes(app: FastifyInstance, parts: RouteParts): P
     url: '/*',
     exposeHeadRoute: false,
     handler: async (request, reply) => {
-      const call = calls.get(request)!;
+      const call = callOf(request)[CALL]!;
       const { info, user } = call;
       const created = (name: string) => {
         call.createdName = name;

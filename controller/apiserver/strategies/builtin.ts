@@ -29,8 +29,9 @@ function foldSecret(object: Secret): void {
   delete object.stringData;
   if (typeof stringData !== 'object' || stringData === null) return;
   const data: Record<string, string> = { ...object.data };
+  // What is no text is told as a wrong type.
   for (const [key, value] of Object.entries(stringData))
-    data[key] = Buffer.from(String(value)).toString('base64');
+    data[key] = typeof value === 'string' ? Buffer.from(value).toString('base64') : value;
   object.data = data;
 }
 

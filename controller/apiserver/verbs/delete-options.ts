@@ -1,10 +1,10 @@
 import type { Cause } from '../../kit/errors.ts';
 import type { ApiContext, ApiRequest } from '../context.ts';
 import { BUILTIN_TYPES, decodeBody, mediaTypeOf } from '../http/decode-body.ts';
-import { parseBoolean, parseDryRun } from '../http/write-options.ts';
+import { parseDryRun } from '../http/write-options.ts';
 import { badRequest, invalidOptions } from '../refusals.ts';
-import { forbidden, invalid, notSupported } from '../schema/causes.ts';
-import { isObject } from '../schema/json-schema.ts';
+import { invalid, notSupported } from '../schema/causes.ts';
+import { isObject, type JsonObject } from '../schema/json-schema.ts';
 
 export type PropagationPolicy = 'Background' | 'Foreground' | 'Orphan';
 
@@ -16,7 +16,7 @@ export interface DeleteOptions {
   readonly resourceVersion?: string;
 }
 
-const POLICIES: readonly string[] = ['Background', 'Foreground', 'Orphan'];
+const POLICIES: readonly string[] = ['Foreground', 'Background', 'Orphan'];
 
 /** From the body where there is one, else from the query. Throws BadRequest, Invalid. */
 export function parseDeleteOptions(context: ApiContext, request: ApiRequest): DeleteOptions {
@@ -26,21 +26,19 @@ export function parseDeleteOptions(context: ApiContext, request: ApiRequest): De
   const dryRun = parseDryRun(options.dryRun, causes);
   const { policy, orphan } = options;
   if (policy !== undefined && !POLICIES.includes(policy))
-    causes.push(notSupported('propagationPolicy', policy, POLICIES));
+    causes.push(notSupported('propagationPolicy', policy, [...POLICIES, 'nil']));
   if (policy !== undefined && orphan !== undefined)
     causes.push(
-      forbidden('propagationPolicy', 'orphanDependents and deletionPropagation cannot be both set'),
+      invalid('propagationPolicy', policy, 'orphanDependents and deletionPropagation cannot be both set'),
     );
-  if (options.grace !== undefined && (!Number.isInteger(options.grace) || options.grace < 0))
-    causes.push(invalid('gracePeriodSeconds', options.grace, 'must be greater than or equal to 0'));
   if (causes.length > 0) throw invalidOptions('DeleteOptions', causes);
   const propagationPolicy = (policy ??
     (orphan === undefined ? undefined : orphan ? 'Orphan' : 'Background')) as PropagationPolicy | undefined;
   return {
     dryRun,
     ...(propagationPolicy && { propagationPolicy }),
-    ...(options.uid && { uid: options.uid }),
-    ...(options.resourceVersion && { resourceVersion: options.resourceVersion }),
+    ...(options.uid !== undefined && { uid: options.uid }),
+    ...(options.resourceVersion !== undefined && { resourceVersion: options.resourceVersion }),
   };
 }
 
@@ -48,29 +46,34 @@ interface RawOptions {
   dryRun: string[];
   policy?: string;
   orphan?: boolean;
-  /** Nothing here ends gracefully; it is checked and has no effect. */
-  grace?: number;
   uid?: string;
   resourceVersion?: string;
 }
 
+/** Nothing here ends gracefully: the grace period must be a number and has no effect. */
 function fromQuery(query: URLSearchParams): RawOptions {
   const orphan = query.get('orphanDependents');
-  const grace = query.get('gracePeriodSeconds');
   const policy = query.get('propagationPolicy');
+  const grace = query.get('gracePeriodSeconds');
+  if (grace && !Number.isSafeInteger(Number(grace)))
+    throw badRequest(`invalid gracePeriodSeconds: parsing ${JSON.stringify(grace)}: invalid syntax`);
   return {
     dryRun: query.getAll('dryRun'),
-    ...(policy && { policy }),
-    ...(orphan !== null && { orphan: parseBoolean(orphan, 'orphanDependents') }),
-    ...(grace && { grace: parseGrace(grace) }),
+    ...(policy !== null && { policy }),
+    // As Kubernetes reads it: whatever is no "false" means true.
+    ...(orphan !== null && { orphan: !/^(0|false)$/i.test(orphan) }),
   };
 }
 
-function parseGrace(text: string): number {
-  const seconds = Number(text);
-  if (!Number.isSafeInteger(seconds)) throw badRequest(`invalid gracePeriodSeconds: ${JSON.stringify(text)}`);
-  return seconds;
-}
+const isText = (value: unknown) => typeof value === 'string';
+/** What each field must be. */
+const FIELDS: Readonly<Record<string, { readonly type: string; is(value: unknown): boolean }>> = {
+  propagationPolicy: { type: 'string', is: isText },
+  orphanDependents: { type: 'bool', is: value => typeof value === 'boolean' },
+  gracePeriodSeconds: { type: 'int64', is: Number.isInteger },
+  dryRun: { type: '[]string', is: value => Array.isArray(value) && value.every(isText) },
+  preconditions: { type: 'Preconditions', is: isObject },
+};
 
 function fromBody(context: ApiContext, { body, headers, query }: ApiRequest): RawOptions {
   const { value } = decodeBody(
@@ -82,24 +85,27 @@ function fromBody(context: ApiContext, { body, headers, query }: ApiRequest): Ra
     },
     BUILTIN_TYPES,
   );
-  if (!isObject(value)) throw badRequest('the body must be DeleteOptions');
-  if (value.kind !== undefined && value.kind !== 'DeleteOptions')
-    throw badRequest(`the body must be DeleteOptions, not ${JSON.stringify(value.kind)}`);
-  const preconditions = isObject(value.preconditions) ? value.preconditions : {};
-  const text = (from: unknown, field: string): string | undefined => {
-    if (from === undefined || from === null) return undefined;
-    if (typeof from !== 'string') throw badRequest(`${field} must be a string`);
-    return from;
-  };
-  const { dryRun, orphanDependents, gracePeriodSeconds } = value;
-  if (dryRun !== undefined && dryRun !== null && !Array.isArray(dryRun))
-    throw badRequest('dryRun must be a list');
+  const given = value ?? {};
+  if (!isObject(given)) throw badRequest('the body must be DeleteOptions');
+  if (given.kind !== undefined && given.kind !== 'DeleteOptions')
+    throw badRequest(`the body must be DeleteOptions, not ${JSON.stringify(given.kind)}`);
+  for (const [field, { type, is }] of Object.entries(FIELDS))
+    if (!isAbsent(given[field]) && !is(given[field])) throw wrongType(field, type);
+  const preconditions = (given.preconditions ?? {}) as JsonObject;
+  for (const field of ['uid', 'resourceVersion'])
+    if (!isAbsent(preconditions[field]) && !isText(preconditions[field]))
+      throw wrongType(`preconditions.${field}`, 'string');
   return {
-    dryRun: [...(Array.isArray(dryRun) ? dryRun.map(String) : []), ...query.getAll('dryRun')],
-    policy: text(value.propagationPolicy, 'propagationPolicy'),
-    ...(typeof orphanDependents === 'boolean' && { orphan: orphanDependents }),
-    ...(typeof gracePeriodSeconds === 'number' && { grace: gracePeriodSeconds }),
-    uid: text(preconditions.uid, 'preconditions.uid'),
-    resourceVersion: text(preconditions.resourceVersion, 'preconditions.resourceVersion'),
+    // Kubernetes looks at the query only where there is no body; who asks there for a dry run does not want a delete.
+    dryRun: [...((given.dryRun ?? []) as string[]), ...query.getAll('dryRun')],
+    policy: (given.propagationPolicy ?? undefined) as string | undefined,
+    orphan: (given.orphanDependents ?? undefined) as boolean | undefined,
+    uid: (preconditions.uid ?? undefined) as string | undefined,
+    resourceVersion: (preconditions.resourceVersion ?? undefined) as string | undefined,
   };
 }
+
+const isAbsent = (value: unknown) => value === undefined || value === null;
+
+const wrongType = (field: string, type: string) =>
+  badRequest(`the body cannot be handled as DeleteOptions: ${field} must be of type ${type}`);

@@ -45,7 +45,7 @@ export async function deleteObject(context: ApiContext, request: ApiRequest): Pr
   return answerOf(viewOfObject(status as unknown as KubeObject));
 }
 
-/** DELETE of a collection: every object that matches, each for itself. Answers with the list of them. */
+/** DELETE of a collection: every object that matches, each for itself. Answers with the list of them, as they were. */
 export async function deleteCollection(context: ApiContext, request: ApiRequest): Promise<string> {
   const options = parseDeleteOptions(context, request);
   const { served } = request;
@@ -55,22 +55,25 @@ export async function deleteCollection(context: ApiContext, request: ApiRequest)
   for (let i = 0; i < entries.length; i += AT_ONCE) {
     const chunk = entries.slice(i, i + AT_ONCE);
     const gone = await Promise.all(chunk.map(entry => deleteIfThere(context, request, entry.key, options)));
-    for (const view of gone) if (view) deleted.push(view.json);
+    chunk.forEach((entry, at) => {
+      if (gone[at]) deleted.push(viewOf(entry, served).json);
+    });
   }
   return `{"kind":"${served.listKind}","apiVersion":"${served.apiVersion}","metadata":{"resourceVersion":"${revision}"},"items":[${deleted.join(',')}]}`;
 }
 
-/** Undefined when somebody else was faster. */
+/** False when somebody else was faster. */
 async function deleteIfThere(
   context: ApiContext,
   request: ApiRequest,
   key: string,
   options: DeleteOptions,
-): Promise<View | undefined> {
+): Promise<boolean> {
   try {
-    return (await deleteOne(context, request, key, options)).view;
+    await deleteOne(context, request, key, options);
+    return true;
   } catch (error) {
-    if (isApiError(error, 'NotFound')) return undefined;
+    if (isApiError(error, 'NotFound')) return false;
     throw error;
   }
 }
@@ -145,19 +148,16 @@ function finalizersFor(finalizers: readonly string[], policy: PropagationPolicy 
   return policy === 'Orphan' ? [...others, ORPHAN] : others;
 }
 
-function checkPreconditions(request: ApiRequest, live: Entry, options: DeleteOptions): void {
-  const { resource } = request.served;
-  const { name, uid, resourceVersion } = live.object.metadata;
-  if (options.uid !== undefined && options.uid !== uid)
-    throw conflict(
-      resource,
-      name,
-      `the UID in the precondition (${options.uid}) does not match the UID in record (${uid}). The object might have been deleted and then recreated`,
-    );
-  if (options.resourceVersion !== undefined && options.resourceVersion !== resourceVersion)
-    throw conflict(
-      resource,
-      name,
-      `Precondition failed: ResourceVersion in precondition: ${options.resourceVersion}, ResourceVersion in object meta: ${resourceVersion}`,
-    );
+function checkPreconditions({ served }: ApiRequest, live: Entry, options: DeleteOptions): void {
+  const { resource } = served;
+  const { name, uid = '', resourceVersion = '' } = live.object.metadata;
+  // Told of the kind, not of the resource: that is how Kubernetes has it.
+  const subject = { ...resource, plural: resource.kind };
+  const check = (field: string, wanted: string | undefined, is: string, why: string) => {
+    if (wanted === undefined || wanted === is) return;
+    const sentence = `the ${field} in the precondition (${wanted}) does not match the ${field} in record (${is}). The object might have been ${why}`;
+    throw conflict(subject, name, sentence);
+  };
+  check('UID', options.uid, uid, 'deleted and then recreated');
+  check('ResourceVersion', options.resourceVersion, resourceVersion, 'modified');
 }

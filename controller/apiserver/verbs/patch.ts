@@ -22,7 +22,8 @@ export const MERGE_PATCH = 'application/merge-patch+json';
 export const STRATEGIC_PATCH = 'application/strategic-merge-patch+json';
 export const APPLY_PATCH = 'application/apply-patch+yaml';
 const CUSTOM_TYPES: ReadonlySet<string> = new Set([JSON_PATCH, MERGE_PATCH, APPLY_PATCH]);
-const BUILTIN_TYPES: ReadonlySet<string> = new Set([...CUSTOM_TYPES, STRATEGIC_PATCH]);
+/** Media types of patches: of built-in kinds all of them. */
+export const PATCH_TYPES: ReadonlySet<string> = new Set([...CUSTOM_TYPES, STRATEGIC_PATCH]);
 
 /** Patches that name no version are tried again this often when somebody else was faster. */
 const ATTEMPTS = 5;
@@ -31,7 +32,7 @@ const ATTEMPTS = 5;
 export async function patchObject(context: ApiContext, request: ApiRequest): Promise<ObjectAnswer> {
   const { served, target } = request;
   const type = mediaTypeOf(request.headers['content-type'] as string | undefined);
-  const accepted = served.custom ? CUSTOM_TYPES : BUILTIN_TYPES;
+  const accepted = served.custom ? CUSTOM_TYPES : PATCH_TYPES;
   if (!accepted.has(type)) throw unsupportedMediaType(accepted);
   const options = parseWriteOptions(request.query, 'PatchOptions', {
     userAgent: request.headers['user-agent'] as string | undefined,

@@ -27,5 +27,5 @@ export async function replaceObject(context: ApiContext, request: ApiRequest): P
       invalidValue('metadata.resourceVersion', 0, 'must be specified for an update'),
     ]);
   checkPreconditions(request, object, live);
-  return saveChange(context, request, live, { object, options });
+  return saveChange(context, request, live, { object, options, replaces: true });
 }

@@ -8,9 +8,10 @@ import type { ApiContext, ApiRequest, ObjectAnswer } from '../context.ts';
 import type { WriteOptions } from '../http/write-options.ts';
 import { alreadyExists, badRequest, conflict, invalid } from '../refusals.ts';
 import { keyOf, type ServedResource } from '../registry/served-resource.ts';
+import { FIELD_REASONS } from '../schema/causes.ts';
 import { isStatusPath, type WriteContext } from '../strategies/strategy.ts';
 import { carryMetadata, fillNewMetadata, validateMetadata, validateMetadataUpdate } from './metadata.ts';
-import { storing } from './store-errors.ts';
+import { fromStoreError, storing } from './store-errors.ts';
 import { answerOf, viewOf, viewOfObject } from './view.ts';
 
 /** A write that is nearly there: `object` is pruned, and ours to change. */
@@ -19,6 +20,8 @@ export interface Save {
   readonly options: WriteOptions;
   /** `object` has its managedFields already, as after server-side apply. */
   readonly managed?: boolean;
+  /** `object` came as a whole, not as a patch. */
+  readonly replaces?: boolean;
   /** Of this program itself, whose tests have validated it: what its strategy would find is not looked for. */
   readonly trusted?: boolean;
 }
@@ -40,17 +43,16 @@ export async function saveNew(context: ApiContext, request: ApiRequest, save: Sa
     user,
   } as const;
   context.admission.admitEarly({ ...admission, name: metadata.name ?? '' });
-  await strategy.load?.();
+  if (strategy.load) await strategy.load();
   const time = timestamp(context.clock.now());
   strategy.normalize?.(object);
   strategy.prepareForCreate?.(object, { user, time, subresource: '' });
   if (served.custom && served.hasStatus) delete (object as { status?: unknown }).status;
   served.compiled.default(object);
   fillNewMetadata(metadata, time, strategy.hasGeneration);
-  refuse(served, metadata.name ?? '', [
-    ...validateMetadata(object, strategy.names),
-    ...served.compiled.validate(object),
-  ]);
+  const causes = served.compiled.validate(object);
+  refuseTypes(served, causes);
+  refuse(served, metadata.name ?? '', [...validateMetadata(object, strategy.names), ...causes]);
   if (!save.trusted) refuse(served, metadata.name, strategy.validate?.(object));
   context.admission.admit({ ...admission, name: metadata.name });
   let next = object;
@@ -73,14 +75,17 @@ export async function saveNew(context: ApiContext, request: ApiRequest, save: Sa
     return { ...answerOf(viewOfObject(next), 201), created: metadata.name };
   }
   const release = context.quotas.reserve(served, target.namespace, metadata.name);
-  const entry = await storing(context.store.create(key, toStored(next, served)), resource, metadata.name)
-    .catch((error: unknown) => {
-      const going = context.store.get(key)?.object.metadata.deletionTimestamp !== undefined;
-      if (!going || !isApiError(error, 'AlreadyExists')) throw error;
-      throw new ApiError(error.reason, `object is being deleted: ${error.message}`, error.details);
-    })
-    .finally(release);
-  return { ...answerOf(viewOf(entry, served), 201), created: metadata.name };
+  try {
+    const entry = await context.store.create(key, toStored(next, served));
+    return { ...answerOf(viewOf(entry, served), 201), created: metadata.name };
+  } catch (cause) {
+    const error = fromStoreError(cause, resource, metadata.name);
+    const going = context.store.get(key)?.object.metadata.deletionTimestamp !== undefined;
+    if (!going || !isApiError(error, 'AlreadyExists')) throw error;
+    throw new ApiError(error.reason, `object is being deleted: ${error.message}`, error.details);
+  } finally {
+    release();
+  }
 }
 
 /**
@@ -111,10 +116,12 @@ export async function saveChange(
     !jsonEqual(desired(next, served), desired(old, served))
   )
     next.metadata.generation = (old.metadata.generation ?? 0) + 1;
+  const causes = served.compiled.validate(next, old);
+  if (save.replaces) refuseTypes(served, causes);
   refuse(served, name, [
     ...validateMetadataUpdate(next.metadata, old.metadata),
     ...validateMetadata(next, 'any'),
-    ...served.compiled.validate(next, old),
+    ...causes,
   ]);
   refuse(served, name, strategy.validate?.(next, old, target.subresource));
   context.admission.admit({
@@ -215,6 +222,16 @@ export function toStored(object: KubeObject, served: ServedResource): KubeObject
 
 function refuse(served: ServedResource, name: string, causes: Cause[] | undefined): void {
   if (causes?.length) throw invalid(served.resource, name, causes);
+}
+
+/** A built-in kind is read into its type before anything is asked of it: what does not fit there is no object of it. */
+function refuseTypes({ custom, resource, apiVersion }: ServedResource, causes: readonly Cause[]): void {
+  const wrong = custom ? undefined : causes.find(({ reason }) => reason === FIELD_REASONS.typeInvalid);
+  if (!wrong) return;
+  const { kind } = resource;
+  throw badRequest(
+    `${kind} in version "${apiVersion.split('/').pop()}" cannot be handled as a ${kind}: ${(wrong.message ?? '').replace(/^Invalid value: .*?: /, '')}`,
+  );
 }
 
 /** Everything that a write can change, without who changed it. */

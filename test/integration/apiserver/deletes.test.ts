@@ -72,7 +72,7 @@ t.test('the propagation policy is written down for the garbage collector', async
   t.equal(await held('', { orphanDependents: false, gracePeriodSeconds: 30 }), undefined);
   await call('POST', CM, configMap('c'));
   refused(t, await call('DELETE', `${CM}/c?propagationPolicy=Sideways`), 422, 'Invalid');
-  refused(t, await call('DELETE', `${CM}/c?gracePeriodSeconds=-1`), 422, 'Invalid');
+  refused(t, await call('DELETE', `${CM}/c?propagationPolicy=`), 422, 'Invalid');
   refused(
     t,
     await call('DELETE', `${CM}/c`, { orphanDependents: true, propagationPolicy: 'Orphan' }),
@@ -81,10 +81,46 @@ t.test('the propagation policy is written down for the garbage collector', async
   );
   refused(t, await call('DELETE', `${CM}/c`, { kind: 'Pod' }), 400, 'BadRequest');
   refused(t, await call('DELETE', `${CM}/c`, { propagationPolicy: 1 }), 400, 'BadRequest');
-  refused(t, await call('DELETE', `${CM}/c`, { dryRun: 'All' }), 400, 'BadRequest');
+  for (const wrong of [
+    { dryRun: 'All' },
+    { dryRun: [1] },
+    { preconditions: 'x' },
+    { preconditions: { uid: 1 } },
+    { orphanDependents: 'x' },
+    { gracePeriodSeconds: 'x' },
+    { gracePeriodSeconds: 1.5 },
+  ])
+    refused(t, await call('DELETE', `${CM}/c`, wrong), 400, 'BadRequest', Object.keys(wrong)[0]);
   refused(t, await call('DELETE', `${CM}/c`, '[]'), 400, 'BadRequest');
   refused(t, await call('DELETE', `${WS}/c/status`), 405, 'MethodNotAllowed');
 });
+
+t.test(
+  'options in YAML, with nulls or as null are options; a dry run is heeded wherever it is asked for',
+  async t => {
+    const { call } = await startLab(t);
+    const remove = async (body: unknown, of: { query?: string; type?: string } = {}) => {
+      await call('POST', CM, configMap('c'));
+      const answer = await call('DELETE', `${CM}/c${of.query ?? ''}`, body, { type: of.type });
+      return { answer, isGone: (await call('GET', `${CM}/c`)).code === 404 };
+    };
+    const yaml = { type: 'application/yaml' };
+    const { answer, isGone } = await remove('kind: DeleteOptions\npreconditions: {uid: other}\n', yaml);
+    const why = refused(t, answer, 409, 'Conflict');
+    t.match(
+      why.message,
+      'on ConfigMap "c": the UID in the precondition (other) does not match the UID in record',
+    );
+    t.equal(isGone, false);
+    t.equal((await remove('kind: DeleteOptions\ndryRun: [All]\n', yaml)).isGone, false);
+    t.equal((await remove({ propagationPolicy: 'Background' }, { query: '?dryRun=All' })).isGone, false);
+    for (const preconditions of [{ uid: '' }, { resourceVersion: '' }])
+      refused(t, (await remove({ preconditions })).answer, 409, 'Conflict');
+    t.equal((await remove('null')).isGone, true);
+    t.equal((await remove({ preconditions: null, dryRun: null, propagationPolicy: null })).isGone, true);
+    t.equal((await remove({ gracePeriodSeconds: -5, unknown: 1 })).isGone, true);
+  },
+);
 
 t.test('deletecollection removes what is selected, and no more', async t => {
   const { call } = await startLab(t);
@@ -99,6 +135,10 @@ t.test('deletecollection removes what is selected, and no more', async t => {
     ['c1', 'c3', 'c5'],
   );
   t.equal((await call('GET', CM)).body.items.length, 3);
+  const held = await call('DELETE', CM, { propagationPolicy: 'Foreground' });
+  t.equal(held.body.items[0].metadata.deletionTimestamp, undefined, 'they are told as they were');
+  t.same((await call('GET', CM)).body.items[0].metadata.finalizers, ['foregroundDeletion']);
+  refused(t, await call('DELETE', CM, { preconditions: { uid: 'other' } }), 409, 'Conflict');
 });
 
 t.test('a namespace goes through Terminating, takes nothing new in, and is released by finalize', async t => {

@@ -199,3 +199,21 @@ t.test('what is of a watch alone, or out of bounds, is refused', async t => {
   for (const query of ['timeoutSeconds=x', 'timeoutSeconds=-1', 'limit=99999999999999999999', 'limit=1.5'])
     refused(t, await call('GET', `${CM}?${query}`), 400, 'BadRequest', query);
 });
+
+t.test('JSON is laid out for people: as `pretty` says, else for curl and browsers', async t => {
+  const { call } = await startLab(t);
+  await call('POST', CM, configMap('c'));
+  const isLaidOut = async (query: string, agent?: string) => {
+    const { text, body } = await call('GET', `${CM}/c${query}`, undefined, {
+      headers: { 'user-agent': agent },
+    });
+    t.equal(body.metadata.name, 'c');
+    return text.includes('\n  "metadata": {');
+  };
+  t.equal(await isLaidOut(''), false);
+  t.equal(await isLaidOut('', 'kubectl/v1.32'), false);
+  t.equal(await isLaidOut('', 'curl/8.5.0'), true);
+  t.equal(await isLaidOut('', 'Mozilla/5.0 (X11; Linux x86_64)'), true);
+  t.equal(await isLaidOut('?pretty=true'), true);
+  t.equal(await isLaidOut('?pretty=false', 'curl/8.5.0'), false);
+});
