@@ -106,7 +106,7 @@ export const JOURNEY: readonly Step[] = [
   ['get boats -n fleet'],
   ['create -f -', BOATS],
   ['apply -f -', HARBOURS],
-  ['wait crd boats.shop.example.com harbours.shop.example.com --for=condition=Established --timeout=180s'],
+  ['wait crd boats.shop.example.com harbours.shop.example.com --for=condition=Established --timeout=20s'],
   ['apply -f -', HARBOURS],
   ['get crd boats.shop.example.com'],
   ['api-resources --api-group=shop.example.com'],
@@ -267,7 +267,7 @@ export const JOURNEY: readonly Step[] = [
   [
     'patch boat anna -n fleet --subresource=status --type=merge -p {"status":{"conditions":[{"type":"Ready","status":"True"}]}}',
   ],
-  ['wait boat/anna -n fleet --for=condition=Ready --timeout=60s'],
+  ['wait boat/anna -n fleet --for=condition=Ready --timeout=5s'],
   ['wait boat/none -n fleet --for=condition=Ready --timeout=1s'],
   ['delete boat none -n fleet'],
   ['delete boat none -n fleet --ignore-not-found'],
