@@ -12,14 +12,10 @@ export interface ImageProperties {
   release: string;
 }
 
-/**
- * A root file system (tar, not compressed) in LXD's own format: everything below `rootfs/`, after a description. Entries
- * for which `leaveOut` holds are not taken along.
- */
+/** A root file system (tar, not compressed) in LXD's own format: everything below `rootfs/`, after a description. */
 export function toLxdImage(
   rootfs: Readable,
   { architecture, description, os, release }: ImageProperties,
-  leaveOut: (path: string) => boolean = () => false,
 ): Readable {
   const image = pack();
   const metadata = {
@@ -33,10 +29,6 @@ export function toLxdImage(
   const entries = extract();
   entries.on('entry', (header, stream, next) => {
     const path = relative(header.name);
-    if (leaveOut(path)) {
-      stream.on('end', next).resume();
-      return;
-    }
     const entry = image.entry(below(header, path), next);
     pipeline(stream, entry, error => {
       if (error) image.destroy(error);

@@ -47,8 +47,12 @@ export async function makeTestRootfs(): Promise<void> {
   for (const image of Object.keys(RECIPES)) await testRootfs(image as TestImage);
 }
 
-/** Reference of a test image in the engine. */
-export async function ensureTestImage(docker: Docker, image: TestImage): Promise<string> {
+/** Reference of a test image in the engine, made of what `rootfs` gives where it is not there. */
+export async function ensureTestImage(
+  docker: Docker,
+  image: TestImage,
+  rootfs: (image: TestImage) => Promise<string> = testRootfs,
+): Promise<string> {
   const reference = `nexus-test:${image}`;
   try {
     await docker.getImage(reference).inspect();
@@ -56,7 +60,7 @@ export async function ensureTestImage(docker: Docker, image: TestImage): Promise
   } catch (error) {
     if ((error as { statusCode?: number }).statusCode !== 404) throw error;
   }
-  const archive = createReadStream(await testRootfs(image));
+  const archive = createReadStream(await rootfs(image));
   const id = await importArchive(docker, archive);
   await docker.getImage(id).tag({ repo: 'nexus-test', tag: image });
   return reference;

@@ -4,7 +4,8 @@ import { pipeline } from 'node:stream/promises';
 import { derivedTag } from '../../agent/drivers/images/recipe.ts';
 import type { LxdClient } from '../../agent/drivers/lxc/api/lxd-client.ts';
 import { importLxdImage, toLxdImage } from '../../manifests/image/lxd-image.ts';
-import { type TestImage, testRootfs } from './images.ts';
+import type { TestImage } from './images.ts';
+import { slimRootfs } from './slim-rootfs.ts';
 
 /** Alias of a test image in an LXD. */
 export const imageAlias = (name: TestImage): string => `nexus-test/${name}`;
@@ -21,9 +22,9 @@ export async function giveImage(lxd: LxdClient, name: TestImage): Promise<string
   return alias;
 }
 
-/** Path of an image for LXD, without what only takes time to unpack; kept beside the root file system it is made of. */
-export async function testLxdImage(name: TestImage): Promise<string> {
-  const rootfs = await testRootfs(name);
+/** Path of an image for LXD, kept beside the root file system it is made of. */
+async function testLxdImage(name: TestImage): Promise<string> {
+  const rootfs = await slimRootfs(name);
   const path = rootfs.replace(/\.tar$/, '-lxd.tar');
   if (existsSync(path)) return path;
   const unfinished = `${path}.${process.pid}`;
@@ -33,8 +34,7 @@ export async function testLxdImage(name: TestImage): Promise<string> {
     os: 'Debian',
     release: 'bookworm',
   };
-  const leaveOut = (entry: string) => /^usr\/share\/(doc|man|locale|info)\/./.test(entry);
-  await pipeline(toLxdImage(createReadStream(rootfs), properties, leaveOut), createWriteStream(unfinished));
+  await pipeline(toLxdImage(createReadStream(rootfs), properties), createWriteStream(unfinished));
   await rename(unfinished, path);
   return path;
 }

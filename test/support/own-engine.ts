@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import Docker from 'dockerode';
 import type { Test } from 'tap';
+import { ensureTestImage } from './images.ts';
+import { slimRootfs } from './slim-rootfs.ts';
 import { until } from './until.ts';
 
 const run = promisify(execFile);
@@ -24,7 +26,7 @@ export interface OwnEngine {
   cutPower(): Promise<void>;
 }
 
-/** Starts one in the namespaces of this process (see runInOwnNetwork); it goes with the test. */
+/** Starts one, with the image of tests in it, in the namespaces of this process (see runInOwnNetwork); it goes with the test. */
 export async function ownEngine(t: Test): Promise<OwnEngine> {
   const dir = mkdtempSync(join(tmpdir(), 'nexus-engine-'));
   // In memory: images are unpacked and removed in no time.
@@ -96,6 +98,7 @@ export async function ownEngine(t: Test): Promise<OwnEngine> {
     rmSync(dir, { recursive: true });
   });
   await engine.start();
+  await ensureTestImage(docker, 'ready', slimRootfs);
   return engine;
 }
 

@@ -10,8 +10,8 @@ import { createLxcDriver } from '../../../agent/drivers/lxc/lxc-driver.ts';
 import { tarOf } from '../../../agent/drivers/tar.ts';
 import { removeEverything, specs } from '../../conformance/driver.ts';
 import { startImageServer } from '../../support/image-server.ts';
-import { testRootfs } from '../../support/images.ts';
 import { noLxd, startLxd, TEST_POOL } from '../../support/lxd-lab.ts';
+import { slimRootfs } from '../../support/slim-rootfs.ts';
 
 // The first time on a machine the image is made.
 t.setTimeout(300_000);
@@ -25,7 +25,7 @@ t.test('images of LXD', { skip: noLxd() }, async t => {
     templates: {},
   });
   const metadata = await tarOf([{ name: 'metadata.yaml', content: description, mode: 0o644 }]);
-  const server = await startImageServer('debian/12', { metadata, rootfs: await testRootfs('ready') });
+  const server = await startImageServer('debian/12', { metadata, rootfs: await slimRootfs('ready') });
   t.teardown(() => server.close());
   const ca = join(dir, 'ca.pem');
   await writeFile(ca, server.certificates.ca);

@@ -4,6 +4,7 @@ import Docker from 'dockerode';
 import type { Test } from 'tap';
 import { LABEL_WORKSPACE_UID } from '../../../crds/names.ts';
 import { ensureTestImage } from '../images.ts';
+import { slimRootfs } from '../slim-rootfs.ts';
 import { until } from '../until.ts';
 import { ChaosNode, type ChaosNodeOptions } from './chaos-node.ts';
 
@@ -27,7 +28,7 @@ export class DockerChaosNode extends ChaosNode {
     this.engineArgs = ['--drivers=docker', `--docker-socket=${this.#socket}`];
   }
 
-  image = () => ensureTestImage(this.docker, 'ready');
+  image = () => ensureTestImage(this.docker, 'ready', slimRootfs);
 
   async instances() {
     const filters = { label: [LABEL_WORKSPACE_UID] };
