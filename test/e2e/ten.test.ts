@@ -57,7 +57,7 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
     names.map(name => up.cli(['exec', name, '--', 'sh', '-c', 'echo "$WHO $(hostname)"'])),
   );
   t.same(
-    answers.map(answer => answer.stdout.trim()),
+    answers.map(({ stdout, stderr }) => (stdout || stderr).trim()),
     names.map(name => `${name} ${name}`),
   );
 
