@@ -1,9 +1,10 @@
-import { appendFileSync, copyFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import t from 'tap';
 import { EXIT } from '../../cli/errors.ts';
 import { NODE } from '../../crds/kinds.ts';
 import { builtProgram } from '../support/built-program.ts';
+import { launcherOf } from '../support/launcher.ts';
 import { localServer } from '../support/local-server.ts';
 import { lxdByHand } from '../support/lxd-by-hand.ts';
 import { noLxd } from '../support/lxd-lab.ts';
@@ -15,7 +16,7 @@ t.setTimeout(300_000);
 
 t.test('two machines with systemd become nodes and are upgraded together', { skip: noLxd() }, async t => {
   const out = t.testdir({});
-  const [lab, server, program] = await Promise.all([
+  const [lab, server, built] = await Promise.all([
     sharedLxd(t),
     localServer({ agent: false }),
     builtProgram(),
@@ -26,6 +27,14 @@ t.test('two machines with systemd become nodes and are upgraded together', { ski
   const port = Number(address.split(':')[1]);
   const boxes = await Promise.all(['one', 'two'].map(name => systemdMachine(t, lab, name, [port])));
   const [one, two] = boxes as [(typeof boxes)[0], (typeof boxes)[0]];
+  // Copies of the program itself, which another test makes, are most of what this would cost.
+  const program = join(out, 'program');
+  writeFileSync(program, launcherOf(`/opt/test/${basename(built)}`));
+  for (const { instance } of boxes)
+    await lab.lxc(
+      ...['config', 'device', 'add', instance, 'program', 'disk', 'path=/opt/test', 'readonly=true'],
+      `source=${dirname(built)}`,
+    );
   const config = join(out, 'ssh-config');
   writeFileSync(config, boxes.map(({ flags }) => `Include ${flags[1]}\n`).join(''));
   const add = (name: string, ...args: string[]) =>
@@ -97,17 +106,20 @@ t.test('two machines with systemd become nodes and are upgraded together', { ski
   const upgrade = (...args: string[]) => server.cli(['node', 'upgrade', '-F', config, ...args]);
   await t.test('an upgrade of all, one after the other; one that does not come up is taken back', async t => {
     const newer = join(out, 'newer');
-    copyFileSync(program, newer);
-    appendFileSync(newer, 'another build');
+    writeFileSync(newer, Buffer.concat([readFileSync(program), Buffer.from('another build')]));
     const before = await mainPid(one);
     t.match(await upgrade('--all', '--program', newer), {
       code: 0,
       stdout: 'one: upgraded, and Ready\ntwo: upgraded, and Ready\n',
     });
     t.not(await mainPid(one), before);
-    await one.shell('echo "console.log(\'nexus broken\')" >/root/version');
+    const broken = join(out, 'broken');
+    writeFileSync(broken, launcherOf('/opt/broken'));
+    await one.shell(
+      'printf "#!/bin/sh\necho nexus broken\n[ \\$1 = version ]\n" >/opt/broken && chmod 755 /opt/broken',
+    );
     const installed = await one.shell('sha256sum /usr/local/bin/nexus');
-    t.match(await upgrade('one', '--program', process.execPath, '--timeout', '8s'), {
+    t.match(await upgrade('one', '--program', broken, '--timeout', '8s'), {
       code: EXIT.failed,
       stderr: /one was not upgraded, and runs the program that it had: /,
     });

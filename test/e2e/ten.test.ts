@@ -54,7 +54,7 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
   );
 
   const answers = await Promise.all(
-    names.map(name => up.cli(['exec', name, '--', 'sh', '-c', 'echo "$WHO $(hostname)"'])),
+    names.map(name => up.cli(['exec', '--via=direct', name, '--', 'sh', '-c', 'echo "$WHO $(hostname)"'])),
   );
   t.same(
     answers.map(({ stdout, stderr }) => (stdout || stderr).trim()),
