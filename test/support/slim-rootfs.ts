@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { extract, pack } from 'tar-stream';
 import { type TestImage, testRootfs } from './images.ts';
+import { madeOnce } from './made-once.ts';
 
 /**
  * What no workspace of a test needs, two of three files: Perl, character sets, and what is for people to read. An engine
@@ -15,9 +16,18 @@ const LEFT_OUT =
 /** Path of the root file system of a test image with less in it, as tar, for an engine that a test starts. */
 export async function slimRootfs(image: TestImage): Promise<string> {
   const whole = await testRootfs(image);
-  const path = whole.replace(/\.tar$/, '-slim-1.tar');
-  if (existsSync(path)) return path;
-  const unfinished = `${path}.${process.pid}`;
+  const slim = whole.replace(/\.tar$/, '-slim-1.tar');
+  await madeOnce(slim, {
+    isThere: () => existsSync(slim),
+    make: () => makeSlim(whole, slim),
+    timeoutMs: 120_000,
+    what: `${slim} to be made`,
+  });
+  return slim;
+}
+
+async function makeSlim(whole: string, path: string): Promise<void> {
+  const unfinished = `${path}.unfinished`;
   const entries = extract();
   const slim = pack();
   entries.on('entry', (header, stream, next) => {
@@ -33,5 +43,4 @@ export async function slimRootfs(image: TestImage): Promise<string> {
     pipeline(Readable.from(slim), createWriteStream(unfinished)),
   ]);
   await rename(unfinished, path);
-  return path;
 }
