@@ -84,6 +84,13 @@ function endedNow(
 /** A failed clone in the words of the vocabulary. */
 export function cloneFailure(job: GuestJobState): Notice {
   const tail = lastLine(job.tail);
+  // Whatever git makes of it: a server that broke off, or a pack that is not whole.
+  const full = job.tail?.split('\n').find(line => /No space left on device|Disk quota exceeded/.test(line));
+  if (full !== undefined)
+    return warning(
+      'CloneFailed',
+      `the disk that the home is on is full; make room in the home or on the node, it is tried again${lastLine(full)}`,
+    );
   switch (job.exitCode) {
     case CLONE_EXIT.authentication:
       return warning(

@@ -67,7 +67,7 @@ export async function waitUntilReady(
     progress.end();
     const late = objects.filter((_, i) => results[i] === undefined).map(({ metadata }) => metadata.name);
     if (late.length > 0) {
-      context.note(`error: not ready within ${timeoutMs / 1000} s: ${late.join(', ')}`);
+      context.note(`error: not ready within ${Number((timeoutMs / 1000).toFixed(1))} s: ${late.join(', ')}`);
       context.note(`next: nexus describe ws ${late[0]}`);
       return EXIT.timeout;
     }

@@ -446,6 +446,23 @@ t.test('a changed ref is told, against the one that was cloned', async t => {
   t.equal(after.repository?.ref, 'main');
 });
 
+t.test('a clone for which there was no room says so, whatever git ended with', t => {
+  const desired = desiredOf({ repo });
+  const tail = `Cloning into '/home/dev/.nexus-clone'...
+fatal: write error: No space left on device
+fatal: fetch-pack: invalid index-pack output`;
+  for (const exit of [CLONE_EXIT.failed, CLONE_EXIT.unreachable]) {
+    const clone = { ...job('Failed', `${desired.repo?.token}.1`, exit), tail };
+    const observed = settledOf(desired, { guest: guestOf(desired, { jobs: { clone } }) });
+    const told = summarize(desired, observed, undefined, NOW).conditions;
+    t.match(
+      told?.find(({ type }) => type === 'RepositoryReady'),
+      { reason: 'CloneFailed', message: /the home is on is full; make room .*No space left on device\)/ },
+    );
+  }
+  t.end();
+});
+
 t.test('how much of a large repository has come is told', t => {
   const desired = desiredOf({ repo });
   const told = (receivedMiB?: number) => {
