@@ -344,23 +344,32 @@ t.test('what goes wrong is an exit code, a sentence and a next step; the second 
 
 t.test('the network is lost at each step: the same once more goes on from there', async t => {
   const codes: number[] = [];
-  for (let from = 1; ; from++) {
-    const name = `lost-${from}`;
+  const fresh = async (name: string) => {
     await github.addRepository(`acme/${name}`, { files: CONFIG });
+    return name;
+  };
+  let name = await fresh('lost-0');
+  for (let from = 1; ; from++) {
+    const before = github.calls.length;
     github.setFault({ how: 'network', from });
     const { code, stderr } = await create([`acme/${name}`]);
     github.setFault(undefined);
     codes.push(code);
     if (code === 0) break;
     t.match(stderr, /^error: .*\n(.*\n)*next: /m, `cut at request ${from}`);
+    t.ok(github.calls.length - before >= from, `after the last cut it came to request ${from}`);
+    if (from > 30) return t.fail('it never gets through');
+    // Up to the fork nothing is left behind, and the next time is the same once more.
+    if (!github.world.repositories.has(`ada/${name}`)) continue;
     t.match(
       await create([`acme/${name}`]),
       { code: 0, stderr: /ada\/lost/ },
       `after a cut at request ${from}`,
     );
-    if (from > 30) return t.fail('it never gets through');
+    name = await fresh(`lost-${from}`);
   }
   t.ok(codes.length > 5, `cut at ${codes.length - 1} requests`);
+  t.ok(github.world.repositories.has('ada/lost-0'), 'also after the fork');
   t.strictSame([...new Set(codes)], [EXIT.unreachable, 0]);
 });
 
