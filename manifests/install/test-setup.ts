@@ -1,7 +1,7 @@
 /** What the tests need of the machine: an engine, the workspace image, and the real tools that people use. */
 import Docker from 'dockerode';
 import { DEFAULT_IMAGE } from '../../controller/options.ts';
-import { ensureTestImage, makeTestRootfs } from '../../test/support/images.ts';
+import { COMMON_IMAGES, ensureTestImage, testRootfs } from '../../test/support/images.ts';
 import { ensureWorkspaceImage } from '../image/build.ts';
 import { ensureClientToolchains } from './client-toolchains.ts';
 import { ensureEngine } from './engine.ts';
@@ -20,15 +20,18 @@ async function attempt(ensure: () => Promise<void> | void): Promise<void> {
 }
 
 async function engineAndImages(): Promise<void> {
-  const roots = attempt(makeTestRootfs);
+  const roots = attempt(async () => {
+    for (const image of COMMON_IMAGES) await testRootfs(image);
+  });
   try {
     const engine = await ensureEngine(say);
     say(`container engine: ${engine.version} at ${engine.socket}`);
     const docker = new Docker({ socketPath: engine.socket });
     await ensureWorkspaceImage(docker, DEFAULT_IMAGE, say);
     await roots;
-    for (const image of ['plain', 'ready', 'sshd'] as const)
-      await attempt(async () => void (await ensureTestImage(docker, image)));
+    await attempt(async () => {
+      for (const image of COMMON_IMAGES) await ensureTestImage(docker, image);
+    });
   } catch (error) {
     say((error as Error).message);
     process.exitCode = 1;

@@ -42,10 +42,8 @@ const RECIPES: Record<TestImage, Recipe> = {
   system: { base: 'ready', packages: SYSTEM_PACKAGES },
 };
 
-/** Makes them all, each once; without, every test file that runs meanwhile would make its own. */
-export async function makeTestRootfs(): Promise<void> {
-  for (const image of Object.keys(RECIPES)) await testRootfs(image as TestImage);
-}
+/** Those that many files use, each made once: files that run at the same time would make their own. */
+export const COMMON_IMAGES = ['plain', 'ready', 'sshd'] as const satisfies TestImage[];
 
 /** Reference of a test image in the engine, made of what `rootfs` gives where it is not there. */
 export async function ensureTestImage(
