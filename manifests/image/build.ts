@@ -19,13 +19,21 @@ interface Step {
   run(docker: Docker, tag: string): Promise<void>;
 }
 
-/** Ensures `tag` on the engine behind `docker`. Throws with what each way answered when none works. */
-export async function ensureWorkspaceImage(docker: Docker, tag: string, say: Say): Promise<void> {
+/**
+ * Ensures `tag` on the engine behind `docker`. Throws with what each way answered when none works. `base`: path of a root
+ * file system to go on from, as a tar, when it is made of Debian's packages.
+ */
+export async function ensureWorkspaceImage(
+  docker: Docker,
+  tag: string,
+  say: Say,
+  base?: () => Promise<string>,
+): Promise<void> {
   if (await present(docker, tag)) return;
   const steps: Step[] = [
     ...(namesRegistry(tag) ? [{ name: `pull ${tag}`, run: pull }] : []),
     { name: 'build from manifests/image/Dockerfile', run: build },
-    { name: "make from Debian's packages", run: bootstrap },
+    { name: "make from Debian's packages", run: (...args) => bootstrap(...args, base) },
   ];
   const answers: string[] = [];
   for (const step of steps) {
@@ -92,8 +100,8 @@ function follow(docker: Docker, stream: Readable): Promise<Progress[]> {
   });
 }
 
-async function bootstrap(docker: Docker, tag: string): Promise<void> {
-  const { tar, ended } = await bootstrapRootfs(workspacePackages());
+async function bootstrap(docker: Docker, tag: string, base?: () => Promise<string>): Promise<void> {
+  const { tar, ended } = await bootstrapRootfs(workspacePackages(), await base?.());
   // Named at the very end: a bootstrap that broke off must not leave a name that looks whole.
   const options = { changes: ['ENV LANG=C.UTF-8', 'CMD ["sleep","infinity"]'] };
   const imported = docker.importImage(tar, options) as unknown as Promise<Readable>;

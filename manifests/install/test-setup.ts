@@ -20,15 +20,11 @@ async function attempt(ensure: () => Promise<void> | void): Promise<void> {
 }
 
 async function engineAndImages(): Promise<void> {
-  const roots = attempt(async () => {
-    for (const image of COMMON_IMAGES) await testRootfs(image);
-  });
   try {
     const engine = await ensureEngine(say);
     say(`container engine: ${engine.version} at ${engine.socket}`);
     const docker = new Docker({ socketPath: engine.socket });
-    await ensureWorkspaceImage(docker, DEFAULT_IMAGE, say);
-    await roots;
+    await ensureWorkspaceImage(docker, DEFAULT_IMAGE, say, () => testRootfs('ready'));
     await attempt(async () => {
       for (const image of COMMON_IMAGES) await ensureTestImage(docker, image);
     });
