@@ -190,6 +190,22 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
     t.ok((ports[1]?.hostPort ?? 0) > from && (ports[1]?.hostPort ?? 0) <= from + 5, 'within the wider range');
   });
 
+  // What is refused before any node hears of it is so whatever the engine.
+  if (engine.driver === 'docker') await refusals(t, lab);
+
+  await t.test('a delete in the middle of trouble leaves nothing', async t => {
+    await applied(lab, 'doomed', { repo: { url: secretUrl }, ...crashing });
+    await until(async () => (await phaseOf('doomed')) !== undefined, {
+      timeoutMs: 15_000,
+      what: () => 'a start',
+    });
+    for (const name of ['doomed', 'huge', 'ports']) await lab.remove(name);
+    t.same(await lab.leftovers(), []);
+    t.match((await up.cli(['get', 'ws', '-o', 'name'])).stdout, /^\s*$/);
+  });
+}
+
+async function refusals(t: Test, { up }: UpLab): Promise<void> {
   await t.test('a spec that contradicts itself is refused, and nothing is stored', async t => {
     const refused = async (spec: WorkspaceSpec, why: RegExp) => {
       const { code, stderr } = await up.apply(workspaceManifest('refused', spec));
@@ -239,17 +255,6 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
     }
     t.ok(performance.now() - began < 120_000);
     t.equal((await up.cli(['get', 'ws'])).code, 0, 'the server is well');
-  });
-
-  await t.test('a delete in the middle of trouble leaves nothing', async t => {
-    await applied(lab, 'doomed', { repo: { url: secretUrl }, ...crashing });
-    await until(async () => (await phaseOf('doomed')) !== undefined, {
-      timeoutMs: 15_000,
-      what: () => 'a start',
-    });
-    for (const name of ['doomed', 'huge', 'ports']) await lab.remove(name);
-    t.same(await lab.leftovers(), []);
-    t.match((await up.cli(['get', 'ws', '-o', 'name'])).stdout, /^\s*$/);
   });
 }
 
