@@ -13,12 +13,15 @@ import type { ReconcilerOptions } from '../../controller/reconcilers/deps.ts';
 import { createEventRecorder } from '../../controller/runtime/event-recorder.ts';
 import { createManager } from '../../controller/runtime/manager.ts';
 import { createMemoryStore } from '../../controller/store/memory.ts';
+import type { Store } from '../../controller/store/store.ts';
 import { EVENT, PLACEMENT, WORKSPACE } from '../../crds/kinds.ts';
 import { LABEL_WORKSPACE_UID } from '../../crds/names.ts';
 import type { Event } from '../../crds/object.ts';
 import type { Placement, Workspace, WorkspaceSpec } from '../../crds/types.generated.ts';
 
 export interface ControlPlaneOptions {
+  /** Of the server. */
+  store: Pick<Store, 'revision'>;
   /** Defaults to the system's. */
   clock?: Clock;
   random?: () => number;
@@ -36,6 +39,7 @@ export class ControlPlane {
   readonly server: ApiServer;
   readonly metrics = new Metrics();
   readonly #options: ControlPlaneOptions;
+  readonly #found = new Map<string, { revision: number; found: unknown }>();
   #controller: { abort: AbortController; ended: Promise<unknown>; client: Client } | undefined;
 
   /** `admin`: a token. */
@@ -45,10 +49,10 @@ export class ControlPlane {
     this.client = createClient({ transport: this.#inject(admin), userAgent: 'test', clock: this.#clock });
   }
 
-  /** A server over a fresh store, a token of an admin, and what ends both. */
+  /** A server over a fresh store, a token of an admin, and what ends all. */
   protected static async serve(
     clock?: Clock,
-  ): Promise<{ server: ApiServer; admin: string; close(): Promise<void> }> {
+  ): Promise<{ server: ApiServer; store: Store; admin: string; close(): Promise<void> }> {
     const store = createMemoryStore();
     const server = await createApiServer({
       store,
@@ -62,7 +66,7 @@ export class ControlPlane {
       await server.close();
       await store.close();
     };
-    return { server, admin: token, close };
+    return { server, store, admin: token, close };
   }
 
   get #clock(): Clock {
@@ -120,7 +124,20 @@ export class ControlPlane {
   /** Of all nodes, or those of one workspace. */
   async placements(uid?: string): Promise<Placement[]> {
     const labelSelector = uid && `${LABEL_WORKSPACE_UID}=${uid}`;
-    return (await this.client.list(PLACEMENT, { ...(labelSelector && { labelSelector }) })).items;
+    return this.unlessSame(
+      `placements ${uid}`,
+      async () => (await this.client.list(PLACEMENT, { ...(labelSelector && { labelSelector }) })).items,
+    );
+  }
+
+  /** What `read` gives; what it gave last where nothing was written since. Tests ask at every step. */
+  protected async unlessSame<T>(key: string, read: () => Promise<T>): Promise<T> {
+    const { revision } = this.#options.store;
+    const last = this.#found.get(key);
+    if (last?.revision === revision) return last.found as T;
+    const found = await read();
+    this.#found.set(key, { revision, found });
+    return found;
   }
 
   async events(reason: string, namespace = 'default'): Promise<Event[]> {

@@ -10,6 +10,7 @@ import { ApiError } from '../../controller/kit/errors.ts';
 import { silentLogger } from '../../controller/kit/log.ts';
 import type { ReconcilerOptions } from '../../controller/reconcilers/deps.ts';
 import { ensureNode } from '../../controller/reconcilers/node/ensure-node.ts';
+import type { Store } from '../../controller/store/store.ts';
 import { NODE, WORKSPACE } from '../../crds/kinds.ts';
 import { LABEL_WORKSPACE_UID } from '../../crds/names.ts';
 import type { Node, Workspace, WorkspaceSpec } from '../../crds/types.generated.ts';
@@ -38,16 +39,20 @@ export class Fleet extends ControlPlane {
   readonly #agentOptions: Partial<AgentOptions>;
   #cut = new AbortController();
 
-  private constructor(server: ApiServer, admin: string, clock: FakeClock, options: FleetOptions) {
-    super(server, admin, { clock, random: () => 0.5, controller: options.controller ?? {} });
+  private constructor(
+    { server, store, admin }: { server: ApiServer; store: Store; admin: string },
+    clock: FakeClock,
+    options: FleetOptions,
+  ) {
+    super(server, admin, { store, clock, random: () => 0.5, controller: options.controller ?? {} });
     this.clock = clock;
     this.#agentOptions = options.agent ?? {};
   }
 
   static async open(t: Test, names: string[], options: FleetOptions = {}): Promise<Fleet> {
     const clock = new FakeClock();
-    const { server, admin, close } = await ControlPlane.serve(clock);
-    const fleet = new Fleet(server, admin, clock, options);
+    const { close, ...served } = await ControlPlane.serve(clock);
+    const fleet = new Fleet(served, clock, options);
     t.teardown(async () => {
       await fleet.close();
       await close();
@@ -127,11 +132,13 @@ export class Fleet extends ControlPlane {
   }
 
   workspace(name: string): Promise<Workspace> {
-    return this.client.get(WORKSPACE, { namespace: 'default', name });
+    return this.unlessSame(`workspace ${name}`, () =>
+      this.client.get(WORKSPACE, { namespace: 'default', name }),
+    );
   }
 
   async workspaces(): Promise<Workspace[]> {
-    return (await this.client.list<Workspace>(WORKSPACE)).items;
+    return this.unlessSame('workspaces', async () => (await this.client.list<Workspace>(WORKSPACE)).items);
   }
 
   async readyNodes(): Promise<string[]> {

@@ -18,8 +18,8 @@ export class World extends ControlPlane {
   static async start(
     options: Partial<ReconcilerOptions> & { withoutController?: boolean } = {},
   ): Promise<World> {
-    const { server, admin, close } = await ControlPlane.serve();
-    const world = new World(server, admin, { controller: options });
+    const { server, store, admin, close } = await ControlPlane.serve();
+    const world = new World(server, admin, { store, controller: options });
     world.#closeServer = close;
     if (!options.withoutController) await world.startController();
     return world;
