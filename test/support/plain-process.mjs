@@ -33,7 +33,8 @@ if (folder) {
     session.post('Profiler.takePreciseCoverage', (_, coverage) => {
       const result = coverage.result.filter(({ url }) => parts.some(part => url.startsWith(part)));
       mkdirSync(folder, { recursive: true });
-      writeFileSync(join(folder, `${process.pid}.json`), JSON.stringify({ result }));
+      // A machine may give a process number twice in a run.
+      writeFileSync(join(folder, `${process.pid}-${Date.now()}.json`), JSON.stringify({ result }));
     }),
   );
 }
