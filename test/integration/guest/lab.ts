@@ -64,6 +64,10 @@ export interface LabOptions<N extends EngineNode = DockerNode> {
   image?: (node: N) => Promise<string>;
 }
 
+/** Whether it is the supervisor that stands still, or one that follows it. */
+const WHO_TELLS = `cd /run/nexus; date +%s; ls -l --time-style=+%s watchers snapshot *.told *.watcher supervisor.* 2>&1
+ps -eo pid,ppid,stat,wchan:20,etimes,args 2>&1; cat snapshot`;
+
 /** On the Docker engine of tests. */
 export async function openLab(t: Test, options: LabOptions = {}): Promise<Lab | undefined> {
   return openLabOn(t, await dockerNode(t), options);
@@ -167,7 +171,11 @@ export async function openLabOn<N extends EngineNode>(
       t.teardown(() => child.kill('SIGKILL'));
       return child;
     },
-    until: fits => untilState(guest, id, fits),
+    until: fits =>
+      untilState(guest, id, fits).catch(async error => {
+        const { stdout } = await lab.sh(WHO_TELLS);
+        throw new Error(`${error.message}\n${stdout}`, { cause: error });
+      }),
   };
   return lab;
 }
