@@ -90,8 +90,10 @@ watch() {
   wait_boot
   # Named before its FIFO is there: the supervisor removes those of nobody.
   claim "$RUN/$$.watcher"
-  mkfifo -m 0600 "$RUN/watchers/$$"
-  exec 3<>"$RUN/watchers/$$"
+  # Open before it is found: what is written to a FIFO that nobody has open is lost.
+  mkfifo -m 0600 "$RUN/$$.pipe"
+  exec 3<>"$RUN/$$.pipe"
+  mv "$RUN/$$.pipe" "$RUN/watchers/$$"
   {
     state
     # Told once more when the other half was killed.
