@@ -1,10 +1,10 @@
 /**
- * `node test/run.ts [FILE|GLOB]…`: runs test files, all by default, each in a process of its own, and prints TAP. It is
- * `tap run` without what that loads into each process and what nothing here uses (source maps, mocked modules, a record of
- * what was loaded), which takes longer than most files do. TAP_JOBS: how many run at once, four by default.
- * NEXUS_COVERAGE: a folder for what unit and integration tests measure of coverage.
+ * `node test/run.ts [FILE|GLOB]…`: runs test files, each in a process of its own, and prints TAP; with none named all, beside
+ * the set-up of what they need. It is `tap run` without what that loads into each process and what nothing here uses (source
+ * maps, mocked modules, a record of what was loaded), which takes longer than most files do. TAP_JOBS: how many run at once,
+ * four by default. NEXUS_COVERAGE: a folder for what unit and integration tests measure of coverage.
  */
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -17,6 +17,10 @@ const JOBS = Number(process.env.TAP_JOBS ?? 4);
 const FILE_TIMEOUT_MS = 600_000;
 /** Slow, and they run hardly a line that no other runs. */
 const NOT_MEASURED = /^test\/(e2e|conformance|property)\//;
+/** They need nothing but the machine's packages, and go first: the set-up waits for the network half of its time. */
+const BESIDE_SET_UP = /^test\/(unit|property|integration\/(client|gateway|kit|reconcilers|runtime|store))\//;
+const running = new Set<ChildProcess>();
+let stopped: NodeJS.Signals | undefined;
 
 function filesOf(patterns: string[]): string[] {
   const found = new Set<string>();
@@ -28,22 +32,34 @@ function filesOf(patterns: string[]): string[] {
   return [...found].sort();
 }
 
+function endsWithSignals(child: ChildProcess): void {
+  running.add(child);
+  child.once('close', () => running.delete(child));
+  if (stopped) child.kill(stopped);
+}
+
 /** Those that run end by themselves and clear up; those that wait then end as they begin. */
 function endWithSignals(): void {
-  const running = new Set<ChildProcess>();
-  let stopped: NodeJS.Signals | undefined;
-  t.on('spawn', file => {
-    file.on('process', child => {
-      running.add(child);
-      child.once('close', () => running.delete(child));
-      if (stopped) child.kill(stopped);
-    });
+  t.on('spawn', file => file.on('process', endsWithSignals));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => end(signal));
+}
+
+function end(signal: NodeJS.Signals): void {
+  stopped = signal;
+  for (const child of running) child.kill(signal);
+}
+
+/** Rejects when it fails, which it has told. */
+function setUp(): Promise<void> {
+  const script = join(ROOT, 'manifests/install/test.sh');
+  const child = spawn('sh', [script, '--setup'], { stdio: ['ignore', process.stderr, process.stderr] });
+  endsWithSignals(child);
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', code =>
+      code === 0 ? resolve() : reject(new Error('the set-up of the tests failed')),
+    );
   });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => {
-      stopped = signal;
-      for (const child of running) child.kill(signal);
-    });
 }
 
 function run(file: string): void {
@@ -69,10 +85,21 @@ function run(file: string): void {
   );
 }
 
-const files = filesOf(process.argv.length > 2 ? process.argv.slice(2) : ['test/**/*.test.ts']);
+const named = process.argv.slice(2);
+const files = filesOf(named.length > 0 ? named : ['test/**/*.test.ts']);
+endWithSignals();
+const ready = named.length > 0 ? Promise.resolve() : setUp();
+// It may fail before anybody waits for it.
+ready.catch(() => {});
 await bundleTap();
 t.setTimeout(0);
 t.jobs = JOBS;
 t.plan(files.length);
-endWithSignals();
-for (const file of files) run(file);
+for (const file of files) if (BESIDE_SET_UP.test(file)) run(file);
+try {
+  await ready;
+  for (const file of files) if (!BESIDE_SET_UP.test(file)) run(file);
+} catch (error) {
+  end('SIGTERM');
+  t.bailout((error as Error).message);
+}

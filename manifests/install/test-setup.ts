@@ -1,4 +1,4 @@
-/** What the tests need of the machine: an engine, the workspace image, and the real tools that people use. */
+/** What the tests need beside the machine's packages: an engine, images, and tools that Debian has not. */
 import Docker from 'dockerode';
 import { DEFAULT_IMAGE } from '../../controller/options.ts';
 import { COMMON_IMAGES, ensureTestImage, testRootfs } from '../../test/support/images.ts';
@@ -34,7 +34,6 @@ async function engineAndImages(): Promise<void> {
   }
 }
 
-await import('./test-packages.mjs');
 // Side by side: on a new machine each waits for the network much of the time.
 const tools = [ensureOldKubectl, ensureSchemathesis, ensureClientToolchains];
 await Promise.all([engineAndImages(), ...tools.map(attempt)]);

@@ -8,19 +8,21 @@ cd "$root"
 NODE_COMPILE_CACHE=$root/node_modules/.cache/compile
 export NODE_COMPILE_CACHE
 set_up() { "$node" --disable-warning=ExperimentalWarning manifests/install/test-setup.ts; }
+"$node" manifests/install/test-packages.mjs
 case ${1-} in
-'' | --setup)
+'') ;;
+--setup)
   # Beside what waits for the network.
   "$node" manifests/release/build.ts --bundle &
   set_up
   wait $!
+  exit
   ;;
 *)
   set_up
   exec "$node" test/run.ts "$@"
   ;;
 esac
-[ "${1-}" != --setup ] || exit 0
 rm -rf .tap/coverage
 mkdir -p .tap
 {
