@@ -8,18 +8,17 @@ collect() { # NAME DEBIAN-PACKAGE...
   mkdir -p "$out"
   for package in "$@"; do
     for list in "/var/lib/dpkg/info/$package.list" "/var/lib/dpkg/info/$package":*.list; do
-      [ -e "$list" ] || continue
-      while read -r file; do
-        case $file in
-          /bin | /sbin | /lib | /lib64 | /etc/sysctl* | /usr/share/doc/* | /usr/share/man/* | /usr/share/locale/* | /usr/share/info/*) continue ;;
-          /bin/* | /sbin/* | /lib/*) file=/usr$file ;;
-        esac
-        if [ ! -e "$file" ] || { [ -d "$file" ] && [ ! -L "$file" ]; }; then continue; fi
-        mkdir -p "$out$(dirname "$file")"
-        cp -a "$file" "$out$file"
-      done <"$list"
+      [ ! -e "$list" ] || cat "$list"
     done
-  done
+  done | while read -r file; do
+    case $file in
+      /bin | /sbin | /lib | /lib64 | /etc/sysctl* | /usr/share/doc/* | /usr/share/man/* | /usr/share/locale/* | /usr/share/info/*) continue ;;
+      /bin/* | /sbin/* | /lib/*) file=/usr$file ;;
+    esac
+    if [ ! -e "$file" ] || { [ -d "$file" ] && [ ! -L "$file" ]; }; then continue; fi
+    echo "./${file#/}"
+  done >/tmp/files
+  tar -C / --no-recursion -T /tmp/files -cf - | tar -C "$out" -xpf -
 }
 
 collect openssh-server openssh-server

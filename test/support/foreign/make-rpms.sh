@@ -6,7 +6,7 @@ for folder in /pkg/*; do
   name=${folder#/pkg/}
   cd "$folder"
   # What the base has is not taken from it.
-  find . ! -type d | while read -r file; do [ ! -e "/$file" ] || rm "$file"; done
+  find . ! -type d | while read -r file; do [ ! -e "/$file" ] || printf '%s\0' "$file"; done | xargs -0r rm
   {
     printf 'Name: %s\nVersion: 99\nRelease: 1\nSummary: files of Debian\nLicense: as in Debian\nAutoReqProv: no\n' "$name"
     if [ "$name" = debian-libs ]; then echo 'Provides: /bin/sh'; else echo 'Requires: debian-libs'; fi
@@ -18,6 +18,6 @@ for folder in /pkg/*; do
     echo '%files'
     find . ! -type d | sed 's,^\.\(.*\),"\1",'
   } >"/tmp/$name.spec"
-  rpmbuild -bb --quiet --define '_rpmdir /srv/rpm' "/tmp/$name.spec"
+  rpmbuild -bb --quiet --define '_rpmdir /srv/rpm' --define '_binary_payload w1.gzdio' "/tmp/$name.spec"
 done
 createrepo_c --quiet /srv/rpm
