@@ -102,10 +102,11 @@ t.test('host keys leave the disk of the node with the workspace', async t => {
   const names = ['deleted', 'forced', 'movable', 'stays'];
   for (const [i, name] of names.entries()) await lab.place(name, { ssh: { port: 2222 + i } });
   for (const name of names) await lab.ready(name);
-  t.same(
-    await kept(),
-    names.map(name => `uid-of-${name}`),
-  );
+  // They are written beside what makes a workspace ready.
+  await until(async () => (await kept()).join() === names.map(name => `uid-of-${name}`).join(), {
+    timeoutMs: 10_000,
+    what: () => 'the host keys of all to be kept',
+  });
   await lab.delete('deleted');
   await lab.untilGone('deleted');
   t.notOk((await kept()).includes('uid-of-deleted'), 'gone from the disk before it is gone from the API');
