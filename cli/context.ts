@@ -5,6 +5,7 @@ import type { Clock } from '../controller/kit/clock.ts';
 import { VERSION } from '../controller/kit/version.ts';
 import type { CommandContext, GlobalFlags, Io } from './command.ts';
 import { CliError, EXIT } from './errors.ts';
+import { safeLines } from './output/style.ts';
 import { preferredNamespace } from './read-preferences.ts';
 
 export interface ContextOptions {
@@ -40,8 +41,8 @@ export function createContext({
       clock,
       loginToken: async to => (await import('./login/token.ts')).loginToken(to, result),
     });
-  const print = (line: string) => void io.stdout.write(`${line}\n`);
-  const note = (line: string) => void io.stderr.write(`${line}\n`);
+  const print = (line: string) => void io.stdout.write(`${safeLines(line)}\n`);
+  const note = (line: string) => void io.stderr.write(`${safeLines(line)}\n`);
   const result: CommandContext & { close(): Promise<void> } = {
     io,
     clock,

@@ -5,6 +5,7 @@ import { readApplyFlags } from './commands/apply-flags.ts';
 import { readGetFlags } from './commands/get-flags.ts';
 import { createContext } from './context.ts';
 import { describeError, EXIT } from './errors.ts';
+import { safeLines } from './output/style.ts';
 import { onParentGone } from './up/parent.ts';
 
 /** As a shell tells it of a process that SIGINT or SIGTERM ended. */
@@ -39,7 +40,7 @@ export async function runCli(argv: string[], io: Io, signal: AbortSignal): Promi
     if (signal.aborted) return INTERRUPTED[String(signal.reason)] ?? EXIT.failed;
     const debug = io.env.NEXUS_DEBUG === '1' || argv.includes('-v') || argv.includes('--verbose');
     const told = describeError(error, debug);
-    io.stderr.write(`${told.lines.join('\n')}\n`);
+    io.stderr.write(`${safeLines(told.lines.join('\n'))}\n`);
     return told.exitCode;
   }
 }

@@ -5,6 +5,7 @@ import type { KubeList, KubeObject } from '../../crds/object.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { EXIT, usageError } from '../errors.ts';
 import { formatObject, parseFormat } from '../output/format.ts';
+import { safeLines } from '../output/style.ts';
 import { renderTable, TABLE_ACCEPT, type Table } from '../output/table.ts';
 import { type Selection, selections } from '../selections.ts';
 import { GET_OPTIONS, type GetFlags } from './get-flags.ts';
@@ -161,7 +162,7 @@ async function objects(request: GetRequest, context: CommandContext): Promise<nu
     : { apiVersion: 'v1', kind: 'List', metadata: { resourceVersion: '' }, items };
   if (value === undefined) return exit;
   const text = await formatObject(value, format, flags.showManagedFields);
-  if (format.kind === 'jsonpath') context.io.stdout.write(text);
+  if (format.kind === 'jsonpath') context.io.stdout.write(context.io.stdout.isTTY ? safeLines(text) : text);
   else if (text !== '') context.print(text);
   return exit;
 }

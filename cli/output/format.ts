@@ -26,7 +26,8 @@ export async function formatObject(
   const shown = showManagedFields ? object : withoutManagedFields(object);
   switch (format.kind) {
     case 'json':
-      return JSON.stringify(sorted(shown), null, 4);
+      // Characters that some terminals obey stay what they are to every reader of JSON.
+      return JSON.stringify(sorted(shown), null, 4).replace(/[\u007f-\u009f]/g, jsonEscape);
     case 'yaml':
       // A library that is slower to load than the server is to answer.
       return (await import('./yaml.ts')).toYaml(shown).trimEnd();
@@ -40,6 +41,9 @@ export async function formatObject(
       throw new Error('tables are rendered from what the server sends');
   }
 }
+
+const jsonEscape = (character: string): string =>
+  `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
 /** `workspace.nexus.dev/shop`, `secret/git`. */
 export function nameOf(object: KubeObject): string {

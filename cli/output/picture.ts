@@ -1,5 +1,5 @@
 import type { CommandContext } from '../command.ts';
-import { fitLine } from './style.ts';
+import { fitLine, safeLines } from './style.ts';
 
 /** Lines on a terminal that are drawn over by the next ones. */
 export interface Picture {
@@ -15,7 +15,7 @@ export function createPicture({ io }: Pick<CommandContext, 'io'>): Picture {
   return {
     show(lines) {
       const { columns = SIZE.columns, rows = SIZE.rows } = io.stdout;
-      const shown = lines.slice(0, Math.max(1, rows - 1)).map(line => fitLine(line, columns));
+      const shown = lines.slice(0, Math.max(1, rows - 1)).map(line => fitLine(safeLines(line), columns));
       const up = drawn > 0 ? `\u001b[${drawn}A` : '';
       io.stdout.write(`${up}\u001b[J${shown.join('\n')}\n`);
       drawn = shown.length;

@@ -1,6 +1,6 @@
 import type { Workspace } from '../../crds/types.generated.ts';
 import type { CommandContext } from '../command.ts';
-import { styleOf } from './style.ts';
+import { printable, styleOf } from './style.ts';
 
 /** In the order in which they come true. */
 const STEPS = [
@@ -92,7 +92,7 @@ function live(context: CommandContext, names: string[]): Progress {
             : 'waiting for the server';
     const count = `${done}/${STEPS.length - 1} ${((clock.now() - started) / 1000).toFixed(0)}s`;
     const room = (io.stdout.columns ?? 80) - `x ${name}  ${count}  `.length - 1;
-    const told = [...(what.split('\n')[0] as string)].slice(0, Math.max(0, room)).join('');
+    const told = [...printable(what.split('\n')[0] as string)].slice(0, Math.max(0, room)).join('');
     return `${mark} ${name}  ${color(2, count)}  ${told}`;
   };
   const draw = () => {

@@ -54,5 +54,14 @@ export function fitLine(line: string, columns: number): string {
   return `${fit}…${isOpen ? '\u001b[0m' : ''}`;
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the same.
+const UNSAFE = /(\u001b\[\d{0,3}m)|[^\P{Cc}\n\t]/gu;
+
+/**
+ * Lines as they may go to a terminal: what servers, nodes, workspaces and repositories had to say among them can colour it
+ * and do nothing else, as move the cursor, set the title or answer in the person's place.
+ */
+export const safeLines = (text: string): string => text.replace(UNSAFE, (_, color) => color ?? ' ');
+
 /** What others wrote must not move the cursor or colour the terminal. */
 export const printable = (text: string): string => text.replace(/\p{Cc}/gu, ' ');

@@ -37,7 +37,8 @@ export function serviceRows({ spec, status }: Workspace, isHere: boolean): Servi
       status: state,
       ...(health && { health }),
       ...(port !== undefined && { port }),
-      ...(isOpen && seen?.url && { localUrl: seen.url }),
+      // It is handed to the program that opens links, which opens files and starts programs too.
+      ...(isOpen && /^https?:\/\/[^/]/.test(seen?.url ?? '') && { localUrl: seen?.url }),
       restarts: seen?.restarts ?? 0,
       isUp,
       ...(why && { why: printable(why) }),

@@ -36,7 +36,10 @@ export function isAboutPlacement(event: Event): boolean {
 export function createEventRelay(options: EventRelayOptions): Reconciler {
   const { client, clock, events, placements, workspaces } = options;
 
-  /** The workspace of the very placement that is spoken of, or of the one in its place. */
+  /**
+   * The workspace of the very placement that is spoken of, or of the one in its place. Where there is none any more: the
+   * workspace of its name if it is, or just was, on that node. Another node's agent has nothing to say of it.
+   */
   function workspaceOf(event: Event): Workspace | undefined {
     const { name = '', namespace = event.metadata.namespace } = event.involvedObject;
     const placed = placements.get(name, namespace)?.spec.workspace;
@@ -44,7 +47,10 @@ export function createEventRelay(options: EventRelayOptions): Reconciler {
     const [workspaceName = '', workspaceNamespace] = name.split('.');
     const key = placed ?? { name: workspaceName, namespace: workspaceNamespace };
     const workspace = workspaces.get(key.name, key.namespace);
-    return placed && placed.uid !== workspace?.metadata.uid ? undefined : workspace;
+    if (placed) return placed.uid === workspace?.metadata.uid ? workspace : undefined;
+    const { nodeName, move } = workspace?.status ?? {};
+    const node = namespace?.slice(NODE_NAMESPACE_PREFIX.length);
+    return nodeName === node || move?.from === node ? workspace : undefined;
   }
 
   return {

@@ -1,10 +1,11 @@
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { parse } from 'yaml';
 import { EXIT } from '../../../cli/errors.ts';
 import { readKubeconfig } from '../../../controller/client/kubeconfig.ts';
 import { updateKubeconfig } from '../../../controller/client/write-kubeconfig.ts';
-import { CONFIG_MAP, NAMESPACE, PLACEMENT, WORKSPACE } from '../../../crds/kinds.ts';
+import { CONFIG_MAP, EVENT, NAMESPACE, PLACEMENT, WORKSPACE } from '../../../crds/kinds.ts';
 import { ANNOTATION_RESTARTED_AT, nodeNamespace } from '../../../crds/names.ts';
 import { localServer } from '../../support/local-server.ts';
 import { freePorts } from '../../support/ports.ts';
@@ -100,6 +101,42 @@ t.test('events tells what happened, to one thing or to all, and goes on', async 
   const { code, stdout } = await follow;
   t.equal(code, EXIT.done);
   t.equal(stdout.match(/^AGE/gm)?.length, 1);
+});
+
+t.test('what others wrote moves no cursor, sets no title and answers nobody', async t => {
+  const evil = 'a\u001b]0;title\u0007b\u001b[2Jc\u001b[6n\rd\u009b5ne\u007f';
+  const about = { kind: 'ConfigMap', name: 'evil', namespace: 'default' };
+  const map = await client.create(CONFIG_MAP, {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'evil', namespace: 'default', annotations: { told: evil } },
+    data: { text: evil },
+  });
+  await client.create(EVENT, {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { name: 'evil', namespace: 'default' },
+    involvedObject: { ...about, uid: map.metadata.uid },
+    reason: 'Evil',
+    message: evil,
+    type: 'Warning',
+  });
+  const shown = ['get cm evil -o json', 'get cm evil -o yaml'];
+  const texts = new Map<string, string>();
+  for (const line of [...shown, 'get events', 'describe cm evil', 'events', 'get cm evil --show-labels']) {
+    const { code, stdout, stderr } = await server.cli(line.split(' '));
+    t.match({ code, stdout }, { code: 0, stdout: /evil/ }, line);
+    t.notMatch(stdout + stderr, /[^\P{Cc}\n\t]/u, line);
+    texts.set(line, stdout);
+  }
+  t.match(texts.get('describe cm evil'), /Evil +a.*b.*c.*d.*e/, 'the words are told');
+  for (const line of shown)
+    t.match(parse(texts.get(line) ?? ''), { data: { text: evil } }, `${line} says what is there`);
+  const { stdout } = await server.cli(['get', 'cm', 'evil', '-o', 'jsonpath={.data.text}']);
+  t.equal(stdout, evil, 'a program gets the value itself');
+  const refused = await server.cli(['get', 'ws', evil]);
+  t.notMatch(refused.stderr, /[^\P{Cc}\n\t]/u, 'errors too');
+  await client.delete(CONFIG_MAP, { name: 'evil', namespace: 'default' });
 });
 
 t.test('the namespace is that of the flag, of the context, of the preferences, in this order', async t => {

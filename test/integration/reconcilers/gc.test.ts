@@ -240,6 +240,7 @@ t.test('what an agent says of a placement is told of its workspace, once', async
   await world.addAgent('n1');
   await world.apply('w');
   const workspace = await world.phase('w', 'Running');
+  await world.addAgent('n2');
   const said: Event = {
     apiVersion: 'v1',
     kind: 'Event',
@@ -281,9 +282,18 @@ t.test('what an agent says of a placement is told of its workspace, once', async
   });
   await world.client.create(EVENT, {
     ...stranger,
+    metadata: { name: 'forged', namespace: 'nexus-node-n2' },
+    involvedObject: { ...said.involvedObject, namespace: 'nexus-node-n2' },
+  });
+  await world.client.create(EVENT, {
+    ...stranger,
     metadata: { name: 'old', namespace: 'nexus-node-n1' },
     lastTimestamp: '2020-01-01T00:00:00Z',
   });
   await world.settled(500);
-  t.same(await world.events('Adopted'), [], 'neither of nobody nor of long ago');
+  t.same(
+    await world.events('Adopted'),
+    [],
+    'neither of nobody, nor of long ago, nor by a node that has no part in it',
+  );
 });

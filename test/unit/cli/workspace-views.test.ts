@@ -34,6 +34,16 @@ t.test('a service answers here where its node is this machine, or its port is on
   t.same(urls(false), [undefined, 'http://10.0.0.5:23001', undefined]);
 });
 
+t.test('what is no link of the web is opened by nobody', t => {
+  for (const url of ['file:///etc/passwd', 'vscode://x', '--new-window', 'http:///x', ''])
+    t.match(
+      serviceRows(workspace({ phase: 'Running', services: [{ ...running[1], url }] }), true)[1],
+      { isUp: true, localUrl: undefined },
+      url,
+    );
+  t.end();
+});
+
 t.test('a service that is down says why, with no address', async t => {
   const cases: [reason: string, state: object, why: string, mark: string][] = [
     [
