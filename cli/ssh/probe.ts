@@ -5,10 +5,13 @@ import type { SshServer } from './published.ts';
 /** A port that does not answer within this is not reachable. */
 const CONNECT_MS = 1_500;
 /** Its key exchange may take this much longer. */
-const KEY_EXCHANGE_S = 3;
+const KEY_EXCHANGE_MS = 3_000;
 
-/** `yes`: the SSH server with the published key answers there; else why not, as a clause. */
-export type Reach = { reachable: true } | { reachable: false; why: string };
+/**
+ * Whether the SSH server with the published key answers there; else why not, as a clause. `isSlow`: something took the
+ * connection and did not say its key in time, which that server may well be on a busy machine.
+ */
+export type Reach = { reachable: true } | { reachable: false; why: string; isSlow?: true };
 
 /**
  * Whether an SSH server can be reached, and is the one that was published: the same private address may be another
@@ -19,7 +22,10 @@ export async function probe(server: SshServer, signal: AbortSignal): Promise<Rea
   if (why !== undefined) return { reachable: false, why };
   const keys = await offeredKeys(server, signal);
   // Without ssh-keyscan it is ssh itself that finds out.
-  if (keys === undefined || server.hostKeys.some(key => keys.includes(key))) return { reachable: true };
+  if (keys === undefined || (keys !== 'slow' && server.hostKeys.some(key => keys.includes(key))))
+    return { reachable: true };
+  if (keys === 'slow')
+    return { reachable: false, why: `no host key within ${KEY_EXCHANGE_MS / 1000} s`, isSlow: true };
   return { reachable: false, why: keys.length > 0 ? 'another machine answers there' : 'it speaks no SSH' };
 }
 
@@ -49,19 +55,22 @@ function reasonOf(error: NodeJS.ErrnoException): string {
   return REASONS[error.code ?? ''] ?? error.message;
 }
 
-/** What the server offers, as `type base64`; undefined: there is no program to ask with. */
+/** What the server offers, as `type base64`; `slow`: nothing in time; undefined: there is no program to ask with. */
 function offeredKeys(
   { host, port, hostKeys }: SshServer,
   signal: AbortSignal,
-): Promise<string[] | undefined> {
+): Promise<string[] | 'slow' | undefined> {
   const types = [...new Set(hostKeys.map(keyType))].join(',');
-  const args = ['-T', String(KEY_EXCHANGE_S), '-p', String(port), '-t', types, host];
+  // Its own limit is longer: what it ends by itself for is the server's answer.
+  const args = ['-T', String((2 * KEY_EXCHANGE_MS) / 1000), '-p', String(port), '-t', types, host];
   return new Promise(resolve => {
-    execFile('ssh-keyscan', args, { signal, timeout: (KEY_EXCHANGE_S + 1) * 1000 }, (error, stdout) => {
-      if (error && (error as NodeJS.ErrnoException).code === 'ENOENT') return resolve(undefined);
-      resolve(stdout.split('\n').map(line => line.split(' ').slice(1, 3).join(' ')));
+    execFile('ssh-keyscan', args, { signal, timeout: KEY_EXCHANGE_MS }, (error, stdout) => {
+      if (error?.code === 'ENOENT') return resolve(undefined);
+      const keys = stdout.split('\n').map(line => line.split(' ').slice(1, 3).join(' '));
+      const said = keys.filter(key => key !== '');
+      resolve(error?.killed && said.length === 0 ? 'slow' : said);
     });
-  }).then(keys => (keys as string[] | undefined)?.filter(key => key !== ''));
+  });
 }
 
 /** As ssh-keyscan names it. */

@@ -50,7 +50,8 @@ export async function reachOf(
   const age = found ? clock.now() - found.at : Number.POSITIVE_INFINITY;
   if (!isFresh && found && age >= 0 && age < (found.reach.reachable ? GOOD_MS : BAD_MS)) return found.reach;
   const reach = await probe(server, signal);
-  if (!signal.aborted) await write(home, { ...(await read(home)), [key]: { at: clock.now(), reach } });
+  const isKnown = reach.reachable || !reach.isSlow;
+  if (isKnown && !signal.aborted) await write(home, { ...(await read(home)), [key]: { at: clock.now(), reach } });
   return reach;
 }
 

@@ -24,8 +24,9 @@ export const addressOf = ({ host, port }: Pick<SshServer, 'host' | 'port'>): str
   `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 /**
- * The way to a workspace: the node's port when it answers with the published key, else the gateway. Throws CliError that
- * says what was tried and why each failed.
+ * The way to a workspace: the node's port when it answers with the published key, else the gateway. When neither does,
+ * the first that took the connection and was slow to answer: ssh has more patience, and checks the key itself. Throws
+ * CliError that says what was tried and why each failed.
  */
 export async function chooseWay(
   published: PublishedHost,
@@ -34,18 +35,23 @@ export async function chooseWay(
 ): Promise<Way> {
   if (via === 'direct') return { kind: 'direct' };
   const tried: string[] = [];
+  let slow: Way | undefined;
   if (via === 'auto') {
     const reach = await reachOf(published, context, { isFresh });
     if (reach.reachable) return { kind: 'direct' };
     tried.push(`direct, to ${addressOf(published)}: ${reach.why}`);
+    if (reach.isSlow) slow = { kind: 'direct' };
   }
   const gateway = await findGateway(context);
   if ('problem' in gateway) tried.push(`by way of the gateway: ${gateway.problem}`);
   else {
     const reach = await reachOf(gateway, context, { isFresh });
-    if (reach.reachable) return { kind: 'gateway', gateway, why: tried[0] ?? '--via gateway' };
+    const way: Way = { kind: 'gateway', gateway, why: tried[0] ?? '--via gateway' };
+    if (reach.reachable) return way;
+    if (reach.isSlow) slow ??= way;
     tried.push(`by way of the gateway ${addressOf(gateway)}: ${reach.why}`);
   }
+  if (slow) return slow;
   // What was found a while ago is no reason to give up now.
   if (!isFresh) return chooseWay(published, context, { via, isFresh: true });
   throw new CliError([`no way to ${hostAlias(published)}:`, ...tried.map(line => `  ${line}`)].join('\n'), {
