@@ -13,6 +13,7 @@ import type { Probe } from './health/probe.ts';
 import type { HostKeys } from './host-keys.ts';
 import type { NodeFacts } from './model/node-facts.ts';
 import type { Unit } from './reconcile/unit.ts';
+import type { ServerClock } from './server-clock.ts';
 import type { TunnelFactory } from './ssh/tunnel.ts';
 import type { StatusWriter } from './status/status-writer.ts';
 
@@ -33,6 +34,8 @@ export interface AgentContext {
   readonly namespace: string;
   readonly client: Client;
   readonly clock: Clock;
+  /** The server's time: what others read is stamped with it. */
+  readonly serverClock: Pick<ServerClock, 'aheadMs'>;
   readonly log: Logger;
   readonly random: () => number;
   readonly backends: ReadonlyMap<DriverName, Backend>;

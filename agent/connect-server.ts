@@ -11,6 +11,7 @@ import type { Metrics } from '../controller/kit/metrics.ts';
 import { VERSION } from '../controller/kit/version.ts';
 import type { AgentOptions } from './agent-settings.ts';
 import type { Unit } from './reconcile/unit.ts';
+import type { ServerClock } from './server-clock.ts';
 import type { AgentKey } from './ssh/agent-key.ts';
 import { locatePlacement } from './uplink/locate-placement.ts';
 import { createUplink, type Uplink } from './uplink/uplink.ts';
@@ -34,12 +35,13 @@ export async function connectServer(
     key: AgentKey;
     units: ReadonlyMap<string, Unit>;
     clock: Clock;
+    serverClock: ServerClock;
     log: Logger;
     random: () => number;
     metrics: Metrics;
   },
 ): Promise<ServerConnection> {
-  const { folder, gateway, key, units, clock, log, random, metrics } = deps;
+  const { folder, gateway, key, units, clock, serverClock, log, random, metrics } = deps;
   const uplink =
     gateway &&
     createUplink({
@@ -50,7 +52,7 @@ export async function connectServer(
       log,
       random,
     });
-  const common = { userAgent: `nexus-agent/${VERSION}`, metrics, clock };
+  const common = { userAgent: `nexus-agent/${VERSION}`, metrics, clock, onDate: serverClock.heard };
   const client = async () => {
     if (options.client) return options.client;
     const file = options.kubeconfig ?? join(folder ?? '.', 'kubeconfig');

@@ -31,6 +31,7 @@ import { createPlacementSource } from './placement-source.ts';
 import { PlacementReconciler } from './reconcile/placement-reconciler.ts';
 import type { Unit } from './reconcile/unit.ts';
 import { whatWaits } from './reconcile/what-waits.ts';
+import { ServerClock } from './server-clock.ts';
 import { loadAgentKey, newAgentKey } from './ssh/agent-key.ts';
 import { createStatusWriter } from './status/status-writer.ts';
 import { runSweepLoop } from './sweep-loop.ts';
@@ -63,6 +64,7 @@ async function runOnce(options: AgentOptions, signal: AbortSignal): Promise<'sto
   const settings = agentSettings({ ...options, nodeName: options.nodeName ?? gateway?.nodeName });
   const { nodeName, namespace, folder } = settings;
   const clock = options.clock ?? systemClock;
+  const serverClock = new ServerClock(clock);
   const random = options.random ?? Math.random;
   const metrics = options.metrics ?? new Metrics();
   const level = options.logLevel as 'info' | undefined;
@@ -87,7 +89,7 @@ async function runOnce(options: AgentOptions, signal: AbortSignal): Promise<'sto
   const endpoint = listen === undefined ? undefined : await openHttpEndpoint({ listen, metrics, ready });
   if (endpoint) options.onListen?.(endpoint.url);
   const key = folder === undefined ? newAgentKey() : await loadAgentKey(folder);
-  const shared = { folder, gateway, key, units, clock, log, random, metrics };
+  const shared = { folder, gateway, key, units, clock, serverClock, log, random, metrics };
   const { client, uplink } = await connectServer(options, shared);
   const path = folder === undefined ? undefined : join(folder, 'checkpoint.json');
   const checkpoint = await openCheckpoint({ path, clock, log });
@@ -128,6 +130,7 @@ async function runOnce(options: AgentOptions, signal: AbortSignal): Promise<'sto
   const agentMetrics = createAgentMetrics(metrics, units, backends);
   const events = createEventRecorder({
     ...common,
+    clock: serverClock,
     component: 'nexus-agent',
     signal: silence.signal,
     outbox: { left: checkpoint.data.events ?? [], keep: waiting => checkpoint.keepEvents(waiting) },
@@ -147,6 +150,7 @@ async function runOnce(options: AgentOptions, signal: AbortSignal): Promise<'sto
   });
   const context: AgentContext = {
     ...common,
+    serverClock,
     fence,
     keepImagesMs: settings.keepImagesMs,
     keepMovedVolumesMs: settings.keepMovedVolumesMs,
@@ -159,7 +163,7 @@ async function runOnce(options: AgentOptions, signal: AbortSignal): Promise<'sto
     metrics: agentMetrics,
   };
   const drivers = new Map([...backends].map(([name, { view }]) => [name, view.driver]));
-  const reporter = createNodeReporter({ ...common, ...settings, drivers });
+  const reporter = createNodeReporter({ ...common, ...settings, clock: serverClock, drivers });
   const reconciler = new PlacementReconciler(context, source, units, () => sweep.wake());
   const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
   const controller = createController({
@@ -175,7 +179,7 @@ async function runOnce(options: AgentOptions, signal: AbortSignal): Promise<'sto
     ...common,
     reconciler: createCommandReconciler({
       client,
-      clock,
+      clock: serverClock,
       agent: context,
       placements,
       restart() {
@@ -244,7 +248,7 @@ async function runOnce(options: AgentOptions, signal: AbortSignal): Promise<'sto
         commander.run(stop),
         ...[...backends.values()].map(({ view }) => view.run(stop)),
         reporter.run(stop),
-        keepNodeLease({ ...common, ...settings, onRenewed }, stop),
+        keepNodeLease({ ...common, ...settings, clock: serverClock, onRenewed }, stop),
         controller.run(stop),
         sweep.ended,
       ].map(guard),

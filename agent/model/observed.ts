@@ -36,6 +36,8 @@ export interface Observed {
   known: KnownContainer;
   /** The time given to preStop is over. */
   preStopExpired: boolean;
+  /** How far this machine's clock is ahead of the server's, in milliseconds. Absent: not at all, as far as is known. */
+  clockAheadMs?: number;
   /** Of the last attempts, by key of the action; gone with the first success. */
   failures: Record<string, ActionFailure>;
 }

@@ -14,6 +14,7 @@ const PRE_STOP_MS = 30_000;
 /** Looks at everything that one placement is about. Changes nothing on the engine. */
 export async function observe(context: AgentContext, unit: Unit, desired: Desired): Promise<Observed> {
   const backend = context.backends.get(desired.driver);
+  const { aheadMs } = context.serverClock;
   const base: Observed = {
     strays: [],
     hasVolume: false,
@@ -22,6 +23,7 @@ export async function observe(context: AgentContext, unit: Unit, desired: Desire
     forwards: backend?.forwarder.list(desired.name) ?? {},
     known: unit.known,
     preStopExpired: hasPreStopExpired(context, unit),
+    ...(aheadMs !== 0 && { clockAheadMs: aheadMs }),
     failures: unit.attempts.failures(),
   };
   if (!backend) return { ...base, driverMissing: true };

@@ -55,7 +55,7 @@ export function serviceStatuses(
       restarts: now?.restarts ?? 0,
       ...(now?.exitCode !== undefined && { exitCode: now.exitCode }),
       ...(message && { message }),
-      since: same && old.since ? old.since : timestamp(nowMs),
+      since: same && old.since ? old.since : timestamp(nowMs - (observed.clockAheadMs ?? 0)),
     };
   });
 }

@@ -30,6 +30,7 @@ export function summarize(
   nowMs: number,
 ): PlacementStatus {
   const services = serviceStatuses(desired, observed, previous, nowMs);
+  const toldMs = nowMs - (observed.clockAheadMs ?? 0);
   const conflicts = portConflicts(desired, observed);
   const verdicts = verdictsOf({ desired, observed, previous, conflicts, services });
   const repository = repositoryOf(desired, observed, previous);
@@ -38,7 +39,7 @@ export function summarize(
     conditions = setCondition(
       conditions,
       { type, ...verdict, observedGeneration: desired.generation },
-      nowMs,
+      toldMs,
     );
   return {
     observedGeneration: desired.generation,

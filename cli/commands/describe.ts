@@ -1,4 +1,3 @@
-import { formatAge } from '../../controller/kit/duration.ts';
 import { isApiError } from '../../controller/kit/errors.ts';
 import { NODE, PLACEMENT, type Resource, WORKSPACE } from '../../crds/kinds.ts';
 import { nodeNamespace } from '../../crds/names.ts';
@@ -6,6 +5,7 @@ import type { Condition, KubeObject } from '../../crds/object.ts';
 import type { Node, Workspace } from '../../crds/types.generated.ts';
 import type { Command, CommandContext, Flags } from '../command.ts';
 import { EXIT } from '../errors.ts';
+import { ageOf } from '../output/age.ts';
 import { alignColumns } from '../output/columns.ts';
 import { nodeLines } from '../output/describe-node.ts';
 import { eventLines, eventsAbout } from '../output/events.ts';
@@ -92,14 +92,11 @@ function metadataLines({ metadata }: KubeObject, context: CommandContext): strin
     ['Namespace', metadata.namespace],
     ['Labels', pairs(metadata.labels)],
     ['Annotations', pairs(metadata.annotations)],
-    [
-      'Age',
-      metadata.creationTimestamp && formatAge(context.clock.now() - Date.parse(metadata.creationTimestamp)),
-    ],
+    ['Age', metadata.creationTimestamp && ageOf(metadata.creationTimestamp, context.clock.now())],
     [
       'Being deleted',
       metadata.deletionTimestamp &&
-        `since ${formatAge(context.clock.now() - Date.parse(metadata.deletionTimestamp))}; waits for ${metadata.finalizers?.join(', ')}`,
+        `since ${ageOf(metadata.deletionTimestamp, context.clock.now())}; waits for ${metadata.finalizers?.join(', ')}`,
     ],
   ]);
 }

@@ -1,10 +1,10 @@
-import { formatAge } from '../../controller/kit/duration.ts';
 import { NODE } from '../../crds/kinds.ts';
 import type { Node } from '../../crds/types.generated.ts';
 import type { CommandContext } from '../command.ts';
 import { get } from '../commands/get.ts';
 import type { GetFlags } from '../commands/get-flags.ts';
 import { EXIT, usageError } from '../errors.ts';
+import { ageOf } from '../output/age.ts';
 import { alignColumns } from '../output/columns.ts';
 import { parseFormat } from '../output/format.ts';
 import { driverWords, statusWords, taintWord, usageWord } from './node-facts.ts';
@@ -48,7 +48,7 @@ function row(node: Node, now: number): string[] {
     usageWord('memory', status),
     usageWord('disk', status),
     status?.versions?.agent ?? '<none>',
-    metadata.creationTimestamp ? formatAge(now - Date.parse(metadata.creationTimestamp)) : '<none>',
+    metadata.creationTimestamp ? ageOf(metadata.creationTimestamp, now) : '<none>',
   ];
 }
 

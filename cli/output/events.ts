@@ -1,8 +1,8 @@
 import type { Client } from '../../controller/client/client.ts';
-import { formatAge } from '../../controller/kit/duration.ts';
 import { EVENT } from '../../crds/kinds.ts';
 import type { Event, KubeObject } from '../../crds/object.ts';
 import type { CommandContext } from '../command.ts';
+import { ageOf } from './age.ts';
 import { alignColumns } from './columns.ts';
 
 /** When an Event last happened, RFC 3339. */
@@ -35,10 +35,10 @@ export function eventLines(
 ): string[] {
   const rows = events.map(event => {
     const { kind, name } = event.involvedObject;
-    const seen = formatAge(context.clock.now() - Date.parse(eventTime(event)));
+    const seen = ageOf(eventTime(event), context.clock.now());
     const first =
       event.firstTimestamp && (event.count ?? 1) > 1
-        ? ` (x${event.count} over ${formatAge(context.clock.now() - Date.parse(event.firstTimestamp))})`
+        ? ` (x${event.count} over ${ageOf(event.firstTimestamp, context.clock.now())})`
         : '';
     return [
       `${seen}${first}`,

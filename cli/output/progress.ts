@@ -1,5 +1,6 @@
 import type { Workspace } from '../../crds/types.generated.ts';
 import type { CommandContext } from '../command.ts';
+import { silentNode } from '../wait/silent-node.ts';
 import { printable, styleOf } from './style.ts';
 
 /** In the order in which they come true. */
@@ -28,6 +29,8 @@ export function createProgress(context: CommandContext, names: string[]): Progre
   return styleOf(io.stderr, io.env).isLive ? live(context, names) : plain(context);
 }
 
+const silence = (node: string) => `node ${node} is silent, nobody knows how it is`;
+
 interface Step {
   type: string;
   status: string;
@@ -46,6 +49,9 @@ function plain(context: CommandContext): Progress {
   return {
     update(workspace) {
       const { name } = workspace.metadata;
+      const node = silentNode(workspace);
+      if (node && told.get(name) !== node) context.note(`${name}: ${silence(node)}`);
+      told.set(name, node ?? '');
       for (const { type, status, reason, message } of stepsOf(workspace)) {
         const key = `${name}/${type}`;
         const text = `${status} ${reason}${status === 'True' ? '' : `: ${message}`}`;
@@ -90,9 +96,11 @@ function live(context: CommandContext, names: string[]): Progress {
           : holding
             ? `${holding.type} · ${holding.message || holding.reason}`
             : 'waiting for the server';
+    const node = workspace && silentNode(workspace);
     const count = `${done}/${STEPS.length - 1} ${((clock.now() - started) / 1000).toFixed(0)}s`;
     const room = (io.stdout.columns ?? 80) - `x ${name}  ${count}  `.length - 1;
-    const told = [...printable(what.split('\n')[0] as string)].slice(0, Math.max(0, room)).join('');
+    const [first = ''] = (node ? silence(node) : what).split('\n');
+    const told = [...printable(first)].slice(0, Math.max(0, room)).join('');
     return `${mark} ${name}  ${color(2, count)}  ${told}`;
   };
   const draw = () => {

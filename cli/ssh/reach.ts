@@ -51,7 +51,8 @@ export async function reachOf(
   if (!isFresh && found && age >= 0 && age < (found.reach.reachable ? GOOD_MS : BAD_MS)) return found.reach;
   const reach = await probe(server, signal);
   const isKnown = reach.reachable || !reach.isSlow;
-  if (isKnown && !signal.aborted) await write(home, { ...(await read(home)), [key]: { at: clock.now(), reach } });
+  if (isKnown && !signal.aborted)
+    await write(home, { ...(await read(home)), [key]: { at: clock.now(), reach } });
   return reach;
 }
 

@@ -9,6 +9,7 @@ import { createProgress, type Progress } from '../output/progress.ts';
 import { refreshConfig } from '../ssh/config/update.ts';
 import { nextSteps } from '../workspace/next-steps.ts';
 import { followObject } from './follow.ts';
+import { SILENT_MS, silentNode } from './silent-node.ts';
 
 type Verdict = { done: true; ok: boolean } | { done: false };
 
@@ -30,7 +31,8 @@ export interface WaitOptions {
 
 /**
  * Follows workspaces until each is as declared: a live picture on a terminal, lines elsewhere. Resolves with the exit
- * code: done, failed when one cannot become ready, timeout when the time is over (they go on converging all the same).
+ * code: done, failed when one cannot become ready, timeout when the time is over or the node of one is not heard (they go
+ * on converging all the same).
  */
 export async function waitUntilReady(
   client: Client,
@@ -71,7 +73,14 @@ export async function waitUntilReady(
       context.note(`next: nexus describe ws ${late[0]}`);
       return EXIT.timeout;
     }
-    const [degraded] = results.flatMap(result => (typeof result === 'object' ? result : []));
+    const unready = results.flatMap(result => (typeof result === 'object' ? result : []));
+    const lost = unready.filter(silentNode);
+    if (lost.length > 0) {
+      for (const workspace of lost) context.note(`error: ${toldOfSilence(workspace)}`);
+      context.note(`next: nexus node describe ${lost[0]?.status?.nodeName}`);
+      return EXIT.timeout;
+    }
+    const [degraded] = unready;
     if (degraded) {
       const { metadata, status } = degraded;
       context.note(`error: ${metadata.name} is not ready, and goes on being tried: ${status?.message ?? ''}`);
@@ -89,6 +98,12 @@ export async function waitUntilReady(
   }
 }
 
+function toldOfSilence(workspace: Workspace): string {
+  const what = workspace.spec.running === false ? 'is stopped' : 'becomes as declared';
+  const { name } = workspace.metadata;
+  return `node ${silentNode(workspace)} is silent: ${name} ${what} once its agent is heard again, and is not waited for`;
+}
+
 interface WaitForOne extends Pick<CommandContext, 'clock' | 'signal'>, WaitOptions {
   progress: Progress;
   seen: Workspace[];
@@ -100,7 +115,7 @@ const SETTLE_MS: Milliseconds = 2000;
 const mayStillEnd = ({ spec }: Workspace) =>
   spec.running !== false && spec.services?.some(({ healthCheck }) => !healthCheck) === true;
 
-/** Whether it became ready; itself when it stays degraded; undefined when the time is over. */
+/** Whether it became ready; itself when it stays degraded, or its node silent; undefined when the time is over. */
 async function waitForOne(
   client: Client,
   key: { name: string; namespace?: string },
@@ -110,6 +125,7 @@ async function waitForOne(
   const settled = new AbortController();
   const signal = AbortSignal.any([options.signal, patience.signal, settled.signal]);
   let cancel: (() => void) | undefined;
+  let hear: (() => void) | undefined;
   let unsettle: (() => void) | undefined;
   let last: Workspace | undefined;
   try {
@@ -129,6 +145,11 @@ async function waitForOne(
       }
       unsettle?.();
       unsettle = undefined;
+      if (silentNode(workspace)) hear ??= clock.after(SILENT_MS, () => patience.abort());
+      else {
+        hear?.();
+        hear = undefined;
+      }
       if (workspace.status?.phase !== 'Degraded') {
         cancel?.();
         cancel = undefined;
@@ -139,6 +160,7 @@ async function waitForOne(
     return unsettle ? true : last;
   } finally {
     cancel?.();
+    hear?.();
     unsettle?.();
   }
 }

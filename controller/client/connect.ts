@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../kit/clock.ts';
 import type { Metrics } from '../kit/metrics.ts';
 import type { Client } from './client.ts';
-import { createClient } from './create-client.ts';
+import { type ClientOptions, createClient } from './create-client.ts';
 import { type HttpsTransportOptions, httpsTransport } from './https-transport.ts';
 import { type Connection, KubeconfigError, readKubeconfig, resolveConnection } from './kubeconfig.ts';
 
@@ -17,6 +17,7 @@ export interface ConnectOptions {
   userAgent?: string;
   metrics?: Metrics;
   clock?: Clock;
+  onDate?: ClientOptions['onDate'];
   /** The present token of a login of ours, in place of running ourselves for it. Asked before each request. */
   loginToken?: (connection: Connection & { login: string }) => Promise<string>;
   /** For the connection; see HttpsTransportOptions. */
@@ -40,7 +41,8 @@ export async function connect(options: ConnectOptions): Promise<{ client: Client
   const socketPath = connection.socket && isOurSocket(connection.socket) ? connection.socket : undefined;
   const base = { server, ca, insecure, serverName, clientCert, socketPath, clock, ...options.transport };
   const transport = httpsTransport({ ...base, ...(await authentication(connection, options, clock)) });
-  const client = createClient({ transport, clock, userAgent: options.userAgent, metrics: options.metrics });
+  const { userAgent, metrics, onDate } = options;
+  const client = createClient({ transport, clock, userAgent, metrics, onDate });
   return { client, connection };
 }
 

@@ -1,6 +1,6 @@
 import { apiVersionOf, type Resource } from '../../crds/kinds.ts';
 import type { KubeList, KubeObject } from '../../crds/object.ts';
-import { type Clock, systemClock } from '../kit/clock.ts';
+import { type Clock, type Milliseconds, systemClock } from '../kit/clock.ts';
 import { ApiError } from '../kit/errors.ts';
 import type { Metrics } from '../kit/metrics.ts';
 import { collectionPath, objectPath, type QueryParams, queryString } from '../kit/paths.ts';
@@ -17,6 +17,8 @@ export interface ClientOptions {
   /** Counts and times calls. */
   metrics?: Metrics;
   clock?: Clock;
+  /** Each answer's `Date`, and when by `clock` that request was sent. */
+  onDate?: (date: unknown, sentAt: Milliseconds) => void;
 }
 
 const PATCH_TYPES: Record<PatchType, string> = {
@@ -54,7 +56,8 @@ export function createClient(options: ClientOptions): Client {
 
   async function open(call: Call, stream: boolean): Promise<TransportResponse> {
     const body = call.body === undefined ? undefined : encode(call.body);
-    return transport.request({
+    const sentAt = clock.now();
+    const response = await transport.request({
       method: call.method,
       path: call.path,
       headers: {
@@ -67,6 +70,8 @@ export function createClient(options: ClientOptions): Client {
       stream,
       ...(call.signal && { signal: call.signal }),
     });
+    options.onDate?.(response.headers.date, sentAt);
+    return response;
   }
 
   /** Counts what `run` came to; its code is 0 when no answer came. */

@@ -14,6 +14,7 @@ import { GIT_PORT, type ServedRepository, serveRepository } from '../../examples
 import { ensureWorkspaceImage } from '../image/build.ts';
 import { lxdSocket } from '../image/build-lxc.ts';
 import { type Engine, ensureEngine } from './engine.ts';
+import { hasProgram } from './packages.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const CLI = join(ROOT, 'cli', 'main.ts');
@@ -123,6 +124,7 @@ async function tellHowToConnect(home: string, logFile: string): Promise<void> {
   say('Your workspace runs.');
   say();
   say(`  a shell in it    ${command} ssh hello`);
+  if (!hasProgram('ssh')) say(`                   which needs ssh: apt-get install openssh-client`);
   say(`  plain ssh        ${(await nexusOutput('ssh', 'hello', '-n', 'default', '--print')).trim()}`);
   for (const service of status?.services ?? [])
     if (service.url) say(`  ${service.name.padEnd(16)} ${service.url}`);

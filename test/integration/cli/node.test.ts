@@ -1,6 +1,7 @@
 import t from 'tap';
 import { EXIT } from '../../../cli/errors.ts';
-import { NAMESPACE, NODE, SECRET, WORKSPACE } from '../../../crds/kinds.ts';
+import { systemClock } from '../../../controller/kit/clock.ts';
+import { EVENT, NAMESPACE, NODE, SECRET, WORKSPACE } from '../../../crds/kinds.ts';
 import { nodeNamespace, SYSTEM_NAMESPACE } from '../../../crds/names.ts';
 import { farAgent } from '../../support/far-agent.ts';
 import { localServer } from '../../support/local-server.ts';
@@ -28,7 +29,8 @@ const declare = async (name: string, spec: string) => {
 };
 await declare('stays', ', resources: {cpu: 500m, memory: 1Gi}');
 await declare('moves', ', onNodeLoss: Reschedule');
-await farAgent(t, server, 'n2');
+const AHEAD_MS = 600_000;
+await farAgent(t, server, 'n2', { clock: { ...systemClock, now: () => systemClock.now() + AHEAD_MS } });
 await ready('n2');
 
 t.test('list shows what each node has and gives, in every form', async t => {
@@ -153,6 +155,26 @@ t.test('drain waits, tells what it does and what is stopped because it may not m
   t.match(await server.cli(['wait', 'ws/stays', '--for', 'phase=Running', '--timeout', '180s']), { code: 0 });
   t.match(await node('drain', 'n1', '--max-concurrent', '0'), { code: EXIT.usage });
   t.match(await node('drain', 'n1', '--timeout', 'x'), { code: EXIT.usage });
+});
+
+t.test('a node whose clock is wrong tells times that are right', async t => {
+  const latest = new Date(systemClock.now() + AHEAD_MS / 2).toISOString();
+  const { status } = await workspace('moves');
+  const told = [...(status?.conditions ?? []), ...((await get('n2')).status?.conditions ?? [])];
+  t.ok(told.length > 5);
+  for (const { type, lastTransitionTime } of told) t.ok(lastTransitionTime < latest, type);
+  // Two of them: on n1, and on n2 after it.
+  const made = await until(
+    async () => {
+      const events = await client.list(EVENT, { namespace: 'default' });
+      const found = events.items.filter(
+        ({ reason, involvedObject }) => reason === 'Created' && involvedObject.name === 'moves',
+      );
+      return found.length > 1 ? found : undefined;
+    },
+    { timeoutMs: 30_000, what: () => 'that it was made on n2 to be told' },
+  );
+  for (const { lastTimestamp } of made) t.ok((lastTimestamp ?? latest) < latest);
 });
 
 t.test('remove refuses while something is on the node, then shuts its agent out', async t => {

@@ -151,6 +151,7 @@ function lab() {
       namespace: 'nexus-node-n1',
       client: api as unknown as Client,
       clock,
+      serverClock: { aheadMs: 0 },
       log: silentLogger,
       random,
       backends: new Map([['memory', backend]]),

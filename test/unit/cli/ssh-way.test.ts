@@ -117,22 +117,25 @@ t.test('what was tried is told, and why each failed', async t => {
   }
 });
 
-t.test('what takes the connection and is slow to say its key is left to ssh, if nothing better is there', async t => {
-  const node = await server(t, 'silent');
-  const jump = await server(t, key);
-  const alone = world(t);
-  const beside = world(t, { address: `127.0.0.1:${jump.port}`, hostKeys: published(key) });
-  const busy = world(t, { address: `127.0.0.1:${node.port}`, hostKeys: published(key) });
-  const [direct, gateway, forced] = await Promise.all([
-    chooseWay(alone.at(node.port), alone.context),
-    chooseWay(beside.at(node.port), beside.context),
-    chooseWay(busy.at(1), busy.context, { via: 'gateway' }),
-  ]);
-  t.same(direct, { kind: 'direct' });
-  t.match(gateway, { kind: 'gateway', why: /no host key within 3 s/ });
-  t.match(forced, { kind: 'gateway', gateway: { port: node.port } });
-  t.notOk(existsSync(reachFile(alone.home)), 'and is asked anew the next time');
-});
+t.test(
+  'what takes the connection and is slow to say its key is left to ssh, if nothing better is there',
+  async t => {
+    const node = await server(t, 'silent');
+    const jump = await server(t, key);
+    const alone = world(t);
+    const beside = world(t, { address: `127.0.0.1:${jump.port}`, hostKeys: published(key) });
+    const busy = world(t, { address: `127.0.0.1:${node.port}`, hostKeys: published(key) });
+    const [direct, gateway, forced] = await Promise.all([
+      chooseWay(alone.at(node.port), alone.context),
+      chooseWay(beside.at(node.port), beside.context),
+      chooseWay(busy.at(1), busy.context, { via: 'gateway' }),
+    ]);
+    t.same(direct, { kind: 'direct' });
+    t.match(gateway, { kind: 'gateway', why: /no host key within 3 s/ });
+    t.match(forced, { kind: 'gateway', gateway: { port: node.port } });
+    t.notOk(existsSync(reachFile(alone.home)), 'and is asked anew the next time');
+  },
+);
 
 t.test('a way that is forced is not argued with', async t => {
   const { home, context, at } = world(t, { address: '127.0.0.1:1', hostKeys: published(key) });

@@ -110,3 +110,48 @@ t.test('ready is what stays so for a moment, where no health check tells', async
   await put('Running', 'healthy', checked);
   t.equal(await second, EXIT.done, 'at once where a check has told');
 });
+
+t.test('one whose node is silent is told of at once, and not waited for to the end', async t => {
+  const { api, clock, notes, context, client, seen } = lab(t);
+  const put = (spec: Workspace['spec'], phase = 'Unknown') => {
+    const { status, ...rest } = workspace(phase, phase);
+    const reason = phase === 'Unknown' ? 'NodeUnreachable' : 'ServicesStarting';
+    const condition = { type: 'Ready', status: 'Unknown', reason, message: phase, observedGeneration: 1 };
+    const value = { ...status, nodeName: 'n2', conditions: [condition] };
+    api.put(PATH, { ...rest, spec, status: value } as Workspace);
+  };
+  const wait = () => waitUntilReady(client, [workspace('Running', '')], 300_000, context);
+  const end = async (waiting: Promise<number>) => {
+    await seen('shop: node n2 is silent');
+    await clock.advance(10_000);
+    t.equal(await waiting, EXIT.timeout);
+    t.match(notes.pop(), 'next: nexus node describe n2');
+    return notes.splice(0).pop();
+  };
+  put({ running: false });
+  t.match(await end(wait()), /^error: node n2 is silent: shop is stopped once its agent is heard again/);
+  put({});
+  t.match(await end(wait()), /^error: node n2 is silent: shop becomes as declared once/);
+
+  put({});
+  const heard = wait();
+  await seen('shop: node n2 is silent');
+  await clock.advance(9_000);
+  put({}, 'Creating');
+  await seen('shop: Ready Unknown ServicesStarting');
+  await clock.advance(60_000);
+  put({});
+  await until(() => notes.filter(note => note.includes('is silent')).length === 2, {
+    timeoutMs: 5000,
+    what: () => `it to be silent again: ${notes}`,
+  });
+  t.match(await end(heard), /^error: node n2 is silent/);
+
+  put({ onNodeLoss: 'Reschedule' });
+  const moves = wait();
+  await seen('shop: Ready Unknown NodeUnreachable');
+  await clock.advance(290_000);
+  t.notMatch(notes.join('\n'), /silent/);
+  await clock.advance(10_000);
+  t.equal(await moves, EXIT.timeout);
+});

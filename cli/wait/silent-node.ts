@@ -1,0 +1,13 @@
+import type { Milliseconds } from '../../controller/kit/clock.ts';
+import type { Workspace } from '../../crds/types.generated.ts';
+
+/** A node is taken to be silent after a while only; one that is so is waited for this much longer. */
+export const SILENT_MS: Milliseconds = 10_000;
+
+/** The node of a workspace that waits for it, as nobody hears of it; undefined: it is heard, or another may take over. */
+export function silentNode({ spec, status }: Workspace): string | undefined {
+  if (status?.phase !== 'Unknown') return undefined;
+  if (spec.onNodeLoss === 'Reschedule' && spec.running !== false) return undefined;
+  const isSilent = status.conditions?.some(({ reason }) => reason === 'NodeUnreachable');
+  return isSilent ? status.nodeName : undefined;
+}
