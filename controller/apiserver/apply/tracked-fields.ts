@@ -10,6 +10,8 @@ export interface Endpoint {
   subresource?: string;
   /** Whether the kind has a status subresource, so that the main path leaves status alone. Defaults to true. */
   statusSubresource?: boolean;
+  /** Fields at the top that a write leaves as they are, so that nobody owns them. Defaults to none. */
+  resetFields?: readonly string[];
 }
 
 /** Metadata that nobody owns. */
@@ -55,20 +57,25 @@ function writes({ subresource, statusSubresource = true }: Endpoint, field: stri
   return !(field === 'f:status' && !subresource && statusSubresource);
 }
 
+/** Whether who writes a field by the endpoint owns it. */
+function owns(endpoint: Endpoint, field: string): boolean {
+  return writes(endpoint, field) && !endpoint.resetFields?.includes(field.slice('f:'.length));
+}
+
 function ofEndpoint(set: FieldSet, endpoint: Endpoint): FieldSet {
   const fields = Object.keys(set);
-  if (fields.every(field => writes(endpoint, field))) return set;
+  if (fields.every(field => owns(endpoint, field))) return set;
   return Object.fromEntries(
-    fields.filter(field => writes(endpoint, field)).map(field => [field, set[field] as FieldSet]),
+    fields.filter(field => owns(endpoint, field)).map(field => [field, set[field] as FieldSet]),
   );
 }
 
-/** Of what the endpoint writes, that which somebody may own. */
+/** Of a set, that which somebody may own. */
 export function tracked(set: FieldSet, endpoint: Endpoint): FieldSet {
   return difference(ofEndpoint(set, endpoint), UNTRACKED);
 }
 
-/** Of a change, what the endpoint writes. */
+/** Of a change, what the endpoint writes and somebody may own. */
 export function filtered(change: Comparison, endpoint: Endpoint): Comparison {
   return {
     added: ofEndpoint(change.added, endpoint),

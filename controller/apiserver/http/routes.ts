@@ -74,6 +74,8 @@ export async function registerRoutes(app: FastifyInstance, parts: RouteParts): P
     app.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 
   app.addHook('onRequest', async (request, reply) => {
+    // An empty one is none, not one that is unknown.
+    if (request.raw.headers['content-type'] === '') delete request.raw.headers['content-type'];
     const info = parseRequest(request.method, request.raw.url ?? '/');
     const call: Call = { info, started: context.clock.now() };
     callOf(request)[CALL] = call;

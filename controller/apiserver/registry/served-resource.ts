@@ -110,7 +110,7 @@ export function servedResource(parts: Parts): ServedResource {
     storageApiVersion: parts.storageApiVersion ?? apiVersion,
     verbs: parts.verbs ?? (parts.custom ? CUSTOM_VERBS : VERBS),
     get compiled() {
-      compiled ??= compileSchema(parts.schema);
+      compiled ??= compileSchema(parts.schema, { typed: !parts.custom });
       return compiled;
     },
   };

@@ -29,7 +29,7 @@ function foldSecret(object: Secret): void {
   delete object.stringData;
   if (typeof stringData !== 'object' || stringData === null) return;
   const data: Record<string, string> = { ...object.data };
-  // What is no text is told as a wrong type.
+  // What is no text is told as a wrong type, null is empty.
   for (const [key, value] of Object.entries(stringData))
     data[key] = typeof value === 'string' ? Buffer.from(value).toString('base64') : value;
   object.data = data;
@@ -110,6 +110,7 @@ function checkImmutable<T extends KubeObject & { immutable?: boolean }>(
 const namespace: Strategy = {
   ...PLAIN_STRATEGY,
   names: 'label',
+  resetFields: ['spec'],
   prepareForCreate(object) {
     const ns = object as Namespace;
     ns.metadata.labels = { ...ns.metadata.labels, 'kubernetes.io/metadata.name': ns.metadata.name };

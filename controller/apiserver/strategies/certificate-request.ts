@@ -43,6 +43,7 @@ export const certificateRequestStrategy: Strategy = {
   ...PLAIN_STRATEGY,
   names: 'path-segment',
   hasApproval: true,
+  resetFields: ['spec'],
   load: loadX509,
   prepareForCreate(object, { user }) {
     const request = object as CertificateSigningRequest;

@@ -25,7 +25,8 @@ function numbersAsText(object: KubeObject): void {
   const { hard } = ((object as ResourceQuota).spec ?? {}) as { hard?: unknown };
   if (typeof hard !== 'object' || hard === null) return;
   for (const [name, value] of Object.entries(hard))
-    if (typeof value === 'number') (hard as Record<string, string>)[name] = String(value);
+    if (typeof value === 'number' || value === null)
+      (hard as Record<string, string>)[name] = String(value ?? 0);
 }
 
 function nameCauses(name: string): Cause[] {

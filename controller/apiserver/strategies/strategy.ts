@@ -24,6 +24,8 @@ export interface Strategy {
   prepareStatus?(object: KubeObject, old: KubeObject, write: WriteContext): void;
   /** After the schema was found to hold. */
   validate?(object: KubeObject, old?: KubeObject, subresource?: string): Cause[];
+  /** Fields that no write but a create sets, or the server alone: nobody owns them. */
+  readonly resetFields?: readonly string[];
   /** Whether there is a path `approval`, which writes a part of the status. */
   readonly hasApproval?: boolean;
   /** Whether a write without a resourceVersion may replace whatever there is. */

@@ -146,6 +146,7 @@ async function applyOnce(
     schema: served.schema,
     time: timestamp(context.clock.now()),
     statusSubresource: served.hasStatus,
+    resetFields: served.strategy.resetFields,
   });
   const save = { object, options, managed: true };
   return live ? saveChange(context, request, live, save) : saveNew(context, request, save);

@@ -66,6 +66,7 @@ export async function saveNew(context: ApiContext, request: ApiRequest, save: Sa
       schema: served.schema,
       time,
       statusSubresource: served.hasStatus,
+      resetFields: strategy.resetFields,
     });
   }
   const key = keyOf(resource, target.namespace, metadata.name);
@@ -144,6 +145,7 @@ export async function saveChange(
         schema: served.schema,
         time,
         statusSubresource: served.hasStatus,
+        resetFields: strategy.resetFields,
       });
   if (same && sameManagers(final, old)) return answerOf(before);
   if (save.options.dryRun) return answerOf(viewOfObject(final));

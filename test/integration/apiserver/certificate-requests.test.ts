@@ -31,6 +31,7 @@ t.test('who asks is what the server knows of them, and a request is never change
   const { spec } = made.body;
   t.match(spec, { username: 'ann', groups: ['system:masters', 'system:authenticated'], extra: { k: ['v'] } });
   t.notOk(spec.uid);
+  t.same(made.body.metadata.managedFields ?? [], [], 'nobody owns what nobody can change');
   t.same(made.body.status, {}, 'nobody asks for what is approved already');
   const patched = await call(
     'PATCH',
@@ -39,6 +40,13 @@ t.test('who asks is what the server knows of them, and a request is never change
     MERGE,
   );
   t.match(patched.body, { spec: { signerName: CLIENT }, metadata: { labels: { a: 'b' } } });
+  const applied = { ...asking('one', { usages: ['any'] }), metadata: { name: 'one', labels: { c: 'd' } } };
+  const byApply = { type: 'application/apply-patch+yaml' };
+  const after = await call('PATCH', `${REQUESTS}/one?fieldManager=tool`, applied, byApply);
+  t.equal(after.code, 200, 'what an apply says of it is no conflict');
+  t.same(after.body.spec, spec);
+  const own = after.body.metadata.managedFields.find(({ manager }: Any) => manager === 'tool');
+  t.same(own.fieldsV1, { 'f:metadata': { 'f:labels': { 'f:c': {} } } });
   t.same((await call('GET', `${REQUESTS}?fieldSelector=spec.signerName%3D${CLIENT}`)).body.items.length, 1);
 });
 

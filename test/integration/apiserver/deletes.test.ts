@@ -113,6 +113,7 @@ t.test(
     );
     t.equal(isGone, false);
     t.equal((await remove('kind: DeleteOptions\ndryRun: [All]\n', yaml)).isGone, false);
+    t.equal((await remove({}, { type: '' })).isGone, true, 'a body of no type is JSON');
     t.equal((await remove({ propagationPolicy: 'Background' }, { query: '?dryRun=All' })).isGone, false);
     for (const preconditions of [{ uid: '' }, { resourceVersion: '' }])
       refused(t, (await remove({ preconditions })).answer, 409, 'Conflict');

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { CM, configMap, refused, startLab, WS, workspace } from './lab.ts';
+import { type Answer, CM, configMap, refused, startLab, WS, workspace } from './lab.ts';
 
 const SECRETS = '/api/v1/namespaces/default/secrets';
 const MERGE = { type: 'application/merge-patch+json' };
@@ -54,6 +54,52 @@ t.test(
     refused(t, await call('POST', WS, { ...workspace('w'), spec: 'x' }), 422, 'Invalid');
   },
 );
+
+t.test('an entry that is null is empty, and lists and maps without entries are left out', async t => {
+  const { call } = await startLab(t);
+  const nothing = { labels: {}, annotations: {}, finalizers: [], ownerReferences: [] };
+  const owned = ({ body }: Answer) => body.metadata.managedFields?.[0].fieldsV1;
+  const map = await call('POST', CM, { ...configMap('c', {}, nothing), data: { a: null }, binaryData: {} });
+  t.same([map.body.data, map.body.binaryData], [{ a: '' }, undefined]);
+  t.same(owned(map), { 'f:data': { '.': {}, 'f:a': {} } });
+  t.same(
+    Object.keys(nothing).filter(field => field in map.body.metadata),
+    [],
+  );
+  const added = await call('PATCH', `${CM}/c`, [{ op: 'add', path: '/data/b', value: null }], {
+    type: 'application/json-patch+json',
+  });
+  t.same(added.body.data, { a: '', b: '' });
+  const none = await call('PATCH', `${CM}/c`, { data: { a: null, b: null } }, MERGE);
+  t.notOk('data' in none.body, 'in a merge patch null takes away');
+  const made = await call('POST', SECRETS, secret('s', { data: { a: null }, stringData: { b: null } }));
+  t.same(made.body.data, { a: '', b: '' });
+  const applied = { ...configMap('d', {}, { labels: {} }), data: { a: null } };
+  const apply = () =>
+    call('PATCH', `${CM}/d?fieldManager=m`, applied, { type: 'application/apply-patch+yaml' });
+  const first = await apply();
+  t.same([first.code, first.body.data, first.body.metadata.labels], [201, { a: '' }, undefined]);
+  t.equal((await apply()).body.metadata.resourceVersion, first.body.metadata.resourceVersion);
+  const custom = await call('POST', WS, {
+    ...workspace('w', { services: [] }),
+    metadata: { name: 'w', ...nothing, finalizers: ['a.b/c'] },
+  });
+  t.same([custom.body.spec.services, custom.body.metadata.labels], [[], undefined]);
+  const freed = await call('PATCH', `${WS}/w`, [{ op: 'remove', path: '/metadata/finalizers/0' }], {
+    type: 'application/json-patch+json',
+  });
+  t.notOk('finalizers' in freed.body.metadata);
+  const quota = await call('POST', '/api/v1/namespaces/default/resourcequotas', {
+    metadata: { name: 'q' },
+    spec: { hard: { pods: null }, scopes: [] },
+  });
+  t.same(quota.body.spec, { hard: { pods: '0' } });
+  const role = await call('POST', '/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles', {
+    metadata: { name: 'r' },
+    rules: [],
+  });
+  t.same(role.body.rules, [], 'a role says that it allows nothing');
+});
 
 t.test('immutable ones stay as they are', async t => {
   const { call } = await startLab(t);
