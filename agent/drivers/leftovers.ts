@@ -1,8 +1,8 @@
 import type { Clock } from '../../controller/kit/clock.ts';
 import type { Logger } from '../../controller/kit/log.ts';
 
-/** Longer than any look into an image takes: an older helper is nobody's. */
-const HELPER_LIFE_MS = 300_000;
+/** Longer than an image is worked at (INSTALL_MS): an older helper is nobody's. */
+const HELPER_LIFE_MS = 40 * 60_000;
 
 /** What one kind of engine has of things that are no instances. */
 export interface LeftoverSource {
@@ -50,12 +50,13 @@ export class Leftovers {
 
   async #sweep(): Promise<void> {
     const unfinished = (await this.#source.unfinished()).filter(({ name }) => !this.#making.has(name));
-    const forgotten = (await this.#source.helpers()).filter(
-      ({ createdMs }) => this.#clock.now() - createdMs > HELPER_LIFE_MS,
-    );
+    const helpers = await this.#source.helpers();
+    const forgotten = helpers.filter(({ createdMs }) => this.#clock.now() - createdMs > HELPER_LIFE_MS);
     for (const { id } of [...unfinished, ...forgotten]) {
       await this.#source.remove(id);
       this.#log.info({ instance: id }, 'removed something half-made of an earlier run');
     }
+    // Whose those are that are left, time will tell.
+    if (forgotten.length < helpers.length) this.#swept = undefined;
   }
 }

@@ -25,6 +25,8 @@ const CAPABILITIES = [
   'SYS_CHROOT',
 ];
 
+export const CONFINEMENT = { CapDrop: ['ALL'], CapAdd: CAPABILITIES };
+
 /** Back after its own end or a restart of the engine, without the agent; not after a stop that was asked for. */
 export function restartPolicy(autoStart: boolean): { Name: 'unless-stopped' | 'no' } {
   return { Name: autoStart ? 'unless-stopped' : 'no' };
@@ -77,8 +79,7 @@ export function containerOptions(
           `rw,nosuid,nodev,noexec,size=${sizeBytes},mode=${mode.toString(8).padStart(4, '0')}`,
         ]),
       ),
-      CapDrop: ['ALL'],
-      CapAdd: CAPABILITIES,
+      ...CONFINEMENT,
       RestartPolicy: restartPolicy(spec.autoStart),
       LogConfig: {
         Type: 'json-file',
@@ -89,7 +90,7 @@ export function containerOptions(
 }
 
 /** Docker's own word for the node, an address that is there before our network is; Podman has none in every version. */
-function nodeHost({ gateways }: Pick<NetworkFacts, 'gateways'>, kind: EngineFacts['kind']): string[] {
+export function nodeHost({ gateways }: Pick<NetworkFacts, 'gateways'>, kind: EngineFacts['kind']): string[] {
   const address = kind === 'docker' ? 'host-gateway' : gateways[0];
   return address ? [`${NODE_HOST}:${address}`] : [];
 }

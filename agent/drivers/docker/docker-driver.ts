@@ -42,8 +42,6 @@ export interface DockerDriverOptions extends EngineAddress {
   log?: Logger;
   /** TCP ports of the node that instances may reach, for a proxy or a Git server on it. Defaults to none. */
   allowHostPorts?: readonly number[];
-  /** For the builds of derived images: `http_proxy`, `https_proxy` and `no_proxy` where the node needs them. */
-  buildArgs?: Record<string, string>;
 }
 
 /** Docker 20.10 or later, or Podman 4 or later by its Docker-compatible socket. */
@@ -61,9 +59,9 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     missingDirs: new BoundedMap(100),
     facts: facts.get,
   };
-  const store = dockerImages(context, options.buildArgs ?? {});
-  const images = createImages(store, clock);
   const network = new NetworkKeeper(dockerNetwork(context), { clock, log });
+  const store = dockerImages(context, network);
+  const images = createImages(store, clock);
   const leftovers = new Leftovers(dockerLeftovers(context), { clock, log });
   /** Volumes of this node by name, as last seen: events of volumes come without labels. */
   const volumes = new BoundedMap<string, { placement?: string }>(10_000);

@@ -29,6 +29,9 @@ export const PROBE = `${FIND}
 echo "nexus-missing:$missing"
 echo "nexus-manager: $manager"`;
 
+/** An image whose package manager never ends must not keep the others waiting. */
+export const INSTALL_MS = 30 * 60_000;
+
 export interface ProbeResult {
   missing: string[];
   /** Name of the package manager's program; empty when it is none that we know. */

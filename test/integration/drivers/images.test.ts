@@ -1,6 +1,12 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import type { ImageProgress } from '../../../agent/driver.ts';
 import { tarOf } from '../../../agent/drivers/tar.ts';
+import { run } from '../../conformance/driver.ts';
 import { type DockerNode, dockerNode } from '../../support/docker-node.ts';
 import { noTestEngine } from '../../support/engine.ts';
 import { buildTestImage, ensureTestImage, importTestImage } from '../../support/images.ts';
@@ -48,6 +54,69 @@ t.test('an image that cannot become a workspace is refused with the reason', { s
   });
   t.same(helpers, [], 'nothing that looked into them is left');
 });
+
+t.test(
+  'what is run of an image to add SSH and Git is held as workspaces are, and passes for none',
+  { skip },
+  async t => {
+    const at = await dockerNode(t);
+    const { driver, docker, node, spec } = at;
+    await ensureTestImage(docker, 'plain');
+    let asked = 0;
+    const onNode = createServer(socket => {
+      asked++;
+      socket.on('error', () => {}).end('HTTP/1.0 200 OK\r\n\r\nsecret');
+    }).listen(0, '0.0.0.0');
+    await once(onNode, 'listening');
+    t.teardown(() => onNode.close());
+    const { port } = onNode.address() as AddressInfo;
+    const [outside] = Object.values(networkInterfaces())
+      .flatMap(addresses => addresses ?? [])
+      .filter(({ family, internal }) => family === 'IPv4' && !internal);
+    const manager = [
+      '#!/bin/sh',
+      '[ "$1" = install ] || exit 0',
+      `timeout 2 bash -c 'exec 3<>/dev/tcp/${outside?.address}/${port}' && echo reached >>/seen`,
+      'grep CapBnd /proc/self/status >>/seen',
+      'for name in sshd ssh ssh-keygen git sudo tar ps flock setsid setpriv timeout stat sha256sum useradd; do',
+      '  command -v $name >/dev/null || printf "#!/bin/sh\\n" >/usr/bin/$name',
+      '  chmod 755 /usr/bin/$name',
+      'done',
+      'mkdir -p /etc/ssl/certs && echo x >/etc/ssl/certs/ca-certificates.crt',
+    ];
+    const image = `nexus-test-hostile:${node}`;
+    const own = { 'nexus.dev/node': node, 'nexus.dev/placement': 'shop.ann', 'nexus.dev/workspace-uid': 'u' };
+    await buildTestImage(
+      docker,
+      image,
+      [
+        'FROM nexus-test:plain',
+        `RUN echo ${Buffer.from(manager.join('\n')).toString('base64')} | base64 -d >/usr/bin/apt-get`,
+        ...Object.entries(own).map(([name, value]) => `LABEL ${name}=${value}`),
+        `ONBUILD ADD http://127.0.0.1:${port}/ /stolen`,
+        '',
+      ].join('\n'),
+    );
+    forget(t, at, image);
+    const began = Math.floor(Date.now() / 1000);
+    const { id: made = '' } = (await driver.ensureImage(image)) ?? {};
+    const history = (await docker.getEvents({
+      since: began,
+      until: Math.ceil(Date.now() / 1000),
+      filters: { type: ['container'], event: ['start'], label: [`nexus.dev/node=${node}`] },
+    })) as Readable;
+    t.equal(await text(history), '', 'nothing that was run passed for an instance');
+    const { id } = await driver.create({ ...spec('hostile'), imageId: made });
+    await driver.start(id);
+    const { stdout } = await run(driver, id, ['sh', '-c', 'cat /seen; grep CapBnd /proc/self/status']);
+    const [during, inside] = stdout.trim().split('\n');
+    t.equal(during, inside, 'with the rights of a workspace');
+    t.equal((await run(driver, id, ['test', '-e', '/stolen'])).code, 1);
+    t.equal(asked, 0, 'and no way to the node');
+    await driver.remove(id);
+    await docker.getImage(made).remove({ force: true });
+  },
+);
 
 t.test('an image is pulled', { skip }, async t => {
   const at = await dockerNode(t);

@@ -6,7 +6,6 @@ import fc from 'fast-check';
 import t from 'tap';
 import { connect } from '../../../agent/drivers/docker/address.ts';
 import { Demultiplexer } from '../../../agent/drivers/docker/demultiplexer.ts';
-import { dockerfile } from '../../../agent/drivers/docker/images/dockerfile.ts';
 import { pullErrorCode } from '../../../agent/drivers/docker/images/pull.ts';
 import { PullProgress } from '../../../agent/drivers/docker/images/pull-progress.ts';
 import { checkReference, isContentId, withTag } from '../../../agent/drivers/docker/images/reference.ts';
@@ -180,11 +179,4 @@ t.test('what was found in an image is read whatever else its shell prints', asyn
   });
   t.same(parseProbe('nexus-missing:\nnexus-manager: \n'), { missing: [], manager: '' });
   t.equal(parseProbe('Segmentation fault'), undefined);
-});
-
-t.test('a derived image is built by content id, as root, whatever shell its base declares', async t => {
-  const text = dockerfile('sha256:abc', { 'nexus.dev/derived-from': 'sha256:abc' });
-  t.match(text, /^FROM sha256:abc\nUSER 0\nRUN \["\/bin\/sh","-c",/);
-  t.match(text, /LABEL "nexus.dev\/derived-from"="sha256:abc"\n$/);
-  t.equal(text.trim().split('\n').length, 4, 'one line an instruction');
 });

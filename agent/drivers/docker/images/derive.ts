@@ -1,14 +1,19 @@
-import type { Readable } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
+import { untilAborted, withTimeout } from '../../../../controller/kit/abort.ts';
+import { LABEL_NODE } from '../../../../crds/names.ts';
 import { DriverError } from '../../../driver.ts';
-import { derivedTag } from '../../images/recipe.ts';
+import { OutputTail } from '../../images/output-tail.ts';
+import { derivedTag, INSTALL, INSTALL_MS } from '../../images/recipe.ts';
 import type { Report } from '../../images/shared-tasks.ts';
-import { tarOf } from '../../tar.ts';
-import type { DockerContext } from '../context.ts';
-import { engineMessage, statusOf, toDriverError } from '../errors.ts';
-import { dockerfile } from './dockerfile.ts';
-import { followLines } from './follow.ts';
+import type { NetworkKeeper } from '../../network/network-keeper.ts';
+import { nodeHost } from '../container-options.ts';
+import { removeContainer } from '../containers.ts';
+import { type DockerContext, LABEL_HELPER } from '../context.ts';
+import { Demultiplexer } from '../demultiplexer.ts';
+import { engineCall, engineMessage, toDriverError } from '../errors.ts';
+import type { NetworkFacts } from '../network.ts';
+import { helperOptions } from './helper.ts';
 
-const TAIL_CHARS = 1500;
 const REPOSITORY = 'nexus-derived';
 
 /** On derived images: the content id that they were made from. */
@@ -27,55 +32,96 @@ export function isDerived(name: string): boolean {
   return name.startsWith(`${REPOSITORY}:`);
 }
 
-/** Engines repeat the command that failed, of which nobody can read why. */
-function withoutScript(message: string): string {
-  return message
-    .replace(
-      /The command '[\s\S]*' returned a non-zero code: (\d+)/,
-      'the package manager ended with exit code $1',
-    )
-    .replace(/building at STEP "RUN [\s\S]*": (?=while running)/, '');
-}
-
-/** Adds what a workspace needs to an image. Throws ImageBuildFailed with the end of the output. */
-export async function buildDerived(
-  { docker, node }: DockerContext,
-  base: { id: string; reference: string; buildArgs: Record<string, string> },
-  report: Report,
-  signal: AbortSignal,
+/**
+ * Adds what a workspace needs to an image, in a container on the workspaces' network. Not by a build of the engine's, which
+ * would run the image's own programs and triggers (ONBUILD) on another network, with more rights, and even as the engine.
+ * Throws ImageBuildFailed with the end of the output.
+ */
+export async function makeDerived(
+  context: DockerContext,
+  keeper: NetworkKeeper<NetworkFacts>,
+  base: { id: string; reference: string },
+  { report, signal }: { report: Report; signal: AbortSignal },
 ): Promise<void> {
-  const labels = { [LABEL_DERIVED_FROM]: base.id, [LABEL_DERIVED_BY]: node };
-  const context = await tarOf([{ name: 'Dockerfile', content: dockerfile(base.id, labels), mode: 0o644 }]);
+  const { docker, log } = context;
   const message = `adding SSH and Git to ${base.reference}`;
-  let tail = '';
-  let problem: string | undefined;
-  const failed = (why: string, cause?: unknown) =>
-    new DriverError(
-      'ImageBuildFailed',
-      `SSH and Git could not be added to ${base.reference}: ${withoutScript(why).trim()}\n${tail.trim()}`.trim(),
-      { cause },
-    );
   report({ phase: 'building', message });
   try {
-    const stream = (await docker.buildImage(context as unknown as NodeJS.ReadableStream, {
-      t: derivedName(base.id).name,
-      rm: true,
-      forcerm: true,
-      buildargs: base.buildArgs,
-      abortSignal: signal,
-    })) as Readable;
-    await followLines<{ stream?: string; error?: string }>(stream, signal, line => {
-      problem ??= line.error;
-      // The instruction itself, script and all.
-      if (/^step \d/i.test(line.stream ?? '')) return;
-      tail = (tail + (line.stream ?? '')).slice(-TAIL_CHARS);
-      const last = line.stream?.trim().split('\n').at(-1)?.slice(0, 120);
-      if (last) report({ phase: 'building', message: `${message}: ${last}` });
+    await keeper.use(async held => {
+      const network = await held;
+      const { kind } = await context.facts();
+      const options = await helperOptions(context, base.id, INSTALL, {
+        NetworkMode: network.name,
+        ExtraHosts: nodeHost(network, kind),
+      });
+      const { id } = await engineCall(message, () => docker.createContainer(options));
+      try {
+        await install(context, id, base.reference, {
+          signal,
+          onLine: line => report({ phase: 'building', message: `${message}: ${line}` }),
+        });
+        await engineCall(message, () => docker.getContainer(id).commit(imageOptions(context, base.id)));
+      } finally {
+        await removeContainer(docker, id).catch(error =>
+          log.warn({ container: id, err: error }, 'a helper container could not be removed'),
+        );
+      }
     });
   } catch (error) {
     signal.throwIfAborted();
-    if (statusOf(error) === undefined) throw toDriverError(error, message);
+    throw toDriverError(error, message);
+  } finally {
+    keeper.releaseUnused();
+  }
+}
+
+async function install(
+  { docker, clock }: DockerContext,
+  id: string,
+  reference: string,
+  { signal, onLine }: { signal: AbortSignal; onLine: (line: string) => void },
+): Promise<void> {
+  const output = new OutputTail();
+  const failed = (why: string, cause?: unknown) =>
+    new DriverError(
+      'ImageBuildFailed',
+      `SSH and Git could not be added to ${reference}: ${why}\n${output.text}`.trim(),
+      { cause },
+    );
+  const container = docker.getContainer(id);
+  try {
+    await container.start();
+  } catch (error) {
     throw failed(engineMessage(error), error);
   }
-  if (problem) throw failed(problem);
+  const frames = (await container.logs({ follow: true, stdout: true, stderr: true })) as unknown as Readable;
+  const all = new PassThrough();
+  frames.on('error', () => all.end()).pipe(new Demultiplexer(all, all));
+  const told = new Promise<void>(resolve => all.on('end', resolve).on('close', resolve));
+  output.follow([all], onLine);
+  try {
+    const late = () => failed(`it took longer than ${INSTALL_MS / 60_000} minutes.`);
+    const ended = withTimeout(container.wait() as Promise<{ StatusCode: number }>, INSTALL_MS, clock, late);
+    const { StatusCode: code } = await untilAborted(ended, signal);
+    if (code === 0) return;
+    await told;
+    throw failed(`the package manager ended with exit code ${code}`);
+  } finally {
+    (frames as Readable).destroy();
+  }
+}
+
+/** Labels of the container would be those of every one that is made of the image. */
+function imageOptions({ node }: DockerContext, baseId: string): object {
+  const { repo, tag } = derivedName(baseId);
+  const labels = {
+    [LABEL_NODE]: '',
+    [LABEL_HELPER]: '',
+    [LABEL_DERIVED_FROM]: baseId,
+    [LABEL_DERIVED_BY]: node,
+  };
+  const changes = Object.entries(labels).map(
+    ([name, value]) => `LABEL ${JSON.stringify(name)}=${JSON.stringify(value)}`,
+  );
+  return { repo, tag, changes };
 }

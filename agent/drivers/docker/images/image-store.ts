@@ -3,10 +3,12 @@ import { DriverError } from '../../../driver.ts';
 import type { ImageStore } from '../../images/create-images.ts';
 import { noManager } from '../../images/recipe.ts';
 import { Slots } from '../../images/slots.ts';
+import type { NetworkKeeper } from '../../network/network-keeper.ts';
 import type { DockerContext } from '../context.ts';
 import { engineCall, statusOf } from '../errors.ts';
+import type { NetworkFacts } from '../network.ts';
 import { contentId } from '../to-instance.ts';
-import { buildDerived, derivedName } from './derive.ts';
+import { derivedName, makeDerived } from './derive.ts';
 import { probeImage } from './probe.ts';
 import { pullImage } from './pull.ts';
 import { checkReference } from './reference.ts';
@@ -15,7 +17,7 @@ import { checkReference } from './reference.ts';
 const PARALLEL_BUILDS = 1;
 
 /** The images of a Docker or Podman engine. The complete form of each has a tag. */
-export function dockerImages(context: DockerContext, buildArgs: Record<string, string>): ImageStore {
+export function dockerImages(context: DockerContext, keeper: NetworkKeeper<NetworkFacts>): ImageStore {
   const { docker } = context;
   const builds = new Slots(PARALLEL_BUILDS);
 
@@ -54,7 +56,7 @@ export function dockerImages(context: DockerContext, buildArgs: Record<string, s
         return base.id;
       }
       if (!manager) throw noManager(base.reference, missing);
-      await builds.run(() => buildDerived(context, { ...base, buildArgs }, report, signal), signal);
+      await builds.run(() => makeDerived(context, keeper, base, { report, signal }), signal);
       const built = await findComplete(base.id);
       if (!built)
         throw new DriverError('ImageBuildFailed', `the image built from ${base.reference} went away`);

@@ -1,13 +1,13 @@
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { untilAborted, withTimeout } from '../../../../controller/kit/abort.ts';
-import { LABEL_NODE } from '../../../../crds/names.ts';
 import { DriverError } from '../../../driver.ts';
 import { PROBE, type ProbeResult, parseProbe } from '../../images/recipe.ts';
 import { removeContainer } from '../containers.ts';
-import { type DockerContext, LABEL_HELPER } from '../context.ts';
+import type { DockerContext } from '../context.ts';
 import { Demultiplexer } from '../demultiplexer.ts';
 import { engineCall, engineMessage, toDriverError } from '../errors.ts';
+import { helperOptions } from './helper.ts';
 
 const PROBE_TIMEOUT_MS = 60_000;
 
@@ -17,23 +17,12 @@ export async function probeImage(
   image: { id: string; reference: string },
   signal: AbortSignal,
 ): Promise<ProbeResult> {
-  const { docker, node, clock } = context;
+  const { docker, clock } = context;
   const unsupported = (why: string, cause?: unknown) =>
     new DriverError('ImageUnsupported', `${image.reference} cannot become a workspace: ${why}`, { cause });
   const what = `look into ${image.reference}`;
-  const container = await engineCall(what, () =>
-    docker.createContainer({
-      Image: image.id,
-      Entrypoint: ['/bin/sh'],
-      Cmd: ['-c', PROBE],
-      User: '0',
-      WorkingDir: '/',
-      Healthcheck: { Test: ['NONE'] },
-      // An image may bring labels of its own; this must never be listed as an instance.
-      Labels: { [LABEL_NODE]: '', [LABEL_HELPER]: node },
-      HostConfig: { NetworkMode: 'none', LogConfig: { Type: 'json-file', Config: { 'max-size': '1m' } } },
-    }),
-  );
+  const options = await helperOptions(context, image.id, PROBE, { NetworkMode: 'none' });
+  const container = await engineCall(what, () => docker.createContainer(options));
   try {
     try {
       await container.start();

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { untilAborted, withTimeout } from '../../../../controller/kit/abort.ts';
 import { DriverError } from '../../../driver.ts';
 import type { BaseImage } from '../../images/create-images.ts';
-import { INSTALL, noManager, PROBE, type ProbeResult, parseProbe } from '../../images/recipe.ts';
+import { OutputTail } from '../../images/output-tail.ts';
+import { INSTALL, INSTALL_MS, noManager, PROBE, type ProbeResult, parseProbe } from '../../images/recipe.ts';
 import type { Report } from '../../images/shared-tasks.ts';
 import { lxdCall } from '../api/lxd-error.ts';
 import type { LxdImage } from '../api/types.ts';
@@ -19,7 +19,6 @@ import { KEY } from '../names.ts';
 import { DERIVED_BY, DERIVED_FROM } from './derived-images.ts';
 
 const PROBE_TIMEOUT_MS = 60_000;
-const TAIL_CHARS = 1500;
 
 /**
  * Looks into an image with an instance that lives for a moment, and publishes that with what was added when something is
@@ -110,19 +109,17 @@ async function install(
   { report, signal }: { report: Report; signal: AbortSignal },
 ): Promise<void> {
   const message = `adding SSH and Git to ${reference}`;
-  let tail = '';
+  const output = new OutputTail();
   report({ phase: 'building', message });
-  const { stdout, stderr, exit } = await runInInstance(context, name, ['/bin/sh', '-c', INSTALL], { signal });
-  for (const stream of [stdout, stderr])
-    createInterface({ input: stream }).on('line', line => {
-      tail = `${tail}${line}\n`.slice(-TAIL_CHARS);
-      if (line.trim()) report({ phase: 'building', message: `${message}: ${line.trim().slice(0, 120)}` });
-    });
-  if ((await exit) !== 0)
-    throw new DriverError(
+  const failed = (why = '') =>
+    new DriverError(
       'ImageBuildFailed',
-      `SSH and Git could not be added to ${reference}:\n${tail.trim()}`,
+      `SSH and Git could not be added to ${reference}:${why}\n${output.text}`.trim(),
     );
+  const { stdout, stderr, exit } = await runInInstance(context, name, ['/bin/sh', '-c', INSTALL], { signal });
+  output.follow([stdout, stderr], line => report({ phase: 'building', message: `${message}: ${line}` }));
+  const late = () => failed(` it took longer than ${INSTALL_MS / 60_000} minutes.`);
+  if ((await withTimeout(exit, INSTALL_MS, context.clock, late)) !== 0) throw failed();
 }
 
 /** The instance as an image; gives its content id. */
