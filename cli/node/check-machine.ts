@@ -137,13 +137,14 @@ function checkClock({ time }: MachineFacts, now: number): Check {
   };
 }
 
-function checkGateway({ gateway }: MachineFacts, address: string): Check {
+function checkGateway({ gateway, isGatewayUnknown }: MachineFacts, address: string): Check {
   const name = 'gateway';
   if (gateway === true) return { name, state: 'ok', text: `${address} answers` };
   if (gateway === undefined)
     return { name, state: 'warning', text: `whether ${address} is reached cannot be asked there` };
+  const why = isGatewayUnknown ? ': its name is not known there' : '';
   return {
-    ...{ name, state: 'failed', text: `${address} is not reached from there` },
+    ...{ name, state: 'failed', text: `${address} is not reached from there${why}` },
     next: 'start the server with --gateway-listen 0.0.0.0:3022 and --gateway-address HOST:3022, or name it as that machine reaches it: --gateway HOST:PORT',
   };
 }

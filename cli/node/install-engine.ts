@@ -14,11 +14,12 @@ else
   apt-get update -qq && apt-get install -y -qq --no-install-recommends docker.io iptables >/dev/null || exit 1
 fi
 if [ -d /run/systemd/system ]; then systemctl start docker >/dev/null 2>&1
-else service docker start >/dev/null 2>&1; fi
+# Where limits may not be raised, as in a container, the service does not start it.
+elif ! service docker start >/dev/null 2>&1; then nohup dockerd </dev/null >/var/log/dockerd.log 2>&1 & fi
 i=0
 while [ ! -S ${ENGINE_SOCKET} ]; do
   i=$((i + 1))
-  [ "$i" -lt 150 ] || { echo 'Docker is installed, but its engine does not start' >&2; exit 1; }
+  [ "$i" -lt 150 ] || { echo 'Docker is installed, but its engine does not start: see journalctl -u docker, or /var/log/docker*.log' >&2; exit 1; }
   sleep 0.2
 done`;
 
@@ -33,7 +34,7 @@ export async function installEngine(remote: Remote, context: CommandContext): Pr
   context.note('installing docker.io …');
   const { code, stdout, stderr } = await remote.run(INSTALL, { asRoot: true });
   if (code !== 0)
-    throw new CliError(`docker.io could not be installed on ${remote.destination}: ${lastLine(stderr)}`, {
+    throw new CliError(`Docker could not be set up on ${remote.destination}: ${lastLine(stderr)}`, {
       next: 'install an engine there by hand, then run this again',
     });
   context.print(stdout.trim() === 'there' ? 'docker: started' : 'docker.io: installed');

@@ -43,6 +43,8 @@ export interface MachineFacts {
   time: number;
   /** Whether an SSH server answers at the gateway's address; absent: it has nothing to find that out with. */
   gateway?: boolean;
+  /** The gateway's name is not resolved there. */
+  isGatewayUnknown?: boolean;
   /** SHA-256 of what is installed; empty: nothing is. */
   programDigest: string;
   serviceDigest: string;
@@ -87,6 +89,7 @@ if command -v bash >/dev/null 2>&1 && command -v timeout >/dev/null 2>&1; then
 elif command -v ssh-keyscan >/dev/null 2>&1; then
   [ -n "$(ssh-keyscan -T 5 -t ed25519 -p ${port} ${host} 2>/dev/null)" ] && echo 'gateway yes' || echo 'gateway no'
 fi
+command -v getent >/dev/null 2>&1 && { getent hosts ${host} >/dev/null || echo 'gatewayName unknown'; }
 true`;
 
 const ASK_ROOT = `
@@ -122,6 +125,7 @@ export async function readFacts(
     engines: Object.fromEntries(engines),
     ...{ freeBytes: Number(told.free ?? 0) * 1024, time: Number(told.time ?? 0) },
     ...(told.gateway && { gateway: told.gateway === 'yes' }),
+    ...(told.gatewayName && { isGatewayUnknown: true }),
     ...{ programDigest: more.programDigest ?? '', serviceDigest: more.serviceDigest ?? '' },
     ...{ gatewayFile: more.gatewayFile ?? '', optionsFile: more.optionsFile ?? '' },
     running: more.running === 'yes',

@@ -94,6 +94,13 @@ const rows: {
     says: /gw:3022 is not reached[\s\S]*--gateway HOST:PORT/,
   },
   {
+    what: 'a gateway whose name nobody told it',
+    facts: { gateway: false, isGatewayUnknown: true },
+    name: 'gateway',
+    state: 'failed',
+    says: /gw:3022 is not reached from there: its name is not known there/,
+  },
+  {
     what: 'nothing to ask with',
     facts: { gateway: undefined },
     name: 'gateway',
