@@ -19,7 +19,15 @@ export function imageCondition(desired: Desired, observed: Observed): Verdict {
   return unknown('Stopped', 'The image is looked for when the workspace is started.');
 }
 
+/** Of workspaces that name none. A registry that is asked for it says that it is not there, or wants a login. */
+const OUR_IMAGE = /^nexus-workspace:/;
+
 function imageFailure({ image, imageLogin }: Desired, { code, message }: ActionFailure): Verdict {
+  if (OUR_IMAGE.test(image) && code !== 'ImageUnsupported')
+    return no(
+      'ImagePullFailed',
+      `The image ${image} could not be had: ${message}. It is on no registry: \`nexus image\` on that node makes it.`,
+    );
   if (code === 'ImageDenied')
     return no(
       'ImagePullDenied',

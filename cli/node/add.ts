@@ -18,6 +18,7 @@ import { forgetFormer, installProgram, installService, restartAgent, untilAgentW
 import { ENGINE_SOCKET, installEngine, lacksDocker } from './install-engine.ts';
 import { type GatewayFor, joinedName, joinMachine } from './join-machine.ts';
 import { parseLabels } from './label.ts';
+import { makeImages } from './make-image.ts';
 import { findProgram } from './program.ts';
 import { formatDestination } from './ssh-destination.ts';
 import { untilNodeReady } from './until-ready.ts';
@@ -33,6 +34,7 @@ export interface AddFlags extends Flags {
   port?: number;
   sshConfig?: string;
   installEngine: boolean;
+  image: boolean;
   dryRun: boolean;
   timeout?: string;
 }
@@ -56,6 +58,11 @@ export const ADD_OPTIONS = {
     type: 'boolean',
     default: false,
     describe: 'add: install docker.io there with apt-get, or start it, where no engine is',
+  },
+  image: {
+    type: 'boolean',
+    default: true,
+    describe: 'add: make the image of workspaces that name none there, if it is missing (--no-image: do not)',
   },
   'dry-run': {
     type: 'boolean',
@@ -129,6 +136,7 @@ export async function addNode(args: string[], given: AddFlags, context: CommandC
       context.note(
         'Its workspaces are reached by way of the gateway; --address HOST opens their ports to people who reach the machine.',
       );
+    if (isChanged && flags.image) await makeImages(remote, facts, { drivers: options.drivers, context });
     return EXIT.done;
   } finally {
     await remote.close();
@@ -179,7 +187,7 @@ function tellChecks(remote: Remote, checks: Check[], context: CommandContext): v
 }
 
 /** Options that the agent keeps, of those that a person chose and those that the machine needs. */
-function agentOptions(flags: AddFlags, facts: MachineFacts): Record<string, unknown> {
+function agentOptions(flags: AddFlags, facts: MachineFacts): { drivers: string[] } & Record<string, unknown> {
   const fit = fittingDrivers(facts);
   const drivers = flags.drivers ?? fit.drivers;
   return {

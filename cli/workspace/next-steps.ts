@@ -17,7 +17,10 @@ const HELP: Partial<Record<Reason, (name: string, workspace: Workspace) => strin
   PortsExhausted: () => 'nexus node list',
   NodeUnreachable: (_, { status }) => `nexus node describe ${status?.nodeName}`,
   InvalidSpec: name => `nexus edit ws ${name}`,
-  ImagePullFailed: name => `nexus edit ws ${name}   (spec.image)`,
+  ImagePullFailed: (name, { spec, status }) =>
+    spec.image === undefined
+      ? `nexus image   (on node ${status?.nodeName})`
+      : `nexus edit ws ${name}   (spec.image)`,
   ImagePullDenied: name => `nexus edit ws ${name}   (spec.imagePullSecretRef)`,
   ImageUnsupported: name => `nexus edit ws ${name}   (spec.image)`,
 };

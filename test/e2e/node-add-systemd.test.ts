@@ -40,7 +40,7 @@ t.test('two machines with systemd become nodes and are upgraded together', { ski
   const add = (name: string, ...args: string[]) =>
     server.cli([
       ...['node', 'add', `root@${name}`, '-F', config, '--program', program, '--node-name', name],
-      ...args,
+      ...['--no-image', ...args],
     ]);
   const memory = ['--drivers', 'memory'];
   // Its engine: this LXD, by a socket of its own.

@@ -57,7 +57,7 @@ t.test('a bare Debian becomes a node, twice, and is upgraded', { skip }, async t
     t.match(added, {
       code: 0,
       stdout: new RegExp(
-        `^/usr/local/bin/nexus: installed\n/var/lib/nexus/supervise-agent: installed\nnode ${far}: joined\n[\\s\\S]*agent: started\n[\\s\\S]*node ${far} is Ready\n$`,
+        `^/usr/local/bin/nexus: installed\n/var/lib/nexus/supervise-agent: installed\nnode ${far}: joined\n[\\s\\S]*agent: started\n[\\s\\S]*node ${far} is Ready\nimage: nexus-workspace:[\\w.-]+\n$`,
       ),
     });
     const node = await up.client.get(NODE, { name: far });

@@ -28,7 +28,7 @@ const shop: SpecPatch = {
 const repo = { url: 'https://u:p@example.com/a.git', ref: 'main' };
 const tree = { url: 'https://example.com/a.git', commit: 'c', branch: 'main', dirty: false };
 const failure = (
-  code: 'PortInUse' | 'Internal' | 'ImageNotFound' | 'ImageUnsupported',
+  code: 'PortInUse' | 'Internal' | 'ImageDenied' | 'ImageNotFound' | 'ImageUnsupported',
   ports?: number[],
 ) => ({
   code,
@@ -130,6 +130,13 @@ const rows: Row[] = [
     desired: desiredOf(),
     observed: () =>
       nothingOf({ image: { state: 'Absent' }, failures: { ensureImage: failure('ImageNotFound') } }),
+    want: ['ImageReady=False/ImagePullFailed', 'Ready=False/Failed'],
+  },
+  {
+    reason: 'ours was not made, and a registry asks for a login',
+    desired: desiredOf({ image: 'nexus-workspace:0.1.0' }),
+    observed: () =>
+      nothingOf({ image: { state: 'Absent' }, failures: { ensureImage: failure('ImageDenied') } }),
     want: ['ImageReady=False/ImagePullFailed', 'Ready=False/Failed'],
   },
   {
