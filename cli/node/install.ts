@@ -114,7 +114,8 @@ export async function restartAgent(remote: Remote, facts: Pick<MachineFacts, 'sy
     : `
 if [ -f ${PLACES.pid} ] && p=$(cat ${PLACES.pid}) && kill "$p" 2>/dev/null; then
   i=0
-  while kill -0 "$p" 2>/dev/null; do
+  # One that ended stays a zombie where the first process is no init, as in many a container.
+  while kill -0 "$p" 2>/dev/null && ! grep -q '^State:.*Z' "/proc/$p/status" 2>/dev/null; do
     i=$((i + 1))
     [ "$i" -lt 300 ] || { echo "the former agent (process $p) does not end" >&2; exit 1; }
     sleep 0.1
