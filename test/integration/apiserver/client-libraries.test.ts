@@ -1,16 +1,13 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { sha256 } from '../../../controller/kit/hash.ts';
 import { findGo, PYTHON } from '../../../manifests/install/client-toolchains.ts';
+import { BUILD_MS, goClients } from '../../support/go-clients.ts';
 import { startKubectlLab } from './kubectl-lab.ts';
 
 const CLIENTS = fileURLToPath(new URL('../../clients/', import.meta.url));
-const CACHE = fileURLToPath(new URL('../../../node_modules/.cache/', import.meta.url));
-/** Of a first build, on a machine that has none of the modules. */
-const BUILD_MS = 550_000;
 const go = findGo();
 
 interface Run {
@@ -31,19 +28,6 @@ function run(
   });
 }
 
-/** The tests as a program. Kept for as long as their sources stay as they are. */
-async function compile(cwd: string): Promise<{ program: string; build: Run }> {
-  const files = readdirSync(cwd).sort();
-  const hash = sha256(files.map(file => readFileSync(join(cwd, file), 'utf8')).join('\0')).slice(0, 12);
-  const program = join(CACHE, `clients-go-${hash}`);
-  if (existsSync(program)) return { program, build: { code: 0, output: 'kept' } };
-  // Unoptimised: it is compiled once, and runs for seconds.
-  const flags = ['-gcflags=all=-N -l', '-ldflags=-s -w', '-o', `${program}.new`];
-  const build = await run('nice', [go!, 'test', '-c', ...flags, '.'], { cwd, env: {}, timeout: BUILD_MS });
-  if (build.code === 0) renameSync(`${program}.new`, program);
-  return { program, build };
-}
-
 /** The server under test: one of ours, or any that a kubeconfig in NEXUS_TEST_AGAINST names, to see what it answers. */
 async function kubeconfigOf(t: Test): Promise<string> {
   return process.env.NEXUS_TEST_AGAINST ?? (await startKubectlLab(t)).env.KUBECONFIG;
@@ -57,8 +41,7 @@ t.test(
   },
   async t => {
     const cwd = join(CLIENTS, 'go');
-    const { program, build } = await compile(cwd);
-    t.equal(build.code, 0, build.output);
+    const program = await goClients(go!);
     const KUBECONFIG = await kubeconfigOf(t);
     const { code, output } = await run(program, ['-test.v'], { cwd, env: { KUBECONFIG }, timeout: 60_000 });
     const results = output.match(/^--- (PASS|FAIL|SKIP): \w+/gm) ?? [];
