@@ -38,6 +38,7 @@ import { createCommandExpiry } from './node/command-expiry.ts';
 import { createEvict } from './node/evict.ts';
 import { Heartbeats } from './node/heartbeats.ts';
 import { createNodeReconciler } from './node/node-reconciler.ts';
+import { watchLeases } from './node/watch-leases.ts';
 import { createDefaultAccount, defaultAccountWatches } from './service-account/default-account.ts';
 import { createSharingReconciler, sharingWatches } from './sharing/sharing-reconciler.ts';
 import { createOwnerKeys } from './user/owner-keys.ts';
@@ -143,9 +144,7 @@ export function createReconcilers(deps: ReconcilerDeps, options: ReconcilerOptio
       }),
       watches: [
         watch(nodes),
-        watch(leases, ({ metadata }) =>
-          ofNamespace(metadata.namespace).filter(({ name }) => name === metadata.name),
-        ),
+        watchLeases(leases, nodes, heartbeats),
         watch(namespaces, ({ metadata }) => ofNamespace(metadata.name)),
         watch(policy.clusterRoles, ofLabel),
         watch(policy.roleBindings, ofLabel),

@@ -14,6 +14,8 @@ export interface OwnWrites<T extends KubeObject> {
   wrote(before: T | undefined, after: T): void;
   /** Whether this version is the last one that this process wrote. */
   isOwn(object: T): boolean;
+  /** Calls `fn` with what was made here and never seen: it was undone before the cache could show it. Returns an unsubscribe. */
+  onUnseen(fn: (object: T) => void): () => void;
 }
 
 /**
@@ -21,9 +23,21 @@ export interface OwnWrites<T extends KubeObject> {
  * a version that a write of ours was based on, ours is newer; as soon as it shows anything else, the cache is.
  */
 export function readYourWrites<T extends KubeObject>(informer: Informer<T>, clock: Clock): OwnWrites<T> {
-  const writes = new Map<string, { after: T; based: Set<string>; at: Milliseconds }>();
+  /** `cancel`: of the wait for an object that the cache does not show. */
+  const writes = new Map<string, { after: T; based: Set<string>; cancel: () => void }>();
   const written = new Map<string, string>();
+  const handlers = new Set<(object: T) => void>();
   const versionOf = (object: T | undefined) => object?.metadata.resourceVersion ?? '';
+
+  const drop = (key: string) => {
+    writes.get(key)?.cancel();
+    writes.delete(key);
+  };
+  const giveUp = (key: string, after: T) => {
+    writes.delete(key);
+    written.delete(key);
+    for (const handler of handlers) handler(after);
+  };
 
   informer.onChange(({ old, now }) => {
     const object = now ?? old;
@@ -31,7 +45,7 @@ export function readYourWrites<T extends KubeObject>(informer: Informer<T>, cloc
     const key = formatKey(object.metadata);
     if (!now) written.delete(key);
     const write = writes.get(key);
-    if (write && !(now && write.based.has(versionOf(now)))) writes.delete(key);
+    if (write && !(now && write.based.has(versionOf(now)))) drop(key);
   });
 
   return {
@@ -39,9 +53,8 @@ export function readYourWrites<T extends KubeObject>(informer: Informer<T>, cloc
       const cached = informer.get(key.name, key.namespace);
       const write = writes.get(formatKey(key));
       if (!write) return cached;
-      const isUnseen = cached === undefined && clock.now() - write.at < UNSEEN_MS;
-      if (write.based.has(versionOf(cached)) && (cached || isUnseen)) return write.after;
-      writes.delete(formatKey(key));
+      if (write.based.has(versionOf(cached))) return write.after;
+      drop(formatKey(key));
       return cached;
     },
     wrote(before, after) {
@@ -50,8 +63,14 @@ export function readYourWrites<T extends KubeObject>(informer: Informer<T>, cloc
       const cached = informer.get(after.metadata.name, after.metadata.namespace);
       if (versionOf(cached) === versionOf(after)) return;
       const based = writes.get(key)?.based ?? new Set<string>();
-      writes.set(key, { after, based: based.add(versionOf(before)), at: clock.now() });
+      writes.get(key)?.cancel();
+      const cancel = cached ? () => {} : clock.after(UNSEEN_MS, () => giveUp(key, after));
+      writes.set(key, { after, based: based.add(versionOf(before)), cancel });
     },
     isOwn: object => written.get(formatKey(object.metadata)) === versionOf(object),
+    onUnseen(fn) {
+      handlers.add(fn);
+      return () => handlers.delete(fn);
+    },
   };
 }

@@ -54,6 +54,11 @@ export class Heartbeats {
     return heartbeat;
   }
 
+  /** Notes a renewal of a node that was heard before. False: it was not, or the lease tells nothing. */
+  renew(name: string, lease: Lease): boolean {
+    return this.#last.has(name) && this.hear(name, lease, undefined) !== undefined;
+  }
+
   last(name: string): Heartbeat | undefined {
     return this.#last.get(name);
   }

@@ -77,13 +77,9 @@ export async function placeWorkspace(pass: Pass, env: WorkspaceEnvironment): Pro
     if (isApiError(error) && error.code >= 400 && error.code < 500) env.ledger.forget(uid, spec.nodeName);
     throw error;
   }
-  if (placement) {
-    tellMovedPorts(pass, env, placement);
-    return undefined;
-  }
-  pass.alongside = syncPlacementSecret(env, pass.placement, secretData, context.signal);
-  // Undone before any cache saw it, nothing would tell: look once more.
-  return { kind: 'requeueAfter', ms: 60_000 };
+  if (placement) tellMovedPorts(pass, env, placement);
+  else pass.alongside = syncPlacementSecret(env, pass.placement, secretData, context.signal);
+  return undefined;
 }
 
 /** The placement of a create whose answer was lost: it may be there. */

@@ -1,11 +1,14 @@
 import { nodeNamespace } from '../../../crds/names.ts';
+import type { KubeObject, Secret } from '../../../crds/object.ts';
 import type { Node, Placement } from '../../../crds/types.generated.ts';
 import type { ObjectKey } from '../../client/client.ts';
 import type { Milliseconds } from '../../kit/clock.ts';
 import { jsonEqual } from '../../kit/json.ts';
-import { formatKey } from '../../kit/paths.ts';
+import { formatKey, keyOf } from '../../kit/paths.ts';
 import { getCondition } from '../../runtime/conditions.ts';
 import { type ControllerWatch, watch } from '../../runtime/controller.ts';
+import type { Informer } from '../../runtime/reconciler.ts';
+import type { OwnWrites } from '../read-your-writes.ts';
 import { noExecuteTaints } from './no-execute.ts';
 import { BY_AUTHORIZED_USER, BY_SECRET, type WorkspaceEnvironment, workspaceOfUid } from './pass.ts';
 
@@ -20,21 +23,17 @@ export function workspaceWatches(env: WorkspaceEnvironment): ControllerWatch[] {
   const placedOf = ({ spec }: Placement): ObjectKey[] => [
     { name: spec.workspace.name, namespace: spec.workspace.namespace },
   ];
+  const usersOf = ({ metadata: { name, namespace = '' } }: Secret): ObjectKey[] => {
+    const users = workspaces.byIndex(BY_SECRET, formatKey({ name, namespace }));
+    const placement = placements.get(name, namespace);
+    return [...users.map(keyOf), ...(placement ? placedOf(placement) : [])];
+  };
   return [
     watch(workspaces, undefined, ({ now }) => !now || !own.workspaces.isOwn(now)),
     watch(placements, placedOf, ({ now }) => !now || !own.placements.isOwn(now)),
-    watch(
-      secrets,
-      ({ metadata: { name, namespace = '' } }) => {
-        const users = workspaces.byIndex(BY_SECRET, formatKey({ name, namespace }));
-        const placement = placements.get(name, namespace);
-        return [
-          ...users.map(({ metadata }) => ({ name: metadata.name, namespace: metadata.namespace })),
-          ...(placement ? placedOf(placement) : []),
-        ];
-      },
-      ({ now }) => !now || !own.secrets.isOwn(now),
-    ),
+    watch(secrets, usersOf, ({ now }) => !now || !own.secrets.isOwn(now)),
+    watchUnseen(own.placements, placements, placedOf),
+    watchUnseen(own.secrets, secrets, usersOf),
     watch(
       nodes,
       ({ metadata }) => placements.list({ namespace: nodeNamespace(metadata.name) }).flatMap(placedOf),
@@ -45,6 +44,21 @@ export function workspaceWatches(env: WorkspaceEnvironment): ControllerWatch[] {
     watchSharedKeys(env),
     watchOwnerKeys(env),
   ];
+}
+
+/** What was undone before the cache saw it: no change of the cache tells. */
+function watchUnseen<T extends KubeObject>(
+  own: OwnWrites<T>,
+  { synced }: Informer<T>,
+  map: (object: T) => ObjectKey[],
+): ControllerWatch {
+  return {
+    synced,
+    subscribe: enqueue =>
+      own.onUnseen(object => {
+        for (const key of map(object)) enqueue(key);
+      }),
+  };
 }
 
 /** What workspaces are told of a node. Not what is set aside: that changes all the time. */

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { WORKSPACE } from '../../../crds/kinds.ts';
+import { Fleet } from '../../support/fleet-lab.ts';
 import { World } from './world.ts';
 
 const SPEC = {
@@ -118,3 +119,42 @@ t.test('answers that are lost and refusals lead to nothing double', async t => {
   for (const name of names) await world.gone(name);
   t.same(await world.placements(), []);
 });
+
+t.test('at rest heartbeats alone go to the server, and hardly anything is looked at again', async t => {
+  const fleet = await Fleet.open(t, ['n1', 'n2']);
+  const names = ['w1', 'w2', 'w3', 'w4'];
+  for (const name of names) await fleet.apply(name, SPEC);
+  for (const name of names) await fleet.phase(name, 'Running');
+  // Agents tell of the images that they got within half a minute.
+  await fleet.advance(45_000);
+
+  const before = await counted(fleet);
+  const MINUTES = 5;
+  await fleet.advance(MINUTES * 60_000);
+  const after = await counted(fleet);
+  const since = (pattern: RegExp) =>
+    [...after].flatMap(([name, count]) => {
+      const more = count - (before.get(name) ?? 0);
+      return pattern.test(name) && more > 0 ? [{ name, more }] : [];
+    });
+  const sum = (pattern: RegExp) => since(pattern).reduce((total, { more }) => total + more, 0);
+
+  const heartbeats = sum(/^apiserver_request_total.*"patch".*"leases"/);
+  t.ok(heartbeats >= 2 * 6 * (MINUTES - 1), `${heartbeats} heartbeats`);
+  // The scrapes are this test's own.
+  const others = since(/^apiserver_request_total(?!.*"leases")(?!.*verb="get".*resource="")/);
+  t.same(others, [], 'no list, no watch, no write but heartbeats');
+  t.same(since(/^nexus_reconcile_total.*"workspace"/), [], 'no workspace is looked at');
+  // Again when the heartbeat that it saw last runs out: after more than half a minute.
+  t.ok(
+    sum(/^nexus_reconcile_total.*"node"/) <= 2 * 2 * MINUTES,
+    'a node is looked at twice a minute at most',
+  );
+});
+
+/** What server and reconcilers counted so far, by name and labels. */
+async function counted(fleet: Fleet): Promise<Map<string, number>> {
+  const { text } = await fleet.client.raw('GET', '/metrics');
+  const lines = `${text}\n${await fleet.metrics.text()}`.matchAll(/^(\w+_total\{[^}]*\}) (\d+)$/gm);
+  return new Map([...lines].map(([, name = '', count]) => [name, Number(count)]));
+}

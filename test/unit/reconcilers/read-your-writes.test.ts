@@ -71,6 +71,32 @@ t.test('a create is seen at once, and believed for half a minute if the cache ne
   t.equal(own.get(key), undefined);
 });
 
+t.test(
+  'what the cache never shows is told once; what it shows in time, or shows and loses, is not',
+  async t => {
+    const { own, clock, show, hide } = setUp();
+    const told: (string | undefined)[] = [];
+    const off = own.onUnseen(({ metadata }) => told.push(metadata.resourceVersion));
+    own.wrote(undefined, version('1'));
+    await clock.advance(29_000);
+    own.wrote(version('1'), version('2'));
+    await clock.advance(29_000);
+    t.same(told, [], 'a write on top begins the wait anew');
+    await clock.advance(1_000);
+    t.same(told, ['2']);
+    t.notOk(own.isOwn(version('2')), 'and it is forgotten');
+    own.wrote(undefined, version('3'));
+    show(version('3'));
+    hide();
+    await clock.advance(60_000);
+    t.equal(clock.pending, 0);
+    own.wrote(undefined, version('4'));
+    off();
+    await clock.advance(60_000);
+    t.same(told, ['2']);
+  },
+);
+
 t.test('what was deleted is gone, though it was written by us', async t => {
   const { own, show, hide } = setUp();
   own.wrote(undefined, version('1'));
