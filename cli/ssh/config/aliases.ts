@@ -2,6 +2,7 @@ import { GATEWAY_ALIAS } from '../gateway.ts';
 import { contextSlug } from '../places.ts';
 import { hostAlias, type PublishedHost } from '../published.ts';
 import type { KnownHost, ServerHosts } from './hosts.ts';
+import { isDomain } from './strange-hosts.ts';
 
 /** The alias of a server's jump host. */
 export const gatewayAlias = (context: string): string => `${GATEWAY_ALIAS}-${contextSlug(context)}`;
@@ -15,11 +16,11 @@ export interface Named {
 
 /**
  * Gives every workspace its names: `<name>.<namespace>`, and `<name>` alone in its server's preferred namespace. A name
- * that two workspaces would have is nobody's, and neither is one that the person has given to a host of their own
- * (`taken`); who is left without one is `<name>.<namespace>.<context>`. Names never change their meaning with what else
- * there is: they only go.
+ * that two workspaces would have is nobody's, and neither is one that is another host's as far as the person's ssh knows
+ * (`taken`), or looks like one of the internet; who is left without one is `<name>.<namespace>.<context>`. Names never
+ * change their meaning with what else there is: they only go.
  */
-export function nameWorkspaces(servers: ServerHosts[], taken: ReadonlySet<string>): Named[] {
+export function nameWorkspaces(servers: ServerHosts[], taken: { has(alias: string): boolean }): Named[] {
   const wanted = servers.flatMap(hosts =>
     hosts.workspaces.map(workspace => ({ hosts, workspace, aliases: wishes(hosts, workspace) })),
   );
@@ -35,8 +36,9 @@ export function nameWorkspaces(servers: ServerHosts[], taken: ReadonlySet<string
 }
 
 function wishes(hosts: ServerHosts, workspace: PublishedHost): string[] {
-  const long = around(hosts, hostAlias(workspace));
-  return workspace.namespace === hosts.namespace ? [around(hosts, workspace.name), long] : [long];
+  const short = workspace.namespace === hosts.namespace ? [around(hosts, workspace.name)] : [];
+  const isStrange = hosts.suffix === '' && isDomain(workspace.namespace);
+  return isStrange ? short : [...short, around(hosts, hostAlias(workspace))];
 }
 
 const around = ({ prefix, suffix }: ServerHosts, name: string) => `${prefix}${name}${suffix}`;

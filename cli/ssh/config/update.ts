@@ -18,6 +18,7 @@ import { type Named, nameWorkspaces } from './aliases.ts';
 import { type KnownHost, readAllHosts, readHosts, type ServerHosts, writeHosts } from './hosts.ts';
 import { ownHosts } from './own-hosts.ts';
 import { isLoopback, renderConfig } from './render.ts';
+import { metHosts } from './strange-hosts.ts';
 
 /** What a person may choose; what is left out stays as it was. */
 export interface Choices {
@@ -93,15 +94,16 @@ async function withReach(host: KnownHost, context: CommandContext): Promise<Know
   return { ...host, isHere: (await reachOf(host, context)).reachable };
 }
 
-/** What the configuration would be. Names that the person has given to other hosts are left alone. */
+/** What the configuration would be. Names of hosts that the person's ssh knows are left alone. */
 export function composeConfig(
   servers: ServerHosts[],
   { home, io }: CommandContext,
 ): { text: string; named: Named[] } {
   const files = new Set(servers.map(({ file }) => file));
   const options = { home: io.env.HOME || homedir(), except: configFile(home) };
-  const taken = new Set([...files].flatMap(file => [...ownHosts(file, options)]));
-  const named = nameWorkspaces(servers, taken);
+  const own = new Set([...files].flatMap(file => [...ownHosts(file, options)]));
+  const met = metHosts(options.home);
+  const named = nameWorkspaces(servers, { has: alias => own.has(alias) || met.has(alias) });
   return { text: renderConfig(servers, named, { home, identities: identityFiles(home, io.env) }), named };
 }
 

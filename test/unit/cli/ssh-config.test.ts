@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import t from 'tap';
@@ -8,6 +8,7 @@ import type { KnownHost, ServerHosts } from '../../../cli/ssh/config/hosts.ts';
 import { ownHosts } from '../../../cli/ssh/config/own-hosts.ts';
 import { includePattern } from '../../../cli/ssh/config/quote.ts';
 import { fixedWay, renderConfig } from '../../../cli/ssh/config/render.ts';
+import { metHosts } from '../../../cli/ssh/config/strange-hosts.ts';
 import { parseGateway } from '../../../cli/ssh/gateway.ts';
 import { configFile, contextSlug, controlPath } from '../../../cli/ssh/places.ts';
 import { publishedHost } from '../../../cli/ssh/published.ts';
@@ -64,6 +65,26 @@ t.test('a name that two would have is nobody’s', async t => {
     'w-shop.ws w-shop.default.ws',
   ]);
   t.same(names([server([host('nexus-gateway-nexus')])]), ['nexus-gateway-nexus.default']);
+});
+
+t.test('nobody who names a workspace takes the name of a host that people reach', async t => {
+  const github = host('github', { namespace: 'com' });
+  t.same(names([server([github])]), ['github.com.nexus']);
+  t.same(names([server([github], { namespace: 'com' })]), ['github'], 'whose namespace it is');
+  t.same(names([server([github], { suffix: '.ws' })]), ['github.com.ws'], 'the suffix is the person’s');
+  t.same(names([server([host('git', { namespace: 'de' })])]), ['git.de.nexus']);
+
+  const home = t.testdir({
+    '.ssh': { known_hosts: `# none\n@revoked Bastion,10.0.0.1 ${KEY}\n[shop.team]:2222 ${KEY}\n` },
+  });
+  const file = join(home, '.ssh', 'known_hosts');
+  writeFileSync(join(home, 'hashed'), `shop.default ${KEY}\n`);
+  execFileSync('ssh-keygen', ['-q', '-H', '-f', join(home, 'hashed')], { stdio: 'ignore' });
+  appendFileSync(file, readFileSync(join(home, 'hashed')));
+  const met = metHosts(home);
+  for (const name of ['bastion', '10.0.0.1', 'shop.default']) t.equal(met.has(name), true, name);
+  for (const name of ['shop', 'none', '#', 'shop.team', '']) t.equal(met.has(name), false, name);
+  t.equal(metHosts(join(home, 'nothing')).has('shop'), false);
 });
 
 t.test('which way is written down', async t => {
