@@ -37,21 +37,32 @@ sleep 1
 kill -KILL $all 2>/dev/null
 true`;
 
-/**
- * A process that tells its id, ended with `signal`; `exit` rejects with its reason. `killTree` runs killingTree beside it;
- * `onEnding` is given what resolves when that has been begun, for those who must not go before.
- */
+export interface Ending {
+  /** Runs killingTree beside the process. */
+  killTree: (pid: string) => Promise<void>;
+  /** Closes what its output comes by: a process that goes on all the same talks to nobody. */
+  hangUp: () => void;
+  /** Given what resolves when the end has been begun, for those who must not go before. */
+  onEnding?: (begun: Promise<void>) => void;
+}
+
+/** A process that tells its id, ended with `signal`; `exit` rejects with its reason. */
 export function endedBy(
   signal: AbortSignal,
   { stdin, stdout, stderr, exit }: ExecProcess & { stderr: FirstLine },
-  killTree: (pid: string) => Promise<void>,
-  onEnding: (begun: Promise<void>) => void = () => {},
+  { killTree, hangUp, onEnding = () => {} }: Ending,
 ): ExecProcess {
   const { promise: interrupted, reject } = Promise.withResolvers<never>();
   interrupted.catch(() => {});
   const onAbort = () => {
     reject(signal.reason);
-    onEnding(stderr.line.then(pid => (/^\d+$/.test(pid) ? killTree(pid) : undefined)).catch(() => {}));
+    const kill = (pid: string) => (/^\d+$/.test(pid) ? killTree(pid) : undefined);
+    onEnding(
+      stderr.line
+        .finally(hangUp)
+        .then(kill)
+        .catch(() => {}),
+    );
     stdout.destroy();
     stderr.resume();
     stdin.destroy();
@@ -83,7 +94,10 @@ export class Endings {
   }
 }
 
-/** Takes the first line out and gives it by `line` (empty when there was none). */
+/** Longer than any process id. */
+const MAX_LINE = 64;
+
+/** Takes the first line out and gives it by `line` (empty when there was none, or one that is no process id). */
 export class FirstLine extends Transform {
   readonly line: Promise<string>;
   #resolve: (line: string) => void;
@@ -104,10 +118,10 @@ export class FirstLine extends Transform {
     }
     const newline = chunk.indexOf(10);
     this.#head += chunk.toString('utf8', 0, newline < 0 ? chunk.length : newline);
-    if (newline >= 0) {
-      this.#resolve(this.#head);
+    if (newline >= 0 || this.#head.length > MAX_LINE) {
+      this.#resolve(this.#head.length > MAX_LINE ? '' : this.#head);
       this.#head = undefined;
-      if (newline + 1 < chunk.length) this.push(chunk.subarray(newline + 1));
+      if (newline >= 0 && newline + 1 < chunk.length) this.push(chunk.subarray(newline + 1));
     }
     done();
   }

@@ -8,6 +8,8 @@ import { GUEST_PROGRAM, GUEST_PROGRAM_PATH } from './program.ts';
 const EXIT_NO_PROGRAM = 78;
 const SAID_NO_PROGRAM = 'nexus-guest: no program';
 const OUTPUT_BYTES = 1024 * 1024;
+/** Whoever prints more prints for ever. */
+const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 
 export interface GuestResult {
   code: number;
@@ -28,7 +30,7 @@ export interface GuestExecDeps {
 
 /**
  * Runs a command of the guest program to its end, puts the program back when somebody removed it, and gives up after
- * `timeoutMs` (Internal). Output is cut to 1 MiB a stream.
+ * `timeoutMs`, or 16 MiB of output (Internal). Output is cut to 1 MiB a stream.
  */
 export async function guestExec(
   deps: GuestExecDeps,
@@ -49,6 +51,8 @@ async function runOnce(
   { input, timeoutMs = 60_000, signal }: { input?: string; timeoutMs?: number; signal?: AbortSignal },
 ): Promise<GuestResult> {
   const limit = new AbortController();
+  const onFlood = () =>
+    limit.abort(new DriverError('Internal', `guest ${args[0]} in ${id.slice(0, 12)} prints without end`));
   const cancel = clock.after(timeoutMs, () =>
     limit.abort(
       new DriverError(
@@ -68,8 +72,8 @@ async function runOnce(
     }
     const [code, stdout, stderr] = await Promise.all([
       process.exit,
-      collect(process.stdout),
-      collect(process.stderr),
+      collect(process.stdout, onFlood),
+      collect(process.stderr, onFlood),
     ]);
     return { code, stdout, stderr };
   } finally {
@@ -78,12 +82,15 @@ async function runOnce(
 }
 
 /** Keeps the last OUTPUT_BYTES; the stream is read to its end in any case. */
-function collect(stream: Readable): Promise<string> {
+function collect(stream: Readable, onFlood: () => void): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
+  let total = 0;
   stream.on('data', (chunk: Buffer) => {
     chunks.push(chunk);
     size += chunk.length;
+    total += chunk.length;
+    if (total > MAX_OUTPUT_BYTES) onFlood();
     while (chunks.length > 1 && size - (chunks[0]?.length ?? 0) >= OUTPUT_BYTES)
       size -= chunks.shift()?.length ?? 0;
   });

@@ -4,6 +4,12 @@ const JOBS = new Set<string>(['clone', 'preStart', 'postStart', 'preStop']);
 const LACKS = new Set<string>(['git-lfs', 'submodules'] satisfies GuestLack[]);
 const SERVICE_STATES = new Set<string>(['Starting', 'Running', 'Backoff', 'Stopped']);
 
+/** Of what goes into a status and is written down at the server: whoever is root in an instance may tell anything. */
+const MAX_URL = 2048;
+const MAX_BRANCH = 255;
+const MAX_TAIL = 2048;
+const MAX_CONFIG_BYTES = 16 * 1024;
+
 /** What the guest printed is not a snapshot: another version of the program, or a disturbed stream. */
 export class GuestStateError extends Error {
   constructor(message: string) {
@@ -105,7 +111,9 @@ function readLine(
       if (fields.length !== 2) throw bad;
       const job = state.jobs[fields[0] as GuestJob];
       if (!job || !/^[A-Za-z0-9+/]*=*$/.test(fields[1] ?? '')) throw bad;
-      job.tail = Buffer.from(fields[1] ?? '', 'base64').toString('utf8');
+      job.tail = Buffer.from(fields[1] ?? '', 'base64')
+        .toString('utf8')
+        .slice(-MAX_TAIL);
       return;
     }
     case 'received': {
@@ -118,9 +126,9 @@ function readLine(
       const [commit = '', dirty = '', branch = '', ...url] = fields;
       if (!/^([0-9a-f]{40,64}|-)$/.test(commit) || branch === '' || url.length === 0) throw bad;
       state.repository = {
-        url: url.join(' '),
+        url: url.join(' ').slice(0, MAX_URL),
         commit: commit === '-' ? '' : commit,
-        branch: branch === '-' ? '' : branch,
+        branch: branch === '-' ? '' : branch.slice(0, MAX_BRANCH),
         dirty: flag(dirty),
       };
       return;
@@ -133,8 +141,9 @@ function readLine(
     case 'config': {
       const [word] = expect(1);
       if (!state.repository || !/^(-|[A-Za-z0-9+/]+=*)$/.test(word)) throw bad;
-      state.repository.config =
-        word === '-' ? { isTooLarge: true } : { text: Buffer.from(word, 'base64').toString('utf8') };
+      const text = Buffer.from(word, 'base64');
+      const isTooLarge = word === '-' || text.length > MAX_CONFIG_BYTES;
+      state.repository.config = isTooLarge ? { isTooLarge } : { text: text.toString('utf8') };
       return;
     }
     default:

@@ -1,9 +1,11 @@
 import type { Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
+import { slept } from '../../controller/kit/abort.ts';
 import type { Clock, Milliseconds } from '../../controller/kit/clock.ts';
 import { sha256 } from '../../controller/kit/hash.ts';
 import type { Logger } from '../../controller/kit/log.ts';
 import { shellQuote } from '../../controller/kit/shell-quote.ts';
+import { TokenBucket } from '../../controller/kit/token-bucket.ts';
 import { type Driver, DriverError, type GuestFile } from '../driver.ts';
 import type { CloneRequest, Guest, GuestConfig, GuestState } from './guest.ts';
 import { type GuestResult, guestArgv, guestExec } from './guest-exec.ts';
@@ -23,8 +25,12 @@ export interface ScriptGuestOptions {
 
 /** Asked for by `configure` when the program in the instance is another one. */
 const EXIT_BOOT_FILES = 75;
-/** A snapshot is a few KiB; more is not one. */
-const SNAPSHOT_BYTES = 4 * 1024 * 1024;
+/** A snapshot is a few KiB, and some 30 with a configuration; more is not one. */
+const SNAPSHOT_BYTES = 256 * 1024;
+/** Snapshots that are read at once, and how often one more is: whoever is root in an instance may tell as many as they like. */
+const PACE = { burst: 50, refillMs: 100 } as const;
+/** Of what a watch says beside its snapshots. */
+const WATCH_ERROR_BYTES = 1024 * 1024;
 
 /** The guest over Driver.exec and the program in ./program. One exec for an operation. */
 export function createScriptGuest(options: ScriptGuestOptions): Guest {
@@ -54,7 +60,7 @@ export function createScriptGuest(options: ScriptGuestOptions): Guest {
       return parse(id, result.stdout);
     },
 
-    watch: (id, signal) => watchStates(driver, { id, signal, watchers }),
+    watch: (id, signal) => watchStates({ driver, clock }, { id, signal, watchers }),
 
     handover(config, isFirst, fenceMs) {
       const files = [...config.keys, ...config.runtime, ...(isFirst ? config.boot : [])];
@@ -133,41 +139,62 @@ function fencePayload(fenceMs: Milliseconds | undefined): string {
   return fenceMs === undefined ? '' : `fence ${fenceWord(fenceMs)}\n`;
 }
 
-/** Snapshots as they come, without repeats. Ends when the process does; its stdin tells it that nobody listens any more. */
+/**
+ * Snapshots as they come, without repeats, at a bounded pace. Ends when the process does; its stdin tells it that nobody
+ * listens any more, and whoever does not hear that is hung up on.
+ */
 async function* watchStates(
-  driver: Driver,
+  { driver, clock }: Pick<ScriptGuestOptions, 'driver' | 'clock'>,
   { id, signal, watchers }: { id: string; signal: AbortSignal; watchers: Map<string, Set<Writable>> },
 ): AsyncGenerator<GuestState, void, undefined> {
-  const process = await driver.exec(id, guestArgv(['watch']), { stdin: true, signal });
+  const over = new AbortController();
+  const ends = AbortSignal.any([signal, over.signal]);
+  const process = await driver.exec(id, guestArgv(['watch']), { stdin: true, signal: ends });
+  const noState = () => new DriverError('Internal', `the guest of ${id} prints no state`);
+  let errorBytes = 0;
   process.stdin.on('error', () => {});
-  process.stderr.on('error', () => {}).resume();
+  process.stderr
+    .on('error', () => {})
+    .on('data', (chunk: Buffer) => {
+      errorBytes += chunk.length;
+      if (errorBytes > WATCH_ERROR_BYTES) over.abort(noState());
+    });
   const exit = process.exit.catch(() => undefined);
   const here = watchers.get(id) ?? new Set();
+  const pace = new TokenBucket({ ...PACE, clock });
   const decoder = new StringDecoder('utf8');
   let text = '';
   let last = '';
   try {
     for await (const chunk of process.stdout) {
+      let from = Math.max(0, text.length - END.length);
       text += decoder.write(chunk as Buffer);
-      for (let end = text.indexOf('\nend\n'); end >= 0; end = text.indexOf('\nend\n')) {
+      for (let end = text.indexOf(END, from); end >= 0; end = text.indexOf(END)) {
+        from = 0;
+        while (!pace.take()) if (!(await slept(clock, PACE.refillMs, ends))) ends.throwIfAborted();
         watchers.set(id, here.add(process.stdin));
-        const snapshot = text.slice(0, end + 5);
-        text = text.slice(end + 5);
+        const snapshot = text.slice(0, end + END.length);
+        text = text.slice(end + END.length);
         if (snapshot !== last) yield parse(id, snapshot);
         last = snapshot;
       }
-      if (text.length > SNAPSHOT_BYTES)
-        throw new DriverError('Internal', `the guest of ${id} prints no state`);
+      if (text.length > SNAPSHOT_BYTES) throw noState();
     }
+    over.signal.throwIfAborted();
+    process.stdin.end();
+    if (!signal.aborted) await exit;
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (!signal.aborted) throw over.signal.aborted ? over.signal.reason : error;
   } finally {
     here.delete(process.stdin);
     if (here.size === 0) watchers.delete(id);
     process.stdin.end();
+    over.abort(noState());
   }
-  if (!signal.aborted) await exit;
 }
+
+/** The last line of a snapshot. */
+const END = '\nend\n';
 
 function parse(id: string, text: string): GuestState {
   try {

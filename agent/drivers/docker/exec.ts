@@ -42,7 +42,11 @@ export async function execInContainer(
   exit.catch(() => {});
   if (!signal || !(stderr instanceof FirstLine)) return { stdin, stdout, stderr, exit };
 
-  return endedBy(signal, { stdin, stdout, stderr, exit }, pid => killTree(docker, id, pid), endings.add);
+  return endedBy(
+    signal,
+    { stdin, stdout, stderr, exit },
+    { killTree: pid => killTree(docker, id, pid), hangUp: () => socket.destroy(), onEnding: endings.add },
+  );
 }
 
 async function open(docker: Docker, id: string, command: string[], options: ExecOptions) {

@@ -47,14 +47,14 @@ export async function runInInstance(
   const { signal } = options;
   if (!signal) return startProcess(lxd, name, command, options);
   const stderr = new FirstLine();
-  const process = await startProcess(lxd, name, tellingPid(command), options, stderr);
+  const { hangUp, ...process } = await startProcess(lxd, name, tellingPid(command), options, stderr);
   const killTree = async (pid: string) => {
     const killing = await startProcess(lxd, name, killingTree(pid), {});
     killing.stdout.resume();
     killing.stderr.resume();
     await killing.exit;
   };
-  return endedBy(signal, { ...process, stderr }, killTree, endings.add);
+  return endedBy(signal, { ...process, stderr }, { killTree, hangUp, onEnding: endings.add });
 }
 
 async function startProcess(
@@ -63,7 +63,7 @@ async function startProcess(
   argv: string[],
   options: ExecOptions,
   stderr: PassThrough | FirstLine = new PassThrough(),
-): Promise<ExecProcess> {
+): Promise<ExecProcess & { hangUp: () => void }> {
   const { user, env = {}, workingDir = '/', stdin: hasInput = false, signal } = options;
   const what = `exec in ${name}`;
   const asUser = user === undefined || user === '0' || user === 'root';
@@ -119,7 +119,10 @@ async function startProcess(
       for (const socket of all) socket.close();
     });
   exit.catch(() => {});
-  return { stdin, stdout, stderr, exit };
+  const hangUp = () => {
+    for (const socket of [sockets.stdout, sockets.stderr]) socket.terminate();
+  };
+  return { stdin, stdout, stderr, exit, hangUp };
 }
 
 function end(stdin: Writable): void {

@@ -1,5 +1,6 @@
 import type { Placement, Workspace } from '../../../crds/types.generated.ts';
 import type { Reason } from '../../../crds/vocabulary.ts';
+import { sha256 } from '../../kit/hash.ts';
 import { type ConfigDrift, findDrift } from '../../repo-config/config-drift.ts';
 import { readRepoConfig } from '../../repo-config/read-repo-config.ts';
 import type { RepoConfigReading } from '../../repo-config/repo-config.ts';
@@ -18,10 +19,13 @@ export interface ConfigView {
 
 /** Readings of texts, the last few of them: a pass with nothing new reads nothing again. */
 export interface ConfigReader {
+  /** `digest` is of the text: whose reading it is, all workspaces go by. */
   read(digest: string, text: string): RepoConfigReading;
 }
 
 const MAX_READINGS = 256;
+/** As much as agents tell. */
+const MAX_BYTES = 16 * 1024;
 
 export function createConfigReader(): ConfigReader {
   const known = new Map<string, RepoConfigReading>();
@@ -45,10 +49,13 @@ export function viewConfig(
 ): ConfigView | undefined {
   const observed = placement?.status?.repository?.config;
   if (!observed) return undefined;
-  const { digest, text } = observed;
+  const { text } = observed;
+  const isRead = text !== undefined && Buffer.byteLength(text) <= MAX_BYTES;
+  // What an agent says that it is would be the digest of another workspace's file.
+  const digest = isRead ? sha256(text) : '';
   const before = status?.config;
   const given = spec.repo?.followConfig ? [] : before?.kept;
-  if (text === undefined)
+  if (!isRead)
     return { digest, kept: given ?? [], problem: 'it is larger than 16 KiB; a configuration is not' };
   const { config, problems } = reader.read(digest, text);
   if (!config) return { digest, kept: given ?? [], problem: told(problems) };

@@ -2,9 +2,13 @@ import type { Node, Placement, Workspace, WorkspaceStatus } from '../../../crds/
 
 type ServiceStatus = NonNullable<WorkspaceStatus['services']>[number];
 
-/** Where people reach a node; undefined until its agent has said. */
+/** A name or an address, and no part of a command line or a URL. */
+const HOST = /^[A-Za-z0-9_:][A-Za-z0-9_.:%-]{0,252}$/;
+
+/** Where people reach a node; undefined until its agent has said, or where it said what is no host. */
 export function nodeAddress(node: Node | undefined): string | undefined {
-  return node?.spec?.address ?? node?.status?.address;
+  const address = node?.spec?.address ?? node?.status?.address;
+  return address !== undefined && HOST.test(address) ? address : undefined;
 }
 
 /** Host and port as one, IPv6 in brackets. */

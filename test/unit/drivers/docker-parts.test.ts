@@ -10,6 +10,7 @@ import { pullErrorCode } from '../../../agent/drivers/docker/images/pull.ts';
 import { PullProgress } from '../../../agent/drivers/docker/images/pull-progress.ts';
 import { checkReference, isContentId, withTag } from '../../../agent/drivers/docker/images/reference.ts';
 import { parseProbe } from '../../../agent/drivers/images/recipe.ts';
+import { endedBy, FirstLine } from '../../../agent/drivers/process-tree.ts';
 import { settle } from '../../support/fake-clock.ts';
 
 t.test('what the client renders of each call does not grow with its open connections', async t => {
@@ -179,4 +180,36 @@ t.test('what was found in an image is read whatever else its shell prints', asyn
   });
   t.same(parseProbe('nexus-missing:\nnexus-manager: \n'), { missing: [], manager: '' });
   t.equal(parseProbe('Segmentation fault'), undefined);
+});
+
+t.test('a process that tells no id of its own is not waited for, and is hung up on', async t => {
+  const stderr = new FirstLine();
+  stderr.resume().write('x'.repeat(100_000));
+  t.equal(await stderr.line, '');
+  const told = new FirstLine();
+  told.resume().write('42\n');
+  for (const [stream, pids] of [
+    [stderr, []],
+    [told, ['42']],
+  ] as const) {
+    const killed: string[] = [];
+    const abort = new AbortController();
+    let [hangUps, begun] = [0, Promise.resolve()];
+    const stdin = new PassThrough();
+    const { exit } = endedBy(
+      abort.signal,
+      { stdin, stdout: new PassThrough(), stderr: stream, exit: new Promise(() => {}) },
+      {
+        killTree: async pid => void killed.push(pid),
+        hangUp: () => hangUps++,
+        onEnding: ending => {
+          begun = ending;
+        },
+      },
+    );
+    abort.abort(new Error('over'));
+    await t.rejects(exit, { message: 'over' });
+    await begun;
+    t.same([hangUps, killed, stdin.destroyed], [1, pids, true]);
+  }
 });

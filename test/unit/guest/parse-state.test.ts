@@ -133,6 +133,23 @@ t.test('the configuration of a repository is its text, or that there is too much
   t.same(read('config -')?.config, { isTooLarge: true });
 });
 
+t.test('of what goes into a status no more is taken than belongs there', async t => {
+  const long = 'x'.repeat(100_000);
+  const state = parseGuestState(
+    snapshot(
+      'job clone Failed 1 x',
+      `tail clone ${Buffer.from(`${long}end`).toString('base64')}`,
+      `repository ${commit} no ${long} ${long}`,
+      `config ${Buffer.from(long).toString('base64')}`,
+    ),
+  );
+  t.match(state.repository, { config: { isTooLarge: true } });
+  const { url = '', branch = '' } = state.repository ?? {};
+  const tail = state.jobs.clone?.tail ?? '';
+  t.same([url.length, branch.length, tail.length], [2048, 255, 2048]);
+  t.match(tail, /end$/);
+});
+
 t.test('whatever the text, the answer is a state or GuestStateError', async () => {
   const line = fc.oneof(
     fc.constantFrom(

@@ -6,6 +6,7 @@ import { GUEST_PROGRAM, GUEST_PROGRAM_PATH } from '../../../agent/guest/program.
 import { createScriptGuest } from '../../../agent/guest/script-guest.ts';
 import { silentLogger } from '../../../controller/kit/log.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { until } from '../../support/until.ts';
 
 const STATE = 'nexus-guest 1\nboot b\nversion v\nconfigured yes\nsshd yes 0\nsupervisor yes 0\n';
 
@@ -74,6 +75,49 @@ t.test('snapshots of a watch come one by one, without repeats', async t => {
   const seen = [];
   for await (const state of guest.watch('i', new AbortController().signal)) seen.push(state.sshd.restarts);
   t.strictSame(seen, [0, 1]);
+});
+
+t.test('a guest that tells without end is listened to at a bounded pace, or no more', async t => {
+  const clock = new FakeClock();
+  const streams = [new PassThrough(), new PassThrough(), new PassThrough()] as const;
+  const signals: AbortSignal[] = [];
+  const driver: Driver = {
+    ...createMemoryDriver({ node: 'a', clock }),
+    async exec(_id, _command, { signal } = {}) {
+      const [stdin, stdout, stderr] = streams;
+      if (signal) signals.push(signal);
+      const aborted = new Promise<number>((_, reject) =>
+        signal?.addEventListener('abort', () => {
+          stdout.destroy();
+          reject(signal.reason);
+        }),
+      );
+      return { stdin, stdout, stderr, exit: aborted };
+    },
+  };
+  const guest = createScriptGuest({ driver, clock, log: silentLogger });
+  const stop = new AbortController();
+  let seen = 0;
+  const ended = (async () => {
+    for await (const _ of guest.watch('i', stop.signal)) seen++;
+  })();
+  ended.catch(() => {});
+  const [, stdout, stderr] = streams;
+  for (let i = 0; i < 500; i++) stdout.write(`${STATE.replace('yes 0', `yes ${i}`)}end\n`);
+  await until(() => seen >= 50, { timeoutMs: 10_000, what: () => `${seen} of 50` });
+  await clock.advance(1_000);
+  t.ok(seen >= 51 && seen <= 61, `${seen} of 500 within a second`);
+  t.equal(signals[0]?.aborted, false);
+  stderr.write('x'.repeat(2 * 1024 * 1024));
+  await t.rejects(ended, { code: 'Internal', message: /prints no state/ });
+  t.equal(signals[0]?.aborted, true, 'and it is ended');
+
+  const chatty = scripted(() => ({ stdout: 'x'.repeat(17 * 1024 * 1024), code: 0 }));
+  await t.rejects(
+    async () => chatty.guest.state('i'),
+    { code: 'Internal', message: /cannot be read|prints without end/ },
+    'neither is what a command prints kept',
+  );
 });
 
 t.test('a command that does not end is given up', async t => {

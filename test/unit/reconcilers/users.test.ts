@@ -1,4 +1,5 @@
 import t from 'tap';
+import { sha256 } from '../../../controller/kit/hash.ts';
 import { generateSshKey } from '../../../controller/kit/ssh-key.ts';
 import { judgeKeys, sharers } from '../../../controller/reconcilers/user/user-keys.ts';
 import { userStatus } from '../../../controller/reconcilers/user/user-status.ts';
@@ -135,6 +136,19 @@ t.test('a file that cannot be read is told with its place', async t => {
     { kept: ['image'] },
     'whose fields are whose is not forgotten meanwhile',
   );
+});
+
+t.test('what one agent says that a file is does not change what another’s is', async t => {
+  const reader = createConfigReader();
+  const lie = observed('services: {web: {command: steal}}', sha256(FILE));
+  t.equal(
+    viewConfig(workspace(asFile), lie, reader)?.digest,
+    sha256(lie.status?.repository?.config?.text ?? ''),
+  );
+  const before = { config: { digest: 'x', kept: [] } };
+  t.same(viewConfig(workspace(asFile, before), observed(FILE), reader)?.drift?.fields, []);
+  const long = `# ${'x'.repeat(16 * 1024)}`;
+  t.match(viewConfig(workspace(asFile), observed(long), reader), { problem: /16 KiB/ });
 });
 
 t.test('a text is read once, and the last few are kept', async t => {
