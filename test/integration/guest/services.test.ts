@@ -112,4 +112,30 @@ if (lab) {
     t.equal(serviceOf(state, 'web')?.pid, pid);
     t.equal((await lab.ssh(['ssh', '-p', String(lab.port), 'dev@127.0.0.1', 'echo in'])).stdout, 'in\n');
   });
+
+  t.test('who begins to watch while the state changes is told of the changes after it', async t => {
+    const before = serviceOf(await guest.state(id), 'web')!.restarts;
+    // Between the making of a watcher's FIFO and its opening the supervisor tells of two changes.
+    const meanwhile = `#!/bin/sh
+/usr/bin/mkfifo "$@" || exit
+case "$*" in */units/* | */jobs/*) exit ;; esac
+for _ in 1 2; do
+  was=$(cat /run/nexus/snapshot)
+  sh /opt/nexus/guest restart web </dev/null
+  n=0
+  until [ "$(cat /run/nexus/snapshot)" != "$was" ] || [ $n -gt 600 ]; do n=$((n + 1)); sleep 0.05; done
+done
+`;
+    await lab.sh(`cat >/usr/sbin/mkfifo <<'EOF'\n${meanwhile}EOF\nchmod +x /usr/sbin/mkfifo`);
+    let again: Promise<void> | undefined;
+    const told: (number | undefined)[] = [];
+    await lab.until(state => {
+      told.push(serviceOf(state, 'web')?.restarts);
+      again ??= guest.serviceRestart(id, 'web');
+      return told.at(-1) === before + 3;
+    });
+    await again;
+    await lab.sh('rm /usr/sbin/mkfifo');
+    t.equal(told[0], before + 2, 'the first state is the one at the start');
+  });
 }
