@@ -45,7 +45,7 @@ export class Database {
       this.#db = db;
       this.#insert = db.prepare('INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
     } catch (error) {
-      db?.close();
+      if (db) leave(db, file);
       throw openError(file, error);
     }
   }
@@ -124,6 +124,12 @@ export class Database {
     this.#db.close();
   }
 
+  /** Closes the database of a server with its files as they are: for one that turned out to be damaged. */
+  leave(): void {
+    this.#reading = undefined;
+    leave(this.#db, this.file);
+  }
+
   *#rows(): Generator<Row, void> {
     const statement = this.#db.prepare(
       'SELECT revision, key, created, deleted, create_revision, prev_revision, value, crc FROM log ORDER BY revision',
@@ -191,6 +197,22 @@ export class Database {
     });
     this.#isSuspect = false;
   }
+}
+
+/**
+ * The last one who closes a database moves its write-ahead log into it. Somebody who may only read does not, so that one
+ * closes last.
+ */
+function leave(db: DatabaseSync, file: string): void {
+  let last: DatabaseSync | undefined;
+  try {
+    last = new DatabaseSync(file, { readOnly: true });
+    last.prepare('SELECT count(*) FROM sqlite_schema').get();
+  } catch {
+    // What cannot be read is not moved either.
+  }
+  db.close();
+  last?.close();
 }
 
 /** Throws StoreError Corrupt unless the file is a sound database of ours. */

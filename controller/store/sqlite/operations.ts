@@ -24,6 +24,8 @@ export interface Operations {
 /** One set of operations is one database, of whoever calls them. */
 export function createOperations(): Operations {
   let database: Database | undefined;
+  /** A server's database was opened and is not known to be sound. */
+  let isDoubtful = false;
   let unlock = () => {};
 
   function opened(): Database {
@@ -41,6 +43,7 @@ export function createOperations(): Operations {
         }
         if (purpose === 'draft') restrict(file);
         database = new Database(file, purpose);
+        isDoubtful = purpose === 'server';
       } catch (error) {
         unlock();
         throw openError(file, error);
@@ -65,13 +68,15 @@ export function createOperations(): Operations {
     },
     ready(adoptAt) {
       opened().createViews();
+      isDoubtful = false;
       if (adoptAt === undefined) return;
       opened().setMeta(META.compactRevision, adoptAt);
       opened().setMeta(META.isBackup, 0);
     },
     sweep: target => opened().sweep(target),
     close() {
-      database?.close();
+      if (isDoubtful) database?.leave();
+      else database?.close();
       database = undefined;
       unlock();
     },

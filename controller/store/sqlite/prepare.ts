@@ -2,15 +2,19 @@ import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSyn
 import { dirname } from 'node:path';
 import { Database } from './database.ts';
 import { corruptError } from './failure.ts';
+import { checkWriteAheadLog } from './write-ahead-log.ts';
 
 /**
  * Makes a new database where there is none, under another name first: a file with our name is complete or damaged,
- * also after a crash. Throws StoreError Corrupt where one was and is gone or empty.
+ * also after a crash. Throws StoreError Corrupt where one was and is gone or empty, or its write-ahead log is damaged.
  */
 export function prepareFile(file: string): void {
   const size = sizeOf(file);
   if (size === 0) throw corruptError(file, 'is damaged (it is empty)');
-  if (size !== undefined) return;
+  if (size !== undefined) {
+    checkWriteAheadLog(file);
+    return;
+  }
   if (sizeOf(`${file}-wal`)) throw corruptError(file, `is gone, but ${file}-wal is there`);
   const draft = `${file}.new`;
   rmSync(draft, { force: true });

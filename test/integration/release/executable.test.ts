@@ -1,12 +1,20 @@
-import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import t from 'tap';
+import t, { type Test } from 'tap';
+import { connect } from '../../../controller/client/connect.ts';
+import { CERTIFICATE_SIGNING_REQUEST } from '../../../crds/kinds.ts';
 import { buildRelease } from '../../support/build-release.ts';
 import { builtProgram } from '../../support/built-program.ts';
+import { newCertificateRequest } from '../../support/certificate-request.ts';
 import { findTestEngine, noTestEngine } from '../../support/engine.ts';
 import { ensureTestImage } from '../../support/images.ts';
+import { freePorts } from '../../support/ports.ts';
+import { layServerTls } from '../../support/server-tls.ts';
+import { untilObject } from '../../support/until-object.ts';
 
 const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../../..');
@@ -73,6 +81,73 @@ t.test('the executable runs on a bare Debian', { skip: await noTestEngine() }, a
     t.equal(readFileSync(join(again, 'SHA256SUMS'), 'utf8'), sums);
     t.equal(readFileSync(join(again, 'nexus.cjs'), 'utf8'), readFileSync(join(out, 'nexus.cjs'), 'utf8'));
   });
+});
+
+/** A controller as the executable runs it, on this machine. Ended with the test. */
+async function startController(t: Test): Promise<string> {
+  const home = mkdtempSync(join(tmpdir(), 'nexus-executable-'));
+  await layServerTls(home);
+  const [port] = await freePorts(1);
+  const listen = [`--listen=127.0.0.1:${port}`, '--gateway-listen=127.0.0.1:0', '--log-level=warn'];
+  const child = spawn(await builtProgram(), ['controller', ...listen], {
+    env: { PATH: process.env.PATH, HOME: home, NEXUS_HOME: home },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  const ended = once(child, 'exit');
+  t.teardown(async () => {
+    child.kill();
+    await ended;
+    rmSync(home, { recursive: true, force: true });
+  });
+  const ready = await Promise.race([once(child, 'message'), ended.then(() => undefined)]);
+  if (!ready) throw new Error('the controller ended before it was ready');
+  return home;
+}
+
+t.test('a client certificate is asked for, approved and used', async t => {
+  const home = await startController(t);
+  const kubeconfig = join(home, 'kubeconfig');
+  const kubectl = (...args: string[]) =>
+    run('kubectl', args, { env: { PATH: process.env.PATH, HOME: home } });
+  const admin = (...args: string[]) => kubectl(`--kubeconfig=${kubeconfig}`, ...args);
+  const { request, key } = await newCertificateRequest('ann', ['dev']);
+  const base64 = (text: string) => Buffer.from(text).toString('base64');
+  const file = (name: string, text: string) => {
+    writeFileSync(join(home, name), text);
+    return join(home, name);
+  };
+  const asked = {
+    apiVersion: 'certificates.k8s.io/v1',
+    kind: 'CertificateSigningRequest',
+    metadata: { name: 'ann' },
+    spec: {
+      request: base64(request),
+      signerName: 'kubernetes.io/kube-apiserver-client',
+      usages: ['client auth'],
+    },
+  };
+  await admin('create', '-f', file('asked.json', JSON.stringify(asked)));
+  await admin('certificate', 'approve', 'ann');
+  const { client, connection } = await connect({ file: kubeconfig });
+  t.teardown(() => client.close());
+  const certificate = await untilObject(
+    client,
+    CERTIFICATE_SIGNING_REQUEST,
+    { name: 'ann' },
+    {
+      look: found => found?.status?.certificate,
+      timeoutMs: 10_000,
+      what: last => `a certificate; there was ${JSON.stringify(last?.status)}`,
+    },
+  );
+  const { stdout } = await kubectl(
+    `--server=${connection.server}`,
+    `--certificate-authority=${file('ca.crt', connection.ca!)}`,
+    `--client-certificate=${file('ann.crt', Buffer.from(certificate, 'base64').toString())}`,
+    `--client-key=${file('ann.key', key)}`,
+    ...['auth', 'whoami', '-o', 'jsonpath={.status.userInfo.username} {.status.userInfo.groups}'],
+  );
+  t.equal(stdout, 'ann ["dev","system:authenticated"]');
 });
 
 t.test('a platform that there is no release for is refused with those that there are', async t => {

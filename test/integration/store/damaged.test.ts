@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import {
+  appendFileSync,
   copyFileSync,
   existsSync,
   mkdirSync,
   readFileSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -16,8 +18,11 @@ import type { StoreError } from '../../../controller/store/store.ts';
 import { keyOf, sample } from '../../support/store-objects.ts';
 import { temporaryFolder } from './folder.ts';
 
+const PARTS = ['', '-wal', '-shm'];
 const folder = temporaryFolder(t);
 const sound = join(folder, 'sound.db');
+/** Of a server that was killed. */
+const left = join(folder, 'left.db');
 
 t.before(async () => {
   const store = await openSqliteStore({ file: sound });
@@ -26,6 +31,13 @@ t.before(async () => {
   );
   await store.delete(keyOf('n0'), 1);
   await store.close();
+
+  const alive = join(folder, 'alive.db');
+  const other = await openSqliteStore({ file: alive });
+  for (let i = 0; i < 300; i += 50)
+    await Promise.all(Array.from({ length: 50 }, (_, k) => other.create(keyOf(`n${i + k}`), sample('x'))));
+  for (const part of PARTS) copyFileSync(`${alive}${part}`, `${left}${part}`);
+  await other.close();
 });
 
 /** Each makes a damaged database at the path. */
@@ -83,6 +95,82 @@ for (const [i, [what, damage]] of Object.entries(DAMAGES).entries()) {
     await t.rejects(openSqliteStore({ file }), { code: 'Corrupt' }, 'and so is a second attempt');
   });
 }
+
+/** The files as a server leaves them that is killed: of 300 writes the database itself has none. */
+function killed(name: string): string {
+  const file = join(folder, `${name}.db`);
+  for (const part of PARTS) copyFileSync(`${left}${part}`, `${file}${part}`);
+  return file;
+}
+
+/** Each damages the write-ahead log. */
+const LOG_DAMAGES: Record<string, (log: string) => void> = {
+  'cut off in the middle': log => truncateSync(log, 40_000),
+  'cut off by a byte': log => truncateSync(log, statSync(log).size - 1),
+  'cut off in its head': log => truncateSync(log, 20),
+  'changed in one byte': log => flip(log, 30_000),
+  'changed in one byte of its head': log => flip(log, 17),
+  gone: log => rmSync(log),
+};
+
+for (const [i, [what, damage]] of Object.entries(LOG_DAMAGES).entries()) {
+  t.test(`a database of a killed server whose write-ahead log is ${what} is refused, and left`, async t => {
+    const file = killed(`log-${i}`);
+    damage(`${file}-wal`);
+    const content = () => [file, `${file}-wal`].map(name => existsSync(name) && readFileSync(name));
+    const before = content();
+    await t.rejects(openSqliteStore({ file }), {
+      code: 'Corrupt',
+      message: /write-ahead log.*nexus restore/,
+    });
+    t.strictSame(content(), before);
+  });
+}
+
+t.test('a server that was killed, or lost its power, finds every write again', async t => {
+  const whole = async (name: string, loss: (file: string) => void) => {
+    const file = killed(name);
+    loss(file);
+    const store = await openSqliteStore({ file });
+    t.equal(store.count(''), 300, name);
+    await store.close();
+  };
+  await whole('as-it-was', () => {});
+  await whole('begun', file => appendFileSync(`${file}-wal`, readFileSync(`${file}-wal`).subarray(32, 4000)));
+  await whole('no-index', file => rmSync(`${file}-shm`));
+  await whole('index-of-nothing', file => writeFileSync(`${file}-shm`, Buffer.alloc(32_768)));
+  await whole('half-an-index', file => flip(`${file}-shm`, 60));
+});
+
+t.test('an index of an earlier life of the write-ahead log tells nothing of this one', async t => {
+  const file = killed('lives');
+  const index = readFileSync(`${file}-shm`);
+  const db = new DatabaseSync(file);
+  db.exec("PRAGMA wal_checkpoint(RESTART); UPDATE meta SET value = value WHERE name = 'compact_revision'");
+  const log = readFileSync(`${file}-wal`);
+  db.close();
+  writeFileSync(`${file}-wal`, log);
+  writeFileSync(`${file}-shm`, index);
+  const store = await openSqliteStore({ file });
+  t.equal(store.count(''), 300);
+  await store.close();
+});
+
+t.test('a damaged database of a killed server is refused with its write-ahead log where it was', async t => {
+  const file = join(folder, 'both.db');
+  copyFileSync(sound, file);
+  const store = await openSqliteStore({ file });
+  t.teardown(() => store.close());
+  await store.create(keyOf('more'), sample('more'));
+  const copy = join(folder, 'both-copy.db');
+  for (const part of PARTS) copyFileSync(`${file}${part}`, `${copy}${part}`);
+  const bytes = readFileSync(copy);
+  bytes.write('Marker', bytes.indexOf('marker', bytes.length >> 1));
+  writeFileSync(copy, bytes);
+  const log = readFileSync(`${copy}-wal`);
+  await t.rejects(openSqliteStore({ file: copy }), { code: 'Corrupt' });
+  t.strictSame([readFileSync(copy), readFileSync(`${copy}-wal`)], [bytes, log]);
+});
 
 t.test('what the sentence says works: move it away, start, restore', async t => {
   const file = join(folder, 'again.db');
@@ -160,6 +248,12 @@ function openElsewhere(file: string): string {
      console.log(await opened.then(store => store.close().then(() => 'open'), error => error.code));`,
   );
   return execFileSync(process.execPath, [script, file], { encoding: 'utf8' }).trim();
+}
+
+function flip(file: string, at: number): void {
+  const bytes = readFileSync(file);
+  bytes[at] = bytes[at]! ^ 0xff;
+  writeFileSync(file, bytes);
 }
 
 /** `length`: bytes, from the end when negative, or a fraction of all. */
