@@ -5,6 +5,7 @@ import type { Clock, Milliseconds } from '../controller/kit/clock.ts';
 import type { Logger } from '../controller/kit/log.ts';
 import type { Metrics } from '../controller/kit/metrics.ts';
 import { nodeNameFrom } from '../controller/kit/node-name.ts';
+import { OptionError } from '../controller/kit/options.ts';
 import { parseBytes, parseCpuMillis } from '../controller/kit/quantity.ts';
 import { nodeNamespace } from '../crds/names.ts';
 import type { EngineSettings, GivenDriver } from './backends.ts';
@@ -84,7 +85,7 @@ export function agentSettings(options: AgentOptions): AgentSettings {
 /** One lost heartbeat must not stop anything. */
 function fenceOf({ heartbeat = 10_000, fenceTime = 60_000 }: AgentOptions) {
   if (fenceTime < 2 * heartbeat)
-    throw new Error(
+    throw new OptionError(
       `--fence-time (${fenceTime / 1000}s) must be at least twice --heartbeat (${heartbeat / 1000}s)`,
     );
   return { heartbeatMs: heartbeat, fenceMs: fenceTime };
@@ -93,7 +94,7 @@ function fenceOf({ heartbeat = 10_000, fenceTime = 60_000 }: AgentOptions) {
 function parsePort(text: string): number {
   const port = Number(text);
   if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65_535)
-    throw new Error(`--allow-host-port: ${JSON.stringify(text)} is no TCP port`);
+    throw new OptionError(`--allow-host-port: ${JSON.stringify(text)} is no TCP port`);
   return port;
 }
 
@@ -102,7 +103,7 @@ function reserveOf(options: AgentOptions): { cpuMillis: number; memoryBytes: num
     if (text === undefined) return 0;
     const value = parse(text);
     if (value === undefined)
-      throw new Error(`${name}: ${JSON.stringify(text)} is no quantity; write it as in 500m or 512Mi`);
+      throw new OptionError(`${name}: ${JSON.stringify(text)} is no quantity; write it as in 500m or 512Mi`);
     return value;
   };
   return {

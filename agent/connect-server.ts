@@ -8,6 +8,7 @@ import type { Clock } from '../controller/kit/clock.ts';
 import { type GatewayFile, readGatewayFile } from '../controller/kit/gateway-file.ts';
 import type { Logger } from '../controller/kit/log.ts';
 import type { Metrics } from '../controller/kit/metrics.ts';
+import { StartError } from '../controller/kit/start-error.ts';
 import { VERSION } from '../controller/kit/version.ts';
 import type { AgentOptions } from './agent-settings.ts';
 import type { Unit } from './reconcile/unit.ts';
@@ -59,7 +60,7 @@ export async function connectServer(
     // A gateway that a controller on this machine told of has a socket, and a kubeconfig beside it; a join needs none.
     if (!uplink || options.kubeconfig || (gateway.socket && existsSync(file))) {
       if (!options.kubeconfig && !existsSync(file))
-        throw new Error(
+        throw new StartError(
           'this machine belongs to no server yet: make a token there with `nexus node token create` and type what it prints',
         );
       return (await connect({ file, ...common })).client;

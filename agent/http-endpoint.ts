@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import type { Metrics } from '../controller/kit/metrics.ts';
+import { StartError } from '../controller/kit/start-error.ts';
 
 export interface HttpEndpointOptions {
   /** A port (loopback), `host:port`, or the path of a Unix socket. */
@@ -84,7 +85,7 @@ async function takeSocket(path: string): Promise<void> {
     socket.once('connect', () => socket.destroy());
   });
   if (isAlive)
-    throw new Error(
+    throw new StartError(
       `${path} is in use: another agent runs with this folder; stop it, or give this one another NEXUS_HOME`,
     );
   await rm(path, { force: true });

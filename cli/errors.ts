@@ -1,5 +1,6 @@
 import { ApiError } from '../controller/kit/errors.ts';
 import { OptionError } from '../controller/kit/options.ts';
+import { StartError } from '../controller/kit/start-error.ts';
 import { systemError } from './system-errors.ts';
 
 /** What the process exits with. Other people's scripts rely on these. */
@@ -65,6 +66,7 @@ export function describeError(error: unknown, debug = false): { exitCode: ExitCo
   };
   if (error instanceof CliError) return told(error.exitCode, error.message, error.next);
   if (error instanceof OptionError) return told(EXIT.usage, error.message);
+  if (error instanceof StartError) return told(EXIT.failed, error.message);
   if (error instanceof ApiError) {
     const exit = API_EXITS[error.reason] ?? { exitCode: EXIT.failed };
     return told(exit.exitCode, error.message, exit.next ?? whereElse(error));

@@ -20,6 +20,7 @@ import { machineLabels } from './kit/machine-labels.ts';
 import type { Metrics } from './kit/metrics.ts';
 import type { OptionValues } from './kit/options.ts';
 import { loadSshKey } from './kit/ssh-key-file.ts';
+import { StartError } from './kit/start-error.ts';
 import { parseListen } from './listen-address.ts';
 import { fitsSocketPath } from './local-socket.ts';
 import type { SERVER_OPTIONS } from './options.ts';
@@ -133,7 +134,7 @@ export async function startGateway(
         ? parseListen(options.gatewayListen, '--gateway-listen')
         : { host: parseListen(options.listen).host, port: GATEWAY_PORT };
       const { port } = await gateway.listen(at).catch(error => {
-        throw new Error(
+        throw new StartError(
           `the gateway cannot listen on ${at.host}:${at.port} (${error.message}); choose another with --gateway-listen, or ${OFF}`,
           { cause: error },
         );

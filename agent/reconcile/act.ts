@@ -30,10 +30,17 @@ async function runLane(acting: Acting, lane: Action[], signal: AbortSignal): Pro
       context.log.debug({ placement: unit.name, action }, 'done');
       if (notice) context.events.event(placement, notice.type, notice.reason, notice.message);
     } catch (error) {
-      unit.attempts.record(
-        action,
-        isApiError(error) ? { code: 'Api', message: error.message } : failureOf(error),
-      );
+      const failure = isApiError(error) ? { code: 'Api' as const, message: error.message } : failureOf(error);
+      unit.attempts.record(action, failure);
+      const isRefused = action.type === 'create' || action.type === 'start';
+      // A port that is taken is exchanged for another one.
+      if (isRefused && failure.code !== 'PortInUse')
+        context.events.event(
+          placement,
+          'Warning',
+          'ContainerFailed',
+          `the engine refused the container: ${failure.message}`,
+        );
       context.metrics.action(action.type, 'failed');
       const fields = { placement: unit.name, action: action.type, err: error };
       if (error instanceof DriverError || isApiError(error)) context.log.warn(fields, 'an action failed');

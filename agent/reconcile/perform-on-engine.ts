@@ -1,6 +1,7 @@
 import type { Backend } from '../agent-context.ts';
 import type { Action } from '../plan/actions.ts';
 import { ensureImage } from '../plan/plan-instance.ts';
+import { imageFailure } from '../status/instance-conditions.ts';
 import { type Acting, fenceMs, idOf, startConfig } from './acting.ts';
 import { ImageJob } from './image-jobs.ts';
 import { type Notice, normal, warning } from './notice.ts';
@@ -102,7 +103,7 @@ export async function performOnEngine(
 }
 
 /** In the background: a pull takes its time, and no worker. */
-function fetchImage({ context, unit, desired }: Acting, driver: Backend['view']['driver']): void {
+function fetchImage({ context, unit, desired, placement }: Acting, driver: Backend['view']['driver']): void {
   const wake = () => context.wake(desired.name);
   const action = ensureImage(desired);
   unit.imageJob = new ImageJob(driver, desired, {
@@ -110,6 +111,8 @@ function fetchImage({ context, unit, desired }: Acting, driver: Backend['view'][
     onEnd(failure) {
       if (failure) {
         unit.attempts.fail(action, failure);
+        const { reason, message } = imageFailure(desired, failure);
+        context.events.event(placement, 'Warning', reason, message);
         context.log.warn(
           { placement: unit.name, image: desired.image, failure },
           'the image could not be had',

@@ -22,7 +22,8 @@ export function imageCondition(desired: Desired, observed: Observed): Verdict {
 /** Of workspaces that name none. A registry that is asked for it says that it is not there, or wants a login. */
 const OUR_IMAGE = /^nexus-workspace:/;
 
-function imageFailure({ image, imageLogin }: Desired, { code, message }: ActionFailure): Verdict {
+/** Why an image could not be had, and what to do. */
+export function imageFailure({ image, imageLogin }: Desired, { code, message }: ActionFailure): Verdict {
   if (OUR_IMAGE.test(image) && code !== 'ImageUnsupported')
     return no(
       'ImagePullFailed',
@@ -33,7 +34,7 @@ function imageFailure({ image, imageLogin }: Desired, { code, message }: ActionF
       'ImagePullDenied',
       imageLogin
         ? `The registry refused the login for ${image}: ${message}. Correct the Secret that spec.imagePullSecretRef names; it is tried again.`
-        : `The registry asks for a login for ${image}: ${message}. Name a Secret that holds it in spec.imagePullSecretRef.`,
+        : `The registry asks for a login for ${image}: ${message}. Name a Secret that holds it in spec.imagePullSecretRef, or correct spec.image: of an image that is not there registries say the same.`,
     );
   if (code === 'ImageUnsupported')
     return no(

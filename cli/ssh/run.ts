@@ -7,6 +7,7 @@ import type { CommandContext } from '../command.ts';
 import { CliError } from '../errors.ts';
 import { forgetReach } from './reach.ts';
 import type { SshTarget } from './target.ts';
+import { wayIn } from './unknown-key.ts';
 
 /** Arguments for `ssh`: options, port, destination. */
 export function sshArgs(target: SshTarget, extra: string[] = []): string[] {
@@ -37,7 +38,10 @@ export async function runTowards(
   const { published, way } = target;
   await forgetReach(published, context.home);
   if (way.kind === 'gateway') await forgetReach(way.gateway, context.home);
-  if (!options.isQuiet?.()) context.note(`note: ${program} ended with 255 (${target.told})`);
+  if (options.isQuiet?.()) return code;
+  context.note(`note: ${program} ended with 255 (${target.told})`);
+  const next = way.kind === 'gateway' ? await wayIn(context) : undefined;
+  if (next) context.note(`next: ${next}`);
   return code;
 }
 

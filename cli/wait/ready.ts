@@ -89,7 +89,12 @@ export async function waitUntilReady(
     }
     const failed = objects.filter((_, i) => results[i] === false).map(({ metadata }) => metadata.name);
     if (failed.length === 0) return EXIT.done;
-    context.note(`error: cannot become ready: ${failed.join(', ')}`);
+    for (const name of failed) {
+      const { status } = seen.find(({ metadata }) => metadata.name === name) ?? {};
+      context.note(
+        status ? `error: ${name} cannot become ready: ${status.message ?? ''}` : `error: ${name} was deleted`,
+      );
+    }
     context.note(`next: nexus describe ws ${failed[0]}`);
     return EXIT.failed;
   } finally {

@@ -118,6 +118,8 @@ t.test('delete ends whatever state the placement is in', async t => {
   await lab.place('noimage', { image: 'nothing:1' });
   await lab.untilReason('noimage', 'ImageReady', 'ImagePullFailed');
   await lab.untilReason('noimage', 'Ready', 'Failed');
+  const told = await lab.untilEvent('noimage', 'ImagePullFailed');
+  t.match(told, { type: 'Warning', message: /nothing:1 could not be had/ });
   await lab.place('pulling', { image: 'slow:1' });
   node.engine.delay('pull', 60_000, 1);
   await lab.place('slow', { image: 'slow:2' });

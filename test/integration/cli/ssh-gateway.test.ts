@@ -100,6 +100,13 @@ async function tests(engine: EngineByHand) {
     t.equal((await run('sh', ['-c', `${stdout.trim()} hostname`])).stdout, 'shop\n', 'what is printed works');
   });
 
+  await t.test('who has no key of a User is told what lets them in', async t => {
+    t.match(await up.cli(['exec', 'shop', '--via', 'gateway', '--', 'hostname']), {
+      code: 255,
+      stderr: /Permission denied[\s\S]*\nnext: .* nexus user add NAME --role admin --key .*\.pub\n/,
+    });
+  });
+
   await t.test('a node whose port is not reached leaves the gateway, and -v says why', async t => {
     await moveNode('127.3.2.1');
     t.match(await alice.cli(['exec', 'shop', '-v', '--', 'hostname']), {

@@ -3,7 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
+import { runAgent } from '../../../agent/main.ts';
 import { describeError, EXIT } from '../../../cli/errors.ts';
+import { parseListen } from '../../../controller/listen-address.ts';
 
 const thrownBy = (run: () => unknown): unknown => {
   try {
@@ -49,4 +51,24 @@ t.test('a fault of our own still has its trace', async t => {
     'error: x is not a function',
     /\n {4}at /,
   ]);
+});
+
+t.test('an agent or a server that cannot start as things are says so, without a trace', async t => {
+  const home = t.testdir({});
+  const signal = new AbortController().signal;
+  const agent = (options: object) =>
+    runAgent({ home, drivers: ['memory'], ...options }, signal).catch(e => e);
+  t.match(describeError(await agent({})), {
+    exitCode: EXIT.failed,
+    lines: [/^error: this machine belongs to no server yet.*nexus node token create/],
+  });
+  for (const options of [{ fenceTime: 1 }, { allowHostPort: ['x'] }, { reserveCpu: 'x' }]) {
+    const { exitCode, lines } = describeError(await agent(options));
+    t.equal(exitCode, EXIT.usage);
+    t.equal(lines.length, 1, lines.join('\n'));
+  }
+  t.match(describeError(thrownBy(() => parseListen('x', '--gateway-listen'))), {
+    exitCode: EXIT.usage,
+    lines: ['error: --gateway-listen takes ADDRESS:PORT, not "x"'],
+  });
 });
