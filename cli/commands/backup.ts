@@ -1,6 +1,7 @@
 import { createReadStream, createWriteStream, existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
+import { askYes, canAsk } from '../ask.ts';
 import type { Command, Flags } from '../command.ts';
 import { CliError, EXIT, usageError } from '../errors.ts';
 
@@ -47,6 +48,8 @@ export const backup: Command = {
   },
 };
 
+const LOSS = 'workspaces made since the backup are removed with their volumes, changes since are undone';
+
 export const restore: Command = {
   usage: 'restore <file>',
   describe: "Make the server's content that of a backup, while it runs; every client sees it happen",
@@ -63,11 +66,8 @@ export const restore: Command = {
   async run(raw, context) {
     const { file, yes } = raw as Flags & { file: string; yes: boolean };
     if (!existsSync(file)) throw usageError(`cannot read ${file}: there is no such file`);
-    if (!yes)
-      throw usageError(
-        'workspaces made since the backup are removed with their volumes, changes since are undone',
-        `nexus restore ${file} --yes`,
-      );
+    if (!yes && !canAsk(context)) throw usageError(LOSS, `nexus restore ${file} --yes`);
+    if (!yes && !(await askYes(context, `${LOSS}. Go on?`))) throw new CliError('nothing was restored');
     const client = await context.client();
     const { body } = await client.stream('POST', '/nexus/v1/restore', {
       body: createReadStream(file),

@@ -235,6 +235,11 @@ t.test('a backup is written whole, readable for its owner, and restored', async 
   t.match(await server.cli(['backup', file, '--force']), { code: 0 });
   t.match(await server.cli(['restore', file]), { code: EXIT.usage, stderr: /--yes/ });
   t.match(await server.cli(['restore', '/none', '--yes']), { code: EXIT.usage });
+  t.match(await server.cli(['restore', file], { tty: true, stdin: 'n\n' }), {
+    code: EXIT.failed,
+    stderr: /are removed .* Go on\? \[y\/N\] [\s\S]*nothing was restored/,
+  });
+  t.match(await server.cli(['restore', file], { tty: true, stdin: 'y\n' }), { stdout: /^restored / });
   t.match(await server.cli(['restore', file, '--yes']), { code: 0, stdout: /^restored / });
   t.notOk(existsSync(`${file}.${process.pid}.part`));
 });
