@@ -117,7 +117,9 @@ async function joinNode(flags: AgentFlags, context: CommandContext): Promise<num
     Object.fromEntries(given.map(name => [name, flags[name]])),
   );
   context.print(`this machine is node ${joined.nodeName}; run it: nexus agent`);
-  context.note('the image of workspaces that name none is made by: nexus image');
+  const { drivers } = values;
+  const forLxc = drivers.includes('lxc') && !drivers.includes('docker') ? ' --driver lxc' : '';
+  context.note(`the image of workspaces that name none is made by: nexus image${forLxc}`);
   context.verbose(`how to reach the gateway is in ${joined.file}`);
   if (given.length > 0)
     context.verbose(`kept for every start: ${given.map(name => `--${kebab(name)}`).join(', ')}`);

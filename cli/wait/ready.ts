@@ -52,9 +52,13 @@ export async function waitUntilReady(
   );
   try {
     const seen: Workspace[] = [];
+    const latest = new Map<string, Workspace>();
     const results = await Promise.all(
       objects.map(({ metadata }) =>
-        waitForOne(client, metadata, { signal, clock, progress, seen, ...(degradedMs && { degradedMs }) }),
+        waitForOne(client, metadata, {
+          ...{ signal, clock, progress, seen, latest },
+          ...(degradedMs && { degradedMs }),
+        }),
       ),
     );
     await refreshConfig(context, { seen });
@@ -69,7 +73,11 @@ export async function waitUntilReady(
     progress.end();
     const late = objects.filter((_, i) => results[i] === undefined).map(({ metadata }) => metadata.name);
     if (late.length > 0) {
-      context.note(`error: not ready within ${Number((timeoutMs / 1000).toFixed(1))} s: ${late.join(', ')}`);
+      const time = `${Number((timeoutMs / 1000).toFixed(1))} s`;
+      for (const name of late) {
+        const why = latest.get(name)?.status?.message;
+        context.note(`error: ${name} is not ready within ${time}${why ? `: ${why}` : ''}`);
+      }
       context.note(`next: nexus describe ws ${late[0]}`);
       return EXIT.timeout;
     }
@@ -111,7 +119,10 @@ function toldOfSilence(workspace: Workspace): string {
 
 interface WaitForOne extends Pick<CommandContext, 'clock' | 'signal'>, WaitOptions {
   progress: Progress;
+  /** Those that are no longer waited for. */
   seen: Workspace[];
+  /** By name, as last seen. */
+  latest: Map<string, Workspace>;
 }
 
 /** A service without a health check counts as up once it has stayed up for so long. */
@@ -124,7 +135,7 @@ const mayStillEnd = ({ spec }: Workspace) =>
 async function waitForOne(
   client: Client,
   key: { name: string; namespace?: string },
-  { clock, progress, seen, degradedMs, ...options }: WaitForOne,
+  { clock, progress, seen, latest, degradedMs, ...options }: WaitForOne,
 ): Promise<boolean | Workspace | undefined> {
   const patience = new AbortController();
   const settled = new AbortController();
@@ -138,6 +149,7 @@ async function waitForOne(
       if (!workspace) return false;
       const isFirst = last === undefined;
       last = workspace;
+      latest.set(workspace.metadata.name, workspace);
       progress.update(workspace);
       const state = verdict(workspace);
       if (state.done && (!state.ok || isFirst || !mayStillEnd(workspace))) {
