@@ -134,7 +134,7 @@ t.test('apply --wait tells condition by condition and ends when the workspace is
   const late = await server.apply(ws('nowhere', '{driver: lxc}'), '--wait', '--timeout', '300ms');
   t.match(late, {
     code: EXIT.timeout,
-    stderr: /nowhere is not ready within 0\.3 s.*\nnext: nexus describe ws nowhere/,
+    stderr: /nowhere is not ready within 0\.3 s[\s\S]*\nnext: nexus describe ws nowhere/,
   });
   t.equal((await server.apply(ws('waited'), '--wait', '--timeout', 'soon')).code, EXIT.usage);
 });

@@ -93,7 +93,7 @@ t.test(
     await shows(/^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] stuck {2}0\/7 \d+s {2}Scheduled · .+/m);
     await shows(/exit 5/);
     t.equal(last.match(/quick {2}/g)?.length, 1, 'drawn over itself, not below');
-    t.match(last, /error: stuck is not ready within 12 s: .*\nnext: nexus describe ws stuck/);
+    t.match(last, /error: stuck is not ready within 12 s: [\s\S]*\nnext: nexus describe ws stuck/);
   },
 );
 
