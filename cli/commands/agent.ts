@@ -9,6 +9,7 @@ import { readOptionsFile, writeOptionsFile } from '../../controller/kit/options-
 import type { Command, CommandContext, Flags } from '../command.ts';
 import { CliError, EXIT, usageError } from '../errors.ts';
 import { optionFlags } from '../option-flags.ts';
+import { childEnvironment } from '../up/child-environment.ts';
 import { makeHome } from '../up/make-home.ts';
 import { tellParentReady } from '../up/parent.ts';
 
@@ -54,7 +55,8 @@ export const agent: Command = {
     if (flags.action === 'join') return joinNode(flags, context);
     if (flags.action === 'status') return tellStatus(flags, context);
     const file = readOptionsFile(optionsFile(context.home));
-    const { values } = resolveOptions(AGENT_OPTIONS, { flags, env: context.io.env, file });
+    const env = childEnvironment(context.io, context.home);
+    const { values } = resolveOptions(AGENT_OPTIONS, { flags, env, file });
     const { runAgent } = await import('../../agent/main.ts');
     await runAgent(
       { ...values, kubeconfig: flags.kubeconfig, home: context.home, onReady: tellParentReady },

@@ -14,6 +14,6 @@ export const LOG_OPTIONS = {
     default: 'json',
     choices: ['json', 'pretty'],
     env: 'NEXUS_LOG_FORMAT',
-    help: 'Lines of JSON, or lines for people, as `nexus up` writes on a terminal',
+    help: 'Lines of JSON, or lines for people, as they are written on a terminal',
   },
 } as const satisfies OptionTable;
