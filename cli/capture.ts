@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { missingProgram } from './ssh/run.ts';
+import { missingProgram } from './missing-program.ts';
 
 export interface RunResult {
   /** 255 for one that a signal ended. */

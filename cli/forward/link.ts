@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { shellWord } from '../../controller/kit/shell-quote.ts';
 import type { CommandContext } from '../command.ts';
-import { missingProgram } from '../ssh/run.ts';
+import { missingProgram } from '../missing-program.ts';
 import type { SshTarget } from '../ssh/target.ts';
 
 /** One ssh that carries ports of a workspace to Unix sockets of ours. */

@@ -5,7 +5,7 @@ import { shellWord } from '../../controller/kit/shell-quote.ts';
 import { capture, type RunResult } from '../capture.ts';
 import type { CommandContext } from '../command.ts';
 import { CliError, EXIT } from '../errors.ts';
-import { missingProgram } from '../ssh/run.ts';
+import { missingProgram } from '../missing-program.ts';
 
 export interface RemoteTarget {
   /** `user@host`, or a name of the person's own ssh configuration. */

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { shellWord } from '../../controller/kit/shell-quote.ts';
 import type { CommandContext } from '../command.ts';
-import { CliError } from '../errors.ts';
+import { missingProgram } from '../missing-program.ts';
 import { forgetReach } from './reach.ts';
 import type { SshTarget } from './target.ts';
 import { wayIn } from './unknown-key.ts';
@@ -82,13 +82,6 @@ export function runProgram(
       resolve(code ?? 128 + (signal ? constants.signals[signal] : 0));
     });
   });
-}
-
-/** Why a program could not be started. */
-export function missingProgram(program: string, error: NodeJS.ErrnoException): Error {
-  if (error.code !== 'ENOENT') return error;
-  const next = `on Debian: apt-get install ${program === 'gh' ? 'gh' : 'openssh-client'}`;
-  return new CliError(`${program} is not installed`, { next, cause: error });
 }
 
 /** The process' own stream is handed down as it is (a terminal stays one); any other is piped. */

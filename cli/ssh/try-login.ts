@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { shellWord } from '../../controller/kit/shell-quote.ts';
 import type { CommandContext } from '../command.ts';
 import { CliError, EXIT, type ExitCode } from '../errors.ts';
-import { missingProgram } from './run.ts';
+import { missingProgram } from '../missing-program.ts';
 
 /** An address that drops what it is sent costs this long. */
 const CONNECT_S = 10;
