@@ -96,14 +96,14 @@ export const SERVER_OPTIONS = {
     default: DEFAULT_LIMITS.systemRequestsInFlight,
     min: 2,
     env: 'NEXUS_API_MAX_SYSTEM_REQUESTS',
-    help: 'Requests of agents and reconcilers at once, which no user takes anything from',
+    help: 'Requests of agents at once, and as many of reconcilers, which no user takes anything from',
   },
   apiMaxWatches: {
     type: 'number',
     default: DEFAULT_LIMITS.watches,
     min: 1,
     env: 'NEXUS_API_MAX_WATCHES',
-    help: 'Watches of users at once, and as many of agents and reconcilers',
+    help: 'Watches of users at once, as many of agents, and as many of reconcilers',
   },
   apiMaxWatchesPerUser: {
     type: 'number',

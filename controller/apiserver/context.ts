@@ -24,7 +24,7 @@ export interface Limits {
   readonly requestsInFlight: number;
   /** Of them, of one user. Defaults to 100. */
   readonly requestsPerUser: number;
-  /** The same of agents and reconcilers together; half of them of one. Defaults to 200. */
+  /** The same of agents, and as many of reconcilers; half of them of one. Defaults to 200. */
   readonly systemRequestsInFlight: number;
   /** Requests beyond these that wait, of one user; more are answered with 429. Defaults to 200. */
   readonly queuedPerUser: number;
@@ -32,7 +32,7 @@ export interface Limits {
   readonly queueWaitMs: Milliseconds;
   /** For a whole answer, watches apart: after that the connection is cut. Defaults to 60 s. */
   readonly answerMs: Milliseconds;
-  /** Watches open at once: of users, and as many of agents and reconcilers. Defaults to 5,000. */
+  /** Watches open at once: of users, as many of agents, and as many of reconcilers. Defaults to 5,000. */
   readonly watches: number;
   /** Of them, of one user. Defaults to 2,000. */
   readonly watchesPerUser: number;

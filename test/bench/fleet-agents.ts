@@ -9,6 +9,8 @@ import { Metrics } from '../../controller/kit/metrics.ts';
 export interface FleetStats {
   lists: number;
   watches: number;
+  /** Watches that could not go on because the server had forgotten the history since. */
+  expired: number;
 }
 
 const stop = new AbortController();
@@ -27,14 +29,15 @@ const agents = process.argv.slice(2).map(home => {
 
 process.on('message', async () => {
   const texts = await Promise.all(agents.map(({ metrics }) => metrics.text()));
-  const sum = (name: string) =>
+  const sum = (name: string, label = '') =>
     texts.reduce((total, text) => {
-      const lines = text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\d+)`, 'gm'));
+      const lines = text.matchAll(new RegExp(`^${name}(?:\\{[^}]*${label}[^}]*\\})? (\\d+)`, 'gm'));
       return [...lines].reduce((sum, [, value]) => sum + Number(value), total);
     }, 0);
   const stats: FleetStats = {
     lists: sum('nexus_informer_lists_total'),
     watches: sum('nexus_informer_watches_total'),
+    expired: sum('nexus_informer_failures_total', 'reason="(?:Expired|Gone)"'),
   };
   process.send?.(stats);
 });

@@ -22,7 +22,7 @@ const AGENTS_A_PROCESS = 250;
 const WRITERS = 16;
 const WATCH_MS = 20_000;
 const CHANGES = 20;
-const WAIT_MS = 300_000;
+const WAIT_MS = 600_000;
 
 /** `fleet [AGENTS] [WORKSPACES]`: agents over real SSH connections, their workspaces, and a restart of the controller. */
 export async function run([agentCount = '50', workspaceCount = '500']: string[]): Promise<void> {
@@ -108,6 +108,7 @@ export async function run([agentCount = '50', workspaceCount = '500']: string[])
       agents,
       workspaces,
       relists: statsAfter.lists - statsBefore.lists,
+      expiredWatches: statsAfter.expired - statsBefore.expired,
       resumedWatches: statsAfter.watches - statsBefore.watches,
       refused: [...text.matchAll(/^nexus_gateway_refusals_total\{reason="(\w+)"\} (\d+)/gm)].map(
         ([, reason, count]) => `${reason} ${count}`,
@@ -281,5 +282,5 @@ async function statsOf(processes: ChildProcess[]): Promise<FleetStats> {
     }),
   );
   const sum = (key: keyof FleetStats) => all.reduce((total, stats) => total + stats[key], 0);
-  return { lists: sum('lists'), watches: sum('watches') };
+  return { lists: sum('lists'), watches: sum('watches'), expired: sum('expired') };
 }

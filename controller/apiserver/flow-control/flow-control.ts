@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { GROUP_NODES } from '../../../crds/names.ts';
 import type { Clock } from '../../kit/clock.ts';
 import type { Metrics } from '../../kit/metrics.ts';
 import type { Store } from '../../store/store.ts';
@@ -24,40 +25,39 @@ export interface FlowControlParts {
 }
 
 /**
- * Who may have how much of the server at once, in two classes that take nothing from each other: the system (agents and
- * reconcilers) and users. Probes of health always pass.
+ * Who may have how much of the server at once, in three classes that take nothing from each other: the system (reconcilers,
+ * its service accounts), the agents of nodes, and users. Probes of health always pass.
  */
 export class FlowControl {
   readonly #parts: FlowControlParts;
   readonly #system: PriorityLevel;
+  readonly #nodes: PriorityLevel;
   readonly #users: PriorityLevel;
 
   constructor(parts: FlowControlParts) {
     this.#parts = parts;
     const { limits, clock, metrics } = parts;
     const { watches, watchesPerUser, queuedPerUser, queueWaitMs: waitMs } = limits;
-    const observer = observe(metrics, () => [this.#system, this.#users]);
+    const observer = observe(metrics, () => [this.#system, this.#nodes, this.#users]);
     const common = { queuedPerUser, waitMs, watches, watchesPerUser };
     this.#users = new PriorityLevel('users', {
       limits: { ...common, seats: limits.requestsInFlight, seatsPerUser: limits.requestsPerUser },
       clock,
       observer,
     });
-    this.#system = new PriorityLevel('system', {
-      limits: {
-        ...common,
-        seats: limits.systemRequestsInFlight,
-        seatsPerUser: Math.ceil(limits.systemRequestsInFlight / 2),
-      },
-      clock,
-      observer,
-    });
+    const ours = {
+      ...common,
+      seats: limits.systemRequestsInFlight,
+      seatsPerUser: Math.ceil(limits.systemRequestsInFlight / 2),
+    };
+    this.#system = new PriorityLevel('system', { limits: ours, clock, observer });
+    this.#nodes = new PriorityLevel('nodes', { limits: ours, clock, observer });
   }
 
   /** Returns, or resolves, when the request may go on; its seat is free again when `response` is closed. Throws TooManyRequests. */
   admit(user: Identity, info: RequestInfo, response: ServerResponse): void | Promise<void> {
     if (PROBES.has(info.path)) return undefined;
-    const level = isSystem(user) ? this.#system : this.#users;
+    const level = this.#levelOf(user);
     if (info.verb === 'watch') {
       response.once('close', level.openWatch(user.name));
       return undefined;
@@ -71,6 +71,12 @@ export class FlowControl {
       if (response.destroyed) release();
       else response.once('close', release);
     });
+  }
+
+  /** However many agents come back at once, reconcilers do not stand in their queue. */
+  #levelOf(user: Identity): PriorityLevel {
+    if (user.groups.includes(GROUP_NODES)) return this.#nodes;
+    return isSystem(user) ? this.#system : this.#users;
   }
 
   #seatsOf({ verb, target, query }: RequestInfo): number {

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Milliseconds } from '../../kit/clock.ts';
 import { ApiError } from '../../kit/errors.ts';
 import { type Entry, StoreError, type StoreEvent, type Watch } from '../../store/store.ts';
 import type { ApiContext, ApiRequest } from '../context.ts';
@@ -20,6 +21,13 @@ import {
 import { parseWatchQuery, type WatchQuery } from './watch-query.ts';
 
 const BOOKMARK_MS = 60_000;
+/** How often it is looked whether a bookmark is due sooner. */
+const LOOK_MS = 10_000;
+/**
+ * A client that was told of nothing for so many revisions gets a bookmark at the next look: the store keeps 10,000 for
+ * those who come back, and elsewhere much may be written.
+ */
+const MAX_LAG = 4000;
 /** Objects of the initial state that are written at a time. */
 const INITIAL_CHUNK = 200;
 
@@ -78,6 +86,8 @@ class WatchSession {
   readonly #request: ApiRequest;
   readonly #parts: SessionParts;
   #lastBookmark = 0;
+  /** The last revision that the client heard of, by whatever it was told. */
+  #told = 0;
   /** Whether the initial state was sent: before that no bookmark may be. */
   #following = false;
 
@@ -98,6 +108,7 @@ class WatchSession {
         ? matching(this.#context, this.#request, query.select)
         : { entries: [], revision: query.from ?? this.#context.store.revision });
       watch = this.#watch(revision);
+      this.#told = revision;
     } catch (error) {
       await stream.send(errorLine(this.#refusal(error).toStatus()));
       return;
@@ -132,13 +143,15 @@ class WatchSession {
       close();
     });
     let cancelBookmark = () => {};
-    const tick = () => {
-      cancelBookmark = clock.after(BOOKMARK_MS, () => {
-        void this.#sendBookmark(watch);
-        tick();
+    const look = (waitedMs: Milliseconds) => {
+      cancelBookmark = clock.after(LOOK_MS, () => {
+        const nowMs = waitedMs + LOOK_MS;
+        const isDue = nowMs >= BOOKMARK_MS || watch.revision - this.#told > MAX_LAG;
+        if (isDue) void this.#sendBookmark(watch);
+        look(isDue ? 0 : nowMs);
       });
     };
-    if (query.bookmarks) tick();
+    if (query.bookmarks) look(0);
     if (closing.aborted) close();
     closing.addEventListener('abort', close, { once: true });
     const offClose = stream.onClose(close);
@@ -179,6 +192,7 @@ class WatchSession {
     const { select } = query;
     if (select.all && wanted.as === undefined) {
       this.#count(events.length);
+      this.#told = events.at(-1)?.revision ?? this.#told;
       return shared.encode(events, this.#request);
     }
     let data = '';
@@ -187,6 +201,7 @@ class WatchSession {
       const selected = selectEvent(event, this.#request, select);
       if (!selected) continue;
       data += encode(selected.type, selected.view);
+      this.#told = event.revision;
       sent++;
     }
     this.#count(sent);
@@ -199,6 +214,7 @@ class WatchSession {
     const { revision } = watch;
     if (!this.#following || revision <= this.#lastBookmark) return;
     this.#lastBookmark = revision;
+    this.#told = revision;
     await stream.send(encode('BOOKMARK', bookmark(this.#request, revision)));
   }
 

@@ -143,6 +143,37 @@ t.test('bookmarks say how far a watch has come, and a watch ends in time', async
   t.same(await unset.rest(), [], 'an hour at most');
 });
 
+t.test(
+  'while much is written elsewhere a bookmark comes sooner, so that whoever comes back need not list',
+  async t => {
+    const { watch, clock, store } = await startLab(t);
+    const watching = await watch(`${CM}?watch=true&allowWatchBookmarks=true&resourceVersion=1`);
+    await clock.advance(10_000);
+    const object = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'x' } };
+    const write = (count: number) =>
+      Promise.all(
+        Array.from({ length: count }, () => store.create(`elsewhere/${store.revision}-${written++}`, object)),
+      );
+    let written = 0;
+    await write(3000);
+    await clock.advance(10_000);
+    await write(3000);
+    const at = store.revision;
+    await clock.advance(10_000);
+    await write(10);
+    const later = store.revision;
+    await clock.advance(60_000);
+    const versions = [await watching.next(), await watching.next()].map(({ type, object }) => [
+      type,
+      object.metadata.resourceVersion,
+    ]);
+    t.same(versions, [
+      ['BOOKMARK', String(at)],
+      ['BOOKMARK', String(later)],
+    ]);
+  },
+);
+
 t.test('tables and bare metadata, one a row; columns come once', async t => {
   const { call, watch } = await startLab(t);
   await call('POST', WS, workspace('a'));
@@ -180,6 +211,19 @@ t.test('watches are bounded in number, counted, and end when the server stops', 
   t.match(await metrics.text(), /apiserver_longrunning_requests\{group="",resource="configmaps"\} 2/);
   await server.close();
   t.same([await one.rest(), await again.rest()], [[], []]);
+});
+
+t.test('agents, reconcilers and users take no watch from each other', async t => {
+  const { server, watch, call } = await startLab(t, { limits: { watches: 1 } });
+  const as = async (user: string, ...groups: string[]) => {
+    const { token } = await server.tokens.create({ user, groups: ['system:masters', ...groups] });
+    return { headers: { authorization: `Bearer ${token}` } };
+  };
+  const node = await as('nexus:node:n1', 'nexus:nodes');
+  t.equal((await watch(`${CM}?watch=true`, node)).code, 200);
+  refused(t, await call('GET', `${CM}?watch=true`, undefined, node), 429, 'TooManyRequests');
+  t.equal((await watch(`${CM}?watch=true`, await as('nexus:controller'))).code, 200);
+  t.equal((await watch(`${CM}?watch=true`)).code, 200);
 });
 
 t.test('a watcher that does not read is cut off, and nobody waits for it', async t => {
