@@ -101,7 +101,8 @@ export async function withRemoteTree<T>(
   try {
     await git(['init', '-q', '--bare', '--template=', '.']);
     await git(['remote', 'add', 'origin', url]);
-    await git(['fetch', '-q', '--depth=1', '--no-tags', '--filter=blob:none', 'origin', ref.name]);
+    // The name is one that the server may have made up.
+    await git(['fetch', '-q', '--depth=1', '--no-tags', '--filter=blob:none', '--', 'origin', ref.name]);
     const commit = (await git(['rev-parse', 'FETCH_HEAD^{commit}'])).toString().trim();
     const listed = (await git(['ls-tree', '-r', '-z', 'FETCH_HEAD'])).toString();
     // `mode type id\tpath`; links and submodules are no files.

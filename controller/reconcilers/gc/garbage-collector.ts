@@ -87,13 +87,16 @@ export function createGarbageCollector(client: Client, kinds: KindSet, graph: Ow
   }
 
   async function finishDeletion(node: GraphNode, signal: AbortSignal): Promise<Outcome | undefined> {
-    const uid = node.object.metadata.uid ?? '';
+    const { uid = '', namespace } = node.object.metadata;
+    // Whoever names it as an owner from another namespace has no say in its end.
+    const dependents = graph
+      .dependents(uid)
+      .filter(({ object }) => namespace === undefined || object.metadata.namespace === namespace);
     if (hasFinalizer(node.object, ORPHAN)) {
-      for (const dependent of graph.dependents(uid)) await disown(dependent, new Set([uid]), signal);
+      for (const dependent of dependents) await disown(dependent, new Set([uid]), signal);
       return release(node, ORPHAN, signal);
     }
     if (!hasFinalizer(node.object, FOREGROUND)) return undefined;
-    const dependents = graph.dependents(uid);
     for (const dependent of dependents)
       if (!dependent.object.metadata.deletionTimestamp) await remove(dependent, 'Foreground', signal);
     const blocking = dependents.filter(({ object }) =>

@@ -129,9 +129,26 @@ t.test('a foreground delete waits for what blocks it', async t => {
   await gone('free');
   await world.eventually(async () => (await find('held'))?.metadata.deletionTimestamp);
   t.ok((await find('a'))?.metadata.finalizers?.includes('foregroundDeletion'), 'it waits');
+  await world.client.create(NAMESPACE, {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'foreign' },
+  });
+  await world.client.create(CONFIG_MAP, {
+    ...configMap('blocks'),
+    metadata: {
+      name: 'blocks',
+      namespace: 'foreign',
+      ownerReferences: [owner(a, { blockOwnerDeletion: true })],
+      finalizers: ['test/hold'],
+    },
+  });
   await world.client.patch(CONFIG_MAP, key('held'), 'merge', { metadata: { finalizers: null } });
   await gone('a');
   await gone('held');
+  await world.client.patch(CONFIG_MAP, { name: 'blocks', namespace: 'foreign' }, 'merge', {
+    metadata: { finalizers: null },
+  });
 });
 
 t.test('what became ownerless while no controller ran is collected when one does', async t => {
