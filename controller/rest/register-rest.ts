@@ -183,29 +183,36 @@ function readJsonAlone(scope: FastifyInstance): void {
   });
 }
 
+/** Of a body of more values than this the first thing that is wrong is told alone: it could be wrong a million times. */
+const MAX_VALUES_TOLD = 2_000;
+
+/** Whether a value of JSON holds no more values than `left`. Looks at no more of them than that. */
+function holdsFew(value: unknown, left = { count: MAX_VALUES_TOLD }): boolean {
+  if (left.count-- <= 0) return false;
+  if (typeof value !== 'object' || value === null) return true;
+  for (const key in value) if (!holdsFew((value as Record<string, unknown>)[key], left)) return false;
+  return true;
+}
+
 /**
  * Texts of a URL are made numbers where numbers are asked for; bodies say what they mean. Each schema is compiled when the
  * first request needs it: all of them would be an eighth of the start of a server.
  */
 function validate(scope: FastifyInstance): void {
-  const common = {
-    ...OWN_SCHEMAS,
-    allErrors: true,
-    useDefaults: true,
-    allowUnionTypes: true,
-    strict: false,
-  } as const;
-  const bodies = new Ajv2020({ ...common });
-  const urls = new Ajv2020({ ...common, coerceTypes: true });
-  for (const ajv of [bodies, urls]) addFormats.default(ajv);
+  const common = { ...OWN_SCHEMAS, useDefaults: true, allowUnionTypes: true, strict: false } as const;
+  const bodies = new Ajv2020({ ...common, allErrors: true });
+  const largeBodies = new Ajv2020({ ...common });
+  const urls = new Ajv2020({ ...common, allErrors: true, coerceTypes: true });
+  for (const ajv of [bodies, largeBodies, urls]) addFormats.default(ajv);
   scope.setValidatorCompiler(({ schema, httpPart }) => {
-    const ajv = httpPart === 'body' ? bodies : urls;
-    let compiled: ValidateFunction | undefined;
+    const compiled = new Map<Ajv2020, ValidateFunction>();
     const check = Object.assign(
       (value: unknown) => {
-        compiled ??= ajv.compile(schema as object);
-        const isValid = compiled(value);
-        check.errors = compiled.errors;
+        const ajv = httpPart !== 'body' ? urls : holdsFew(value) ? bodies : largeBodies;
+        const validate = compiled.get(ajv) ?? ajv.compile(schema as object);
+        compiled.set(ajv, validate);
+        const isValid = validate(value);
+        check.errors = validate.errors;
         return isValid;
       },
       { errors: undefined as ValidateFunction['errors'] },

@@ -136,6 +136,20 @@ t.test('a token ends with the key that it was got with, with a suspension, and w
   t.equal(await whoAmI(byGitHub), 401, 'another user of that name');
 });
 
+t.test(
+  'of a body that is wrong many times over one thing is told, as nobody need show who they are',
+  async t => {
+    const problems = async (count: number) => {
+      const body = { fingerprints: Array(count).fill('') };
+      const answer = await call('POST', '/login/challenge', { token: null, body });
+      t.equal(answer.status, 400);
+      return (answer.body.details as { problems: unknown[] }).problems.length;
+    };
+    t.equal(await problems(2), 2);
+    t.equal(await problems(100_000), 1);
+  },
+);
+
 t.test('who guesses is slowed down', async t => {
   const { challenge: one } = await challenge();
   const guesses = Array.from({ length: 30 }, () => prove(one, 'guess'));
