@@ -108,7 +108,7 @@ async function removeOne(
     await untilGone(client, { name, uid, hasWorkspaces: workspaces.length > 0 }, signal, context);
   context.print(`node/${name} removed`);
   context.note(
-    `On that machine, if it is still there: systemctl disable --now nexus-agent; rm -r /var/lib/nexus/agent`,
+    `On that machine, if it is still there: systemctl disable --now nexus-agent (without systemd: kill $(cat /run/nexus-agent.pid)); rm -r /var/lib/nexus/agent`,
   );
 }
 
