@@ -1,8 +1,12 @@
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { StoreError } from '../store.ts';
 
 const SQLITE_BUSY = 5;
 const SQLITE_CORRUPT = 11;
 const SQLITE_NOTADB = 26;
+/** Of what is beside a database while it is open. */
+const LEAST_ROOM_BYTES = 64 * 1024;
 
 /** SQLite's result code without its extension; undefined for errors of anything else. */
 export function sqliteCode(error: unknown): number | undefined {
@@ -27,7 +31,26 @@ export function openError(file: string, error: unknown): StoreError {
   const code = sqliteCode(error);
   if (code === SQLITE_CORRUPT || code === SQLITE_NOTADB)
     return corruptError(file, `is damaged (${detail})`, error);
-  return new StoreError('Unavailable', `${file} cannot be opened: ${detail}`, undefined, { cause: error });
+  const why = isForbidden(error)
+    ? `this user may not write to it (${detail}). Start the server as the user whose file it is`
+    : isFull(file)
+      ? 'no space is left on its disk. Make room (`df -h`), then try again'
+      : detail;
+  return new StoreError('Unavailable', `${file} cannot be opened: ${why}`, undefined, { cause: error });
+}
+
+function isForbidden(error: unknown): boolean {
+  return ['EACCES', 'EPERM', 'EROFS'].includes((error as NodeJS.ErrnoException | null)?.code ?? '');
+}
+
+/** SQLite tells it as one of several faults of the disk. */
+function isFull(file: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(file));
+    return bavail * bsize < LEAST_ROOM_BYTES;
+  } catch {
+    return false;
+  }
 }
 
 /** What went wrong while something was written. */

@@ -12,6 +12,8 @@ export function prepareFile(file: string): void {
   const size = sizeOf(file);
   if (size === 0) throw corruptError(file, 'is damaged (it is empty)');
   if (size !== undefined) {
+    // SQLite would open for reading alone what may not be written, and refuse the first write.
+    closeSync(openSync(file, 'r+'));
     checkWriteAheadLog(file);
     return;
   }

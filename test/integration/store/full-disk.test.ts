@@ -88,6 +88,23 @@ t.test('writers that fill the disk by themselves find every acknowledged write a
   );
 });
 
+t.test('a server whose disk is full says so at its start', async t => {
+  const disk = smallDisk(t);
+  if (!disk) return;
+  const file = join(disk, 'nexus.db');
+  const filler = join(disk, 'filler');
+  const open = () => openSqliteStore({ file });
+  const first = await open();
+  await first.create(keyOf('a'), sample('a'));
+  await first.close();
+  fill(filler);
+  await t.rejects(open(), { code: 'Unavailable', message: /no space is left on its disk/ });
+  rmSync(filler);
+  const again = await open();
+  t.equal(again.count(''), 1);
+  await again.close();
+});
+
 t.test('a backup that does not fit leaves the one before it as it was, and no scraps', async t => {
   const disk = smallDisk(t);
   if (!disk) return;

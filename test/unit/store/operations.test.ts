@@ -1,6 +1,6 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { createOperations } from '../../../controller/store/sqlite/operations.ts';
 import type { Row } from '../../../controller/store/sqlite/row.ts';
@@ -69,6 +69,29 @@ t.test('a file that is empty, or gone from beside its write-ahead log, is not ma
   rmSync(`${file}-wal`);
   writeFileSync(file, 'text, and not a little of it: '.repeat(100));
   t.throws(() => open().open(file, 'server'), { code: 'Corrupt' });
+});
+
+t.test('a database that this user may only read is refused at once', async t => {
+  const { file, open } = prepare(t);
+  const first = open();
+  first.open(file, 'server');
+  first.close();
+  chmodSync(dirname(dirname(file)), 0o755);
+  chmodSync(dirname(file), 0o777);
+  chmodSync(file, 0o444);
+  rmSync(`${file}.lock`);
+  // Root may write whatever it wants.
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) process.seteuid?.(65_534);
+  let refused: unknown;
+  try {
+    open().open(file, 'server');
+  } catch (error) {
+    refused = error;
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+  }
+  t.match(refused, { code: 'Unavailable', message: /this user may not write to it \(EACCES/ });
 });
 
 t.test('a draft becomes a backup, which its next owner takes up', async t => {
