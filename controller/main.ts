@@ -207,7 +207,13 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     if (local) closers.unshift(local.close);
     announced.socket = local?.path;
     await tell();
-    const running = manager.run(signal);
+    const stopping = new AbortController();
+    const running = manager.run(AbortSignal.any([signal, stopping.signal]));
+    // Also when the start fails after this.
+    closers.unshift(async () => {
+      stopping.abort();
+      await running;
+    });
     await Promise.race([Promise.all(informers.map(part => part.ready)), running]);
     if (!signal.aborted) {
       await gateway.open();
