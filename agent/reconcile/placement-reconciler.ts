@@ -67,7 +67,10 @@ export class PlacementReconciler implements Reconciler {
       const unit = await this.#unitOf(placement);
       const desired = this.#resolve(placement, unit);
       const awaitedMs = this.#awaitedMs(placement, unit, desired);
-      if (awaitedMs > 0) return { kind: 'requeueAfter', ms: awaitedMs };
+      if (awaitedMs > 0) {
+        this.#lookAhead(desired);
+        return { kind: 'requeueAfter', ms: awaitedMs };
+      }
       const fence = desired.mayMove ? await this.#askFence(placement) : undefined;
       const observed = { ...(await observe(this.#context, unit, desired)), ...(fence && { fence }) };
       this.#tell(placement, unit, observed);
@@ -200,6 +203,14 @@ export class PlacementReconciler implements Reconciler {
   #awaitedMs({ status }: Placement, unit: Unit, { insideMissing, deleting }: Desired): number {
     const isNew = !status && unit.known === 'Missing' && !deleting;
     return isNew && insideMissing?.isPending ? unit.since + SECRET_MS - this.#context.clock.now() : 0;
+  }
+
+  /** Meanwhile the engine is listed, which the pass with the Secret then need not wait for. */
+  #lookAhead({ driver }: Desired): void {
+    this.#context.backends
+      .get(driver)
+      ?.view.read()
+      .catch(() => {});
   }
 
   #sort(unit: Unit, actions: ReturnType<typeof plan>): { due: ReturnType<typeof plan>; waitMs?: number } {

@@ -61,7 +61,9 @@ export async function bareRuns(
   };
 }
 
-const LABEL = 'nexus.dev/bench=bare';
+/** On containers that are none of ours. */
+export const BARE_LABEL = 'nexus.dev/bench';
+const LABEL = `${BARE_LABEL}=bare`;
 
 async function startByApi(docker: Docker, image: string, key: string, port: number): Promise<string> {
   const [label = '', value = ''] = LABEL.split('=');

@@ -6,6 +6,7 @@ import { nexusUp } from '../support/nexus-up.ts';
 import { freePorts } from '../support/ports.ts';
 import { bareRuns } from './bare.ts';
 import { untilLogin } from './login.ts';
+import { followPhases } from './phases.ts';
 import { median, report } from './report.ts';
 import { followTargets, manifest } from './start.ts';
 
@@ -19,23 +20,30 @@ export async function run(args: string[]): Promise<void> {
   const targets = followTargets(up);
   const nexus: number[] = [];
   const bare: number[] = [];
+  const phases = await followPhases(engine.docker, up.node);
   const bares = await bareRuns(engine, image, join(up.home, 'ssh', 'id_ed25519'));
   try {
     await up.apply(manifest('heal', image), '--wait');
     for (let round = -1; round < rounds; round++) {
       const { status } = await up.workspace('heal');
       const [port = 0] = await freePorts(1);
+      phases.begin('nexus');
       let began = performance.now();
       await bares.remove(status?.containerID ?? '');
-      const ours = (await untilLogin(() => targets.of('heal', status?.containerID))) - began;
+      phases.mark('removed');
+      const ours = (await untilLogin(() => targets.of('heal', status?.containerID), phases.mark)) - began;
+      phases.end(round >= 0);
       await up.untilWorkspace(
         'heal',
         'a new container',
         w => w.status?.phase === 'Running' && w.status.containerID !== status?.containerID,
       );
+      phases.begin('bare');
       began = performance.now();
       const plain = await bares.run(port);
-      const theirs = (await untilLogin(() => plain.target)) - began;
+      phases.mark('run');
+      const theirs = (await untilLogin(() => plain.target, phases.mark)) - began;
+      phases.end(round >= 0);
       await plain.remove();
       if (round >= 0) {
         nexus.push(ours);
@@ -43,9 +51,11 @@ export async function run(args: string[]): Promise<void> {
       }
     }
   } finally {
+    phases.stop();
     targets.stop();
     await up.destroy();
   }
+  phases.print();
   report(
     'heal',
     [

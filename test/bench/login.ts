@@ -18,10 +18,12 @@ const TARGET_MS = 500;
 
 /**
  * Logs in with the real ssh, again and again, until a command has run there. Resolves with the time that was. ssh is
- * started once a server greets at the port: hundreds of them would take the processor from what is measured.
+ * started once a server greets at the port, which `onMoment` is told, as well as that it is known where to knock: hundreds
+ * of them would take the processor from what is measured.
  */
 export async function untilLogin(
   target: () => Promise<LoginTarget | undefined> | LoginTarget | undefined,
+  onMoment: (moment: 'told' | 'greeting') => void = () => {},
 ): Promise<number> {
   const deadline = performance.now() + GIVE_UP_MS;
   let at: LoginTarget | undefined;
@@ -31,7 +33,11 @@ export async function untilLogin(
       at = await target();
       asked = performance.now();
     }
-    if (at && (await greets(at)) && (await login(at))) return performance.now();
+    if (at) onMoment('told');
+    if (at && (await greets(at))) {
+      onMoment('greeting');
+      if (await login(at)) return performance.now();
+    }
     await pause(10);
   }
   throw new Error(`no login within ${GIVE_UP_MS / 1000} s`);

@@ -5,6 +5,7 @@ const NOT_BENCHES = [
   'main',
   'report',
   'login',
+  'phases',
   'bare',
   'program',
   'scale-agents',

@@ -10,6 +10,7 @@ import { freePorts } from '../support/ports.ts';
 import { until } from '../support/until.ts';
 import { bareRuns } from './bare.ts';
 import { type LoginTarget, untilLogin } from './login.ts';
+import { followPhases } from './phases.ts';
 import { buildRelease, runProgram } from './program.ts';
 import { median, report } from './report.ts';
 
@@ -79,19 +80,26 @@ export async function run(args: string[]): Promise<void> {
   const targets = followTargets(up);
   const nexus: number[] = [];
   const bare: number[] = [];
+  const phases = await followPhases(engine.docker, up.node);
   const bares = await bareRuns(engine, image, join(up.home, 'ssh', 'id_ed25519'));
   const env = { PATH: process.env.PATH, HOME: up.home, NEXUS_HOME: up.home };
   try {
     for (let round = -1; round < rounds; round++) {
       const name = `bench-${round + 1}`;
       const [port = 0] = await freePorts(1);
+      phases.begin('nexus');
       let began = performance.now();
       await runProgram(program, ['apply', '-f', '-'], { env, input: manifest(name, image) });
-      const ours = (await untilLogin(() => targets.of(name))) - began;
+      phases.mark('applied');
+      const ours = (await untilLogin(() => targets.of(name), phases.mark)) - began;
+      phases.end(round >= 0);
       await removeWorkspace(up, name);
+      phases.begin('bare');
       began = performance.now();
       const plain = await bares.run(port);
-      const theirs = (await untilLogin(() => plain.target)) - began;
+      phases.mark('run');
+      const theirs = (await untilLogin(() => plain.target, phases.mark)) - began;
+      phases.end(round >= 0);
       await plain.remove();
       // The first round warms caches of both and does not count.
       if (round >= 0) {
@@ -100,9 +108,11 @@ export async function run(args: string[]): Promise<void> {
       }
     }
   } finally {
+    phases.stop();
     targets.stop();
     await up.destroy();
   }
+  phases.print();
   report(
     'start',
     [

@@ -207,6 +207,7 @@ function lab() {
     comeBack() {
       isAway = false;
     },
+    pass,
     async restart() {
       await agent?.reconciler.stop();
       agent = await make();
@@ -387,3 +388,18 @@ t.test('what can change in place never costs a container its life', async t => {
     { numRuns: 60 },
   );
 });
+
+t.test(
+  'while the Secret of a new placement is on its way the engine is looked at, and nothing is made',
+  async t => {
+    const node = lab();
+    await node.goAway();
+    node.want(placementSpec('shop'));
+    t.match(await node.pass(), { kind: 'requeueAfter' });
+    t.match([...node.engine.calls], [['list', 1]]);
+    node.comeBack();
+    await node.converge();
+    t.equal(node.instance?.state, 'Running');
+    await node.close();
+  },
+);
