@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { systemClock } from '../controller/kit/clock.ts';
-import type { Command, Flags, Io } from './command.ts';
+import type { Command, Flags, Io, LoadCommand } from './command.ts';
 import { readApplyFlags } from './commands/apply-flags.ts';
 import { readGetFlags } from './commands/get-flags.ts';
 import { createContext } from './context.ts';
@@ -10,6 +10,12 @@ import { onParentGone } from './up/parent.ts';
 
 /** As a shell tells it of a process that SIGINT or SIGTERM ended. */
 const INTERRUPTED: Record<string, number> = { SIGINT: 130, SIGTERM: 143 };
+
+/** What runs for long, one on each node: without yargs, which would stay loaded. */
+const SERVICES: Record<string, LoadCommand | undefined> = Object.assign(Object.create(null), {
+  agent: async () => (await import('./commands/agent.ts')).agent,
+  controller: async () => (await import('./commands/controller.ts')).controller,
+});
 
 /**
  * Runs one command line and resolves with its exit code; never throws. An aborted `signal` (its reason: the name of the
@@ -34,6 +40,11 @@ export async function runCli(argv: string[], io: Io, signal: AbortSignal): Promi
     if (get) return await run((await import('./commands/get.ts')).get, get);
     const apply = readApplyFlags(argv);
     if (apply) return await run((await import('./commands/apply.ts')).apply, apply);
+    const service = SERVICES[argv[0] ?? ''];
+    if (service) {
+      const flags = (await import('./commands/service-flags.ts')).readServiceFlags(argv);
+      if (flags) return await run(await service(), flags);
+    }
     const { parseCommandLine } = await import('./parse.ts');
     return await parseCommandLine(argv, { io, signal, home, run });
   } catch (error) {

@@ -1,5 +1,10 @@
 import t from 'tap';
+import yargs from 'yargs';
+import { AGENT_OPTIONS } from '../../../agent/options.ts';
+import { agent } from '../../../cli/commands/agent.ts';
+import { controller } from '../../../cli/commands/controller.ts';
 import { parsePlace } from '../../../cli/commands/cp.ts';
+import { readServiceFlags } from '../../../cli/commands/service-flags.ts';
 import { parseExpectation } from '../../../cli/commands/wait.ts';
 import { EXIT } from '../../../cli/errors.ts';
 import { parseForward } from '../../../cli/forward/parse.ts';
@@ -7,7 +12,9 @@ import { parseFormat } from '../../../cli/output/format.ts';
 import { renderTable } from '../../../cli/output/table.ts';
 import { verdict } from '../../../cli/wait/ready.ts';
 import { nodeNameFrom } from '../../../controller/kit/node-name.ts';
+import { resolveOptions } from '../../../controller/kit/options.ts';
 import { shellWord } from '../../../controller/kit/shell-quote.ts';
+import { SERVER_OPTIONS } from '../../../controller/options.ts';
 import type { KubeObject } from '../../../crds/object.ts';
 import type { Workspace } from '../../../crds/types.generated.ts';
 
@@ -141,4 +148,42 @@ t.test('a table lines up, and what users wrote cannot move the cursor', async t 
     renderTable(table, { ...plain, withNamespace: true, withLabels: true })[1],
     /^a +shop +Running +a=1,b=2$/,
   );
+});
+
+t.test('a plain command line of server and agent is read without yargs as yargs reads it', async t => {
+  const commands = { agent: [agent, AGENT_OPTIONS], controller: [controller, SERVER_OPTIONS] } as const;
+  for (const line of [
+    'agent',
+    'agent --kubeconfig=/k --node-name=n1 --drivers=docker --drivers=lxc --heartbeat=500ms',
+    'agent --drivers=docker,lxc --node-name n2 --log-level debug --log-format=json',
+    'controller',
+    'controller --listen=0.0.0.0:3001 --advertise=a --advertise=b.example --audit-max-size=7 --workers=3',
+    'controller --login-ttl=1h --rest-rate 60 --registration=closed --local-node=n1',
+  ]) {
+    const argv = line.split(' ');
+    const [command, table] = commands[argv[0] as keyof typeof commands];
+    const parsed = await command
+      .build(yargs(argv.slice(1)).option('kubeconfig', { type: 'string' }))
+      .parseAsync();
+    const flags = readServiceFlags(argv);
+    t.same(flags?.kubeconfig, parsed.kubeconfig, line);
+    t.same(resolveOptions(table, { flags: flags ?? {} }), resolveOptions(table, { flags: parsed }), line);
+    t.ok(flags, line);
+  }
+});
+
+t.test('what is not plain of server and agent is left to yargs', async t => {
+  for (const line of [
+    'agent --help',
+    'agent status',
+    'agent join gateway.example.com --token=x',
+    'agent --drivers docker lxc',
+    'agent --nope=1',
+    'controller --log-level=loud',
+    'controller --listen=a --listen=b',
+    'controller -- x',
+    'constructor',
+    'up --listen=a',
+  ])
+    t.equal(readServiceFlags(line.split(' ')), undefined, line);
 });
