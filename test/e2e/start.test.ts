@@ -28,11 +28,12 @@ t.test(
     if ('problem' in engine) return;
     const home = mkdtempSync(join(tmpdir(), 'nexus-start-'));
     const node = `start-${process.pid}`;
-    const [port] = await freePorts(1);
+    const [port, gatewayPort] = await freePorts(2);
     const env = {
       PATH: process.env.PATH,
       HOME: home,
       NEXUS_LISTEN: `127.0.0.1:${port}`,
+      NEXUS_GATEWAY_LISTEN: `127.0.0.1:${gatewayPort}`,
       NEXUS_LOCAL_NODE: node,
     };
     const kubeconfig = join(home, '.nexus', 'kubeconfig');
