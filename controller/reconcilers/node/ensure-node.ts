@@ -14,10 +14,9 @@ import { nodeRights } from './node-rights.ts';
  */
 export async function ensureNode(client: Client, local: LocalNode, signal?: AbortSignal): Promise<Node> {
   const { name } = local;
-  const [node] = await Promise.all([
-    makeNode(client, local, signal),
-    makeNodeNamespace(client, name, signal),
-  ]);
+  // In this order: a namespace of no node would be removed.
+  const node = await makeNode(client, local, signal);
+  await makeNodeNamespace(client, name, signal);
   await Promise.all(
     nodeRights(node).map(async wanted =>
       keepPolicy(client, wanted, await readPolicy(client, wanted, signal), signal),

@@ -85,6 +85,8 @@ export function createNodeReconciler(options: NodeReconcilerOptions): Reconciler
     if (namespace.metadata.labels?.[LABEL_NODE] !== name) return done;
     if (placements.list({ namespace: nodeNamespace(name) }).length > 0)
       return { kind: 'waiting', reason: 'NodeUnreachable' };
+    // The namespace of a new node may be heard of before the node is.
+    if (await isThere(name, signal)) return done;
     const { uid } = namespace.metadata;
     await client
       .delete(NAMESPACE, { name: nodeNamespace(name) }, { preconditions: { uid }, signal })
@@ -92,6 +94,15 @@ export function createNodeReconciler(options: NodeReconcilerOptions): Reconciler
         if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
       });
     return done;
+  }
+
+  async function isThere(name: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      return !(await client.get(NODE, { name }, signal)).metadata.deletionTimestamp;
+    } catch (error) {
+      if (!isApiError(error, 'NotFound')) throw error;
+      return false;
+    }
   }
 
   async function write(

@@ -1,6 +1,14 @@
 import t from 'tap';
-import { CLUSTER_ROLE, NODE, SUBJECT_ACCESS_REVIEW } from '../../../crds/kinds.ts';
-import { nodeUser } from '../../../crds/names.ts';
+import { systemClock } from '../../../controller/kit/clock.ts';
+import { silentLogger } from '../../../controller/kit/log.ts';
+import { ensureNode } from '../../../controller/reconcilers/node/ensure-node.ts';
+import { Heartbeats } from '../../../controller/reconcilers/node/heartbeats.ts';
+import {
+  createNodeReconciler,
+  type NodeReconcilerOptions,
+} from '../../../controller/reconcilers/node/node-reconciler.ts';
+import { CLUSTER_ROLE, NAMESPACE, NODE, SUBJECT_ACCESS_REVIEW } from '../../../crds/kinds.ts';
+import { nodeNamespace, nodeUser } from '../../../crds/names.ts';
 import { World } from './world.ts';
 
 /** Whether the agent of a node may report its Node. */
@@ -61,4 +69,29 @@ t.test('the node of this machine is made again when somebody deletes it', async 
       again !== undefined && again.metadata.uid !== first.metadata.uid && (await mayReport(world, 'here'))
     );
   });
+});
+
+t.test('the namespace of a node that the cache does not show yet is left alone', async t => {
+  const world = await World.start({ withoutController: true });
+  t.teardown(() => world.close());
+  const { client } = world;
+  await ensureNode(client, { name: 'n1' });
+  const namespace = await client.get(NAMESPACE, { name: nodeNamespace('n1') });
+  const nothing = { get: () => undefined, list: () => [] };
+  const reconciler = createNodeReconciler({
+    client,
+    nodes: nothing,
+    leases: nothing,
+    placements: nothing,
+    namespaces: { get: () => namespace },
+    heartbeats: new Heartbeats(systemClock, 40_000),
+  } as unknown as NodeReconcilerOptions);
+  const pass = () =>
+    reconciler.reconcile({ name: 'n1' }, { signal: AbortSignal.timeout(60_000), log: silentLogger });
+  await pass();
+  t.equal((await client.get(NAMESPACE, { name: nodeNamespace('n1') })).metadata.deletionTimestamp, undefined);
+  await client.delete(NODE, { name: 'n1' });
+  await pass();
+  const left = await world.find(NAMESPACE, { name: nodeNamespace('n1') });
+  t.ok(!left || left.metadata.deletionTimestamp, 'it goes when the node is gone');
 });
