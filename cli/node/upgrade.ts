@@ -119,8 +119,8 @@ async function upgradeOne(
     const newProgram = await installProgram(remote, facts, { program, context });
     const newService = await installService(remote, facts);
     const isNew = newProgram || newService;
-    if (isNew || !facts.running) await restartAgent(remote, facts);
     try {
+      if (isNew || !facts.running) await restartAgent(remote, facts);
       await untilAgentWorks(remote, facts, { timeoutMs, context });
       await untilNodeReady(name, timeoutMs, context);
     } catch (error) {

@@ -3,7 +3,7 @@
  * foreground; Ctrl-C stops server and agent and leaves workspaces as they are.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, openSync } from 'node:fs';
+import { existsSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { homedir, setPriority } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,6 +23,8 @@ const EXAMPLE = join(ROOT, 'examples', '01-hello');
 const BUILD = join(ROOT, 'manifests', 'release', 'build.ts');
 const READY_TIMEOUT_MS = 60_000;
 const HELLO_TIMEOUT = '5m';
+/** Lines of the log that tell why a start failed. */
+const LAST_WORDS = 4;
 
 const say = (line = '') => console.log(line);
 
@@ -45,31 +47,38 @@ interface Up {
 
 function startUp(engine: Engine, logFile: string): Up {
   const log = openSync(logFile, 'a', 0o600);
+  const { size: begun } = fstatSync(log);
+  const failed = (how: string) =>
+    new Error(`server and agent ${how}${lastWords(logFile, begun)}\ntheir log: ${logFile}`);
   const args = ['up', `--docker-socket=${engine.socket}`, `--allow-host-port=${GIT_PORT}`];
   // Its own process group, so that Ctrl-C reaches it once, through this process, in the right order.
   const child = fork(CLI, args, { stdio: ['ignore', log, log, 'ipc'], detached: true });
   const exited = new Promise<number>(resolve => child.once('exit', code => resolve(code ?? 1)));
   const ready = new Promise<void>((resolve, reject) => {
     const timer = setTimeout(
-      () =>
-        reject(
-          new Error(
-            `server and agent were not ready within ${READY_TIMEOUT_MS / 1000} s; their log: ${logFile}`,
-          ),
-        ),
+      () => reject(failed(`were not ready within ${READY_TIMEOUT_MS / 1000} s`)),
       READY_TIMEOUT_MS,
     );
+    const tellEnd = (code: number | null) => {
+      clearTimeout(timer);
+      reject(failed(`exited with ${code}`));
+    };
+    child.once('exit', tellEnd);
     child.once('message', () => {
       clearTimeout(timer);
+      child.off('exit', tellEnd);
       resolve();
-    });
-    void exited.then(code => {
-      clearTimeout(timer);
-      reject(new Error(`server and agent exited with ${code}; their log: ${logFile}`));
     });
   });
   ready.catch(() => {});
   return { child, ready, exited };
+}
+
+/** The last lines that people can read of what was written to the log from that byte on. */
+function lastWords(logFile: string, from: number): string {
+  const lines = readFileSync(logFile).subarray(from).toString('utf8').trim().split('\n');
+  const words = lines.filter(line => line !== '' && !line.startsWith('{')).slice(-LAST_WORDS);
+  return words.length > 0 ? `:\n  ${words.join('\n  ')}` : '';
 }
 
 function nexus(...args: string[]): Promise<number> {

@@ -147,8 +147,16 @@ t.test('five nodes in a storm of failures', async t => {
       const { name } = workspace.metadata;
       t.equal(nodeOf(after, name), nodeOf(before, name), `${name} did not move`);
       const options = sshOptions({ ...sessions.options, workspace, way: 'direct' });
-      const { stdout } = await run('ssh', [...options, 'cat ~/told'], { timeout: 60_000 });
-      const there = new Set(stdout.trim().split('\n'));
+      // A node that comes back at the very end is told of as it was, until its agent has looked.
+      const told = await until(
+        () => run('ssh', [...options, 'cat ~/told'], { timeout: 60_000 }).catch(() => undefined),
+        {
+          timeoutMs: 40_000,
+          everyMs: 500,
+          what: () => `${name} to let people in`,
+        },
+      );
+      const there = new Set(told.stdout.trim().split('\n'));
       const kept = sessions.all.filter(one => one.name === name).flatMap(one => one.kept);
       t.ok(kept.length > 0, `${name} was told something`);
       t.same(

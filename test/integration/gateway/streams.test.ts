@@ -118,7 +118,11 @@ t.test('what a user does not read is not taken from the workspace, and delays no
 t.test(
   'of too many channels that a user does not read the oldest are closed, over all connections',
   async t => {
-    const lab = await setup(t, socket => void pour(socket, 3 * PER_STREAM), { maxStuck: 3, stuckMs: 500 });
+    const poured: { readonly taken: number }[] = [];
+    const lab = await setup(t, socket => void poured.push(pour(socket, 3 * PER_STREAM)), {
+      maxStuck: 3,
+      stuckMs: 500,
+    });
     const two = [await ssh2User(t, lab.port, KEYS.alice), await ssh2User(t, lab.port, KEYS.alice)];
     const bob = await ssh2User(t, lab.port, KEYS.bob);
     const closed: string[] = [];
@@ -128,7 +132,9 @@ t.test(
       if (!channel) return;
       channel.pause();
       channel.once('close', () => closed.push(name));
-      stuck.push(channel);
+      const index = stuck.push(channel) - 1;
+      // One after the other, so that it is known which is stuck for longest.
+      await still(() => poured[index]?.taken || Number.NaN, `${name} to be stuck`);
     };
     await stick(bob, 'mail.bob', 'bob');
     for (let i = 0; i < 5; i++) await stick(two[i % 2], 'shop.alice', `alice ${i}`);
