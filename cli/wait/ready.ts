@@ -9,7 +9,7 @@ import { createProgress, type Progress } from '../output/progress.ts';
 import { refreshConfig } from '../ssh/config/update.ts';
 import { nextSteps } from '../workspace/next-steps.ts';
 import { followObject } from './follow.ts';
-import { SILENT_MS, silentNode } from './silent-node.ts';
+import { silenceTimer, silentNode } from './silent-node.ts';
 
 type Verdict = { done: true; ok: boolean } | { done: false };
 
@@ -141,7 +141,7 @@ async function waitForOne(
   const settled = new AbortController();
   const signal = AbortSignal.any([options.signal, patience.signal, settled.signal]);
   let cancel: (() => void) | undefined;
-  let hear: (() => void) | undefined;
+  const silence = silenceTimer(clock, () => patience.abort());
   let unsettle: (() => void) | undefined;
   let last: Workspace | undefined;
   try {
@@ -162,11 +162,7 @@ async function waitForOne(
       }
       unsettle?.();
       unsettle = undefined;
-      if (silentNode(workspace)) hear ??= clock.after(SILENT_MS, () => patience.abort());
-      else {
-        hear?.();
-        hear = undefined;
-      }
+      silence.see(workspace);
       if (workspace.status?.phase !== 'Degraded') {
         cancel?.();
         cancel = undefined;
@@ -177,7 +173,7 @@ async function waitForOne(
     return unsettle ? true : last;
   } finally {
     cancel?.();
-    hear?.();
+    silence.stop();
     unsettle?.();
   }
 }

@@ -4,7 +4,7 @@ import { ANNOTATION_RESTARTED_AT } from '../../crds/names.ts';
 import type { Workspace } from '../../crds/types.generated.ts';
 import type { CommandContext } from '../command.ts';
 import { followObject } from './follow.ts';
-import { SILENT_MS, silentNode } from './silent-node.ts';
+import { silenceTimer } from './silent-node.ts';
 
 /**
  * Resolves once the restart that the workspace's mark asks for was carried out; false: the signal was aborted, another
@@ -18,20 +18,16 @@ export async function untilRestarted(
   const { name, namespace } = metadata;
   const mark = metadata.annotations?.[ANNOTATION_RESTARTED_AT];
   const patience = new AbortController();
-  let hear: (() => void) | undefined;
+  const silence = silenceTimer(clock, () => patience.abort());
   const options = { clock, signal: AbortSignal.any([signal, patience.signal]) };
   try {
     for await (const now of followObject(client, WORKSPACE, { name, namespace }, options)) {
       if (!now || now.metadata.annotations?.[ANNOTATION_RESTARTED_AT] !== mark) return false;
       if (now.status?.restartedAt === mark) return true;
-      if (silentNode(now)) hear ??= clock.after(SILENT_MS, () => patience.abort());
-      else {
-        hear?.();
-        hear = undefined;
-      }
+      silence.see(now);
     }
     return false;
   } finally {
-    hear?.();
+    silence.stop();
   }
 }

@@ -1,8 +1,8 @@
-import type { Milliseconds } from '../../controller/kit/clock.ts';
+import type { Clock, Milliseconds } from '../../controller/kit/clock.ts';
 import type { Workspace } from '../../crds/types.generated.ts';
 
 /** A node is taken to be silent after a while only; one that is so is waited for this much longer. */
-export const SILENT_MS: Milliseconds = 10_000;
+const SILENT_MS: Milliseconds = 10_000;
 
 /** The node of a workspace that waits for it, as nobody hears of it; undefined: it is heard, or another may take over. */
 export function silentNode({ spec, status }: Workspace): string | undefined {
@@ -10,4 +10,21 @@ export function silentNode({ spec, status }: Workspace): string | undefined {
   if (spec.onNodeLoss === 'Reschedule' && spec.running !== false) return undefined;
   const isSilent = status.conditions?.some(({ reason }) => reason === 'NodeUnreachable');
   return isSilent ? status.nodeName : undefined;
+}
+
+/** Shown each state of a workspace in turn, calls `onSilent` when its node has not been heard for long enough. */
+export function silenceTimer(
+  clock: Clock,
+  onSilent: () => void,
+): { see: (workspace: Workspace) => void; stop: () => void } {
+  let cancel: (() => void) | undefined;
+  const stop = () => {
+    cancel?.();
+    cancel = undefined;
+  };
+  const see = (workspace: Workspace) => {
+    if (silentNode(workspace)) cancel ??= clock.after(SILENT_MS, onSilent);
+    else stop();
+  };
+  return { see, stop };
 }
