@@ -33,6 +33,8 @@ export function createGuestWatch(options: GuestWatchOptions): GuestWatch {
   const { guest, instanceId, clock, log, onChange } = options;
   const stopping = new AbortController();
   let latest: GuestState | undefined;
+  /** What was told, or answered, last in the order of looking. */
+  let newest: GuestState | undefined;
   /** Only what a watch would correct may be kept. */
   let live = false;
   let asking = new AbortController();
@@ -47,7 +49,10 @@ export function createGuestWatch(options: GuestWatchOptions): GuestWatch {
         for await (const state of guest.watch(instanceId, stopping.signal)) {
           backoff.reset();
           live = true;
-          latest = state;
+          // Who looked before the last answer was given has told too late, and what that answer was may be over.
+          const isNews = !isLate(state, newest);
+          if (isNews) newest = state;
+          latest = isNews ? state : undefined;
           beginning?.resolve();
           beginning = undefined;
           onChange();
@@ -82,7 +87,9 @@ export function createGuestWatch(options: GuestWatchOptions): GuestWatch {
       try {
         const signals = [timeout.signal, stopping.signal, ended, ...(signal ? [signal] : [])];
         const state = await guest.state(instanceId, AbortSignal.any(signals));
-        if (live) latest ??= state;
+        if (newest && isLate(state, newest)) return newest;
+        newest = state;
+        if (live) latest = state.at === undefined ? (latest ?? state) : state;
         return state;
       } finally {
         cancel();
@@ -101,4 +108,12 @@ export function createGuestWatch(options: GuestWatchOptions): GuestWatch {
       await following;
     },
   };
+}
+
+/** Looks that are further apart than this, in hundredths of a second, are not late: the clock they are told by was changed. */
+const MOST_LATE = 6_000;
+
+function isLate(state: GuestState, newest: GuestState | undefined): boolean {
+  if (state.at === undefined || newest?.at === undefined || state.bootId !== newest.bootId) return false;
+  return state.at < newest.at && newest.at - state.at < MOST_LATE;
 }

@@ -95,6 +95,8 @@ export interface GuestJobState {
 export interface GuestState {
   /** Differs after each start of the instance. */
   bootId: string;
+  /** When it was looked at, in hundredths of a second since the machine was started. Absent: the order is that of telling. */
+  at?: number;
   /** Version of the guest program that runs. */
   version: string;
   /** Whether runtime files are there and the user was made. */

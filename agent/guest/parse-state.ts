@@ -79,6 +79,9 @@ function readLine(
       if (expect(1)[0] !== 'lost') throw bad;
       state.homeLost = true;
       return;
+    case 'at':
+      state.at = integer(expect(1)[0]);
+      return;
     case 'version':
       state.version = expect(1)[0];
       return;

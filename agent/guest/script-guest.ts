@@ -175,8 +175,9 @@ async function* watchStates(
         watchers.set(id, here.add(process.stdin));
         const snapshot = text.slice(0, end + END.length);
         text = text.slice(end + END.length);
-        if (snapshot !== last) yield parse(id, snapshot);
-        last = snapshot;
+        const said = snapshot.replace(AT, '');
+        if (said !== last) yield parse(id, snapshot);
+        last = said;
       }
       if (text.length > SNAPSHOT_BYTES) throw noState();
     }
@@ -193,6 +194,8 @@ async function* watchStates(
   }
 }
 
+/** When a snapshot was made. */
+const AT = /\nat \d+$/m;
 /** The last line of a snapshot. */
 const END = '\nend\n';
 

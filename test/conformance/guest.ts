@@ -75,7 +75,7 @@ export function guestConformance(t: Test, open: (t: Test) => Promise<GuestUnderT
       t.match(state, { configured: true, supervisor: { running: true, restarts: 0 } });
       t.strictSame(Object.keys(state.files).sort(), managed.sort());
       await guest.configure(id, config);
-      t.strictSame(await guest.state(id), state, 'again changes nothing');
+      t.strictSame({ ...(await guest.state(id)), at: 0 }, { ...state, at: 0 }, 'again changes nothing');
     });
 
     await t.test('edited and removed files are seen, and put back', async t => {

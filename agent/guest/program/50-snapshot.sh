@@ -27,15 +27,27 @@ files_touched() {
   return 1
 }
 
-# Everything into SNAPSHOT, with $FILES as they were hashed last.
+# The first lines: AT, when the look began, in hundredths of a second since the machine was started. Two that look side by
+# side may tell in the other order.
+snapshot_head() {
+  printf 'nexus-guest 1\n'
+  [ -z "$AT" ] || printf 'at %s\n' "$AT"
+}
+
+# The rest into SNAPSHOT, with $FILES as they were hashed last; the same for the same state, unlike AT.
 snapshot() {
   local boot='' version configured=no running=no restarts unit name newline='
 '
+  AT=
+  if first_line /proc/uptime; then
+    AT=${LINE%% *}
+    AT=${AT%.*}${AT#*.}
+  fi
   first_line "$RUN/boot-id" && boot=$LINE
   version=$VERSION
   first_line "$RUN/supervisor.version" && version=$LINE
   [ ! -e "$RUN/configured" ] || [ ! -e "$RUN/env" ] || configured=yes
-  SNAPSHOT="nexus-guest 1${newline}boot $boot${newline}version $version${newline}configured $configured$newline"
+  SNAPSHOT="boot $boot${newline}version $version${newline}configured $configured$newline"
   [ ! -e "$RUN/fence" ] || SNAPSHOT="${SNAPSHOT}fenced yes$newline"
   [ "$HOME_LOST" = no ] || SNAPSHOT="${SNAPSHOT}home lost$newline"
   U=$UNITS/_sshd

@@ -80,6 +80,7 @@ state() {
   watch_home
   hash_files
   snapshot
+  snapshot_head
   printf '%s' "$SNAPSHOT"
 }
 

@@ -42,3 +42,62 @@ t.test('who waits for an instance that ended is told at once, and may ask again'
   t.match(await answer, { bootId: 'again' });
   await watch.stop().catch(() => {});
 });
+
+t.test('what was looked at before the last answer is no news, and what comes after it is', async t => {
+  const state = (at: number, name: string, bootId = 'b') => ({ at, bootId, version: name }) as GuestState;
+  const told = Promise.withResolvers<void>();
+  const queue = [state(100, 'first')];
+  let more = Promise.withResolvers<void>();
+  const tell = (...states: GuestState[]) => {
+    queue.push(...states);
+    more.resolve();
+  };
+  const answers: GuestState[] = [];
+  const guest = {
+    async *watch(_: string, signal: AbortSignal) {
+      const ended = aborted(signal);
+      for (;;) {
+        for (let next = queue.shift(); next; next = queue.shift()) yield next;
+        told.resolve();
+        more = Promise.withResolvers();
+        await Promise.race([more.promise, ended]);
+      }
+    },
+    state: async () => answers.shift(),
+  } as unknown as Guest;
+  let changes = 0;
+  const watch = createGuestWatch({
+    guest,
+    instanceId: 'one',
+    clock: new FakeClock(),
+    log: silentLogger,
+    random: () => 0.5,
+    onChange: () => changes++,
+  });
+  const version = async () => (await watch.read()).version;
+  await told.promise;
+  t.equal(await version(), 'first');
+
+  watch.invalidate();
+  answers.push(state(300, 'asked'));
+  t.equal(await version(), 'asked');
+  tell(state(200, 'late'));
+  await settle();
+  t.equal(changes, 2, 'there may be something to see');
+  answers.push(state(310, 'asked again'));
+  t.equal(await version(), 'asked again', 'so it is asked once more');
+  tell(state(400, 'told'));
+  await settle();
+  t.equal(await version(), 'told');
+
+  watch.invalidate();
+  answers.push(state(390, 'answered late'));
+  t.equal(await version(), 'told', 'nor is an answer that was overtaken');
+  tell(state(20, 'anew', 'c'));
+  await settle();
+  t.equal(await version(), 'anew', 'another start has another clock');
+  tell(state(90_000, 'far', 'c'), state(30_000, 'set back', 'c'));
+  await settle();
+  t.equal(await version(), 'set back', 'and one that was set back by far is believed');
+  await watch.stop().catch(() => {});
+});

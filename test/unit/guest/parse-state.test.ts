@@ -54,6 +54,13 @@ t.test('a whole snapshot is read', async t => {
   );
 });
 
+t.test('when it was looked at is told by programs that know it', t => {
+  t.equal(parseGuestState(snapshot('at 12345')).at, 12_345);
+  t.equal(parseGuestState(snapshot()).at, undefined);
+  t.throws(() => parseGuestState(snapshot('at 12.5')), GuestStateError);
+  t.end();
+});
+
 t.test('how much of a repository has come is told of a clone alone', t => {
   const { clone } = parseGuestState(snapshot('job clone Running - x', 'received 120')).jobs;
   t.strictSame(clone, { state: 'Running', token: 'x', receivedMiB: 120 });

@@ -71,10 +71,15 @@ t.test('a state that is none is an error', async t => {
 
 t.test('snapshots of a watch come one by one, without repeats', async t => {
   const other = STATE.replace('sshd yes 0', 'sshd yes 1');
-  const { guest } = scripted(() => ({ stdout: `${STATE}end\n${STATE}end\n${other}end\n` }));
+  const at = (time: number, text: string) => `${text.replace('\n', `\nat ${time}\n`)}end\n`;
+  const { guest } = scripted(() => ({ stdout: at(1, STATE) + at(2, STATE) + at(3, other) }));
   const seen = [];
-  for await (const state of guest.watch('i', new AbortController().signal)) seen.push(state.sshd.restarts);
-  t.strictSame(seen, [0, 1]);
+  for await (const { sshd, at } of guest.watch('i', new AbortController().signal))
+    seen.push([sshd.restarts, at]);
+  t.strictSame(seen, [
+    [0, 1],
+    [1, 3],
+  ]);
 });
 
 t.test('a guest that tells without end is listened to at a bounded pace, or no more', async t => {
