@@ -31,6 +31,7 @@ export const REASONS = {
   ImagePresent: 'The image is on the node.',
   PullingImage: 'The image is being pulled; the message tells how far.',
   ImagePullFailed: 'The image could not be pulled; it is tried again.',
+  ImageNotFound: 'There is no such image; it is looked for again.',
   ImagePullDenied: 'The registry of the image refused the login, or asks for one; it is tried again.',
   BuildingImage: 'SSH and Git are being added to the image.',
   ImageUnsupported: 'SSH and Git could not be added to the image.',
@@ -129,3 +130,14 @@ export const REASONS = {
 } as const;
 
 export type Reason = keyof typeof REASONS;
+
+/** Reasons that waiting does not end, only somebody who changes something: most often the spec. */
+export const NEEDS_CHANGE: ReadonlySet<string> = new Set<Reason>([
+  'InvalidSpec',
+  'ImageNotFound',
+  'ImagePullDenied',
+  'ImageUnsupported',
+  'ContainerFailed',
+  'AuthenticationFailed',
+  'RefNotFound',
+]);

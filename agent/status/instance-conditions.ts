@@ -26,7 +26,7 @@ const OUR_IMAGE = /^nexus-workspace:/;
 export function imageFailure({ image, imageLogin }: Desired, { code, message }: ActionFailure): Verdict {
   if (OUR_IMAGE.test(image) && code !== 'ImageUnsupported')
     return no(
-      'ImagePullFailed',
+      'ImageNotFound',
       `The image ${image} could not be had: ${message}. It is on no registry: \`nexus image\` on that node makes it.`,
     );
   if (code === 'ImageDenied')
@@ -41,11 +41,10 @@ export function imageFailure({ image, imageLogin }: Desired, { code, message }: 
       'ImageUnsupported',
       `SSH and Git could not be added to ${image}: ${message}. Take another image.`,
     );
-  const next =
-    code === 'ImageNotFound'
-      ? 'Check spec.image; it is tried again.'
-      : 'It is tried again; check the network of the node.';
-  return no('ImagePullFailed', `The image ${image} could not be had: ${message}. ${next}`);
+  const failed = `The image ${image} could not be had: ${message}.`;
+  return code === 'ImageNotFound'
+    ? no('ImageNotFound', `${failed} Check spec.image; it is tried again.`)
+    : no('ImagePullFailed', `${failed} It is tried again; check the network of the node.`);
 }
 
 export function containerCondition(desired: Desired, observed: Observed): Verdict {

@@ -6,6 +6,7 @@ import { DELETING, no, type PlacementCondition, STOPPED, unknown, type Verdict, 
 /** Nothing gets better without somebody: an edit, a network, a registry. */
 const FAILED: readonly Reason[] = [
   'ImagePullFailed',
+  'ImageNotFound',
   'ImagePullDenied',
   'ImageUnsupported',
   'ContainerFailed',

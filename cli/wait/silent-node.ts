@@ -1,5 +1,6 @@
 import type { Clock, Milliseconds } from '../../controller/kit/clock.ts';
 import type { Workspace } from '../../crds/types.generated.ts';
+import { type StoodTimer, stoodTimer } from './stood-timer.ts';
 
 /** A node is taken to be silent after a while only; one that is so is waited for this much longer. */
 const SILENT_MS: Milliseconds = 10_000;
@@ -12,19 +13,6 @@ export function silentNode({ spec, status }: Workspace): string | undefined {
   return isSilent ? status.nodeName : undefined;
 }
 
-/** Shown each state of a workspace in turn, calls `onSilent` when its node has not been heard for long enough. */
-export function silenceTimer(
-  clock: Clock,
-  onSilent: () => void,
-): { see: (workspace: Workspace) => void; stop: () => void } {
-  let cancel: (() => void) | undefined;
-  const stop = () => {
-    cancel?.();
-    cancel = undefined;
-  };
-  const see = (workspace: Workspace) => {
-    if (silentNode(workspace)) cancel ??= clock.after(SILENT_MS, onSilent);
-    else stop();
-  };
-  return { see, stop };
-}
+/** Calls `onSilent` when the node of a workspace has not been heard for long enough. */
+export const silenceTimer = (clock: Clock, onSilent: () => void): StoodTimer =>
+  stoodTimer(clock, SILENT_MS, workspace => silentNode(workspace) !== undefined, onSilent);

@@ -17,7 +17,9 @@ const HELP: Partial<Record<Reason, (name: string, workspace: Workspace) => strin
   PortsExhausted: () => 'nexus node list',
   NodeUnreachable: (_, { status }) => `nexus node describe ${status?.nodeName}`,
   InvalidSpec: name => `nexus edit ws ${name}`,
-  ImagePullFailed: (name, { spec, status }) =>
+  ContainerFailed: name => `nexus describe ws ${name}`,
+  ImagePullFailed: name => `nexus edit ws ${name}   (spec.image)`,
+  ImageNotFound: (name, { spec, status }) =>
     spec.image === undefined
       ? `nexus image   (on node ${status?.nodeName})`
       : `nexus edit ws ${name}   (spec.image)`,

@@ -2,8 +2,14 @@ import type { Placement, Workspace } from '../../../crds/types.generated.ts';
 import { getCondition, isTrue } from '../../runtime/conditions.ts';
 import type { Phase } from './phases.ts';
 
-/** The workspace cannot be made until somebody changes something. */
-const FAILED = new Set(['ImagePullFailed', 'ImagePullDenied', 'ImageUnsupported', 'ContainerFailed']);
+/** There is no container, and none without somebody: an edit, a network, a registry. */
+const FAILED = new Set([
+  'ImagePullFailed',
+  'ImageNotFound',
+  'ImagePullDenied',
+  'ImageUnsupported',
+  'ContainerFailed',
+]);
 /** The container runs, but something in it does not work. */
 const BROKEN = new Set([
   ...FAILED,

@@ -116,9 +116,9 @@ t.test('delete ends whatever state the placement is in', async t => {
   node.engine.missingImages.add('nothing:1');
   node.start();
   await lab.place('noimage', { image: 'nothing:1' });
-  await lab.untilReason('noimage', 'ImageReady', 'ImagePullFailed');
+  await lab.untilReason('noimage', 'ImageReady', 'ImageNotFound');
   await lab.untilReason('noimage', 'Ready', 'Failed');
-  const told = await lab.untilEvent('noimage', 'ImagePullFailed');
+  const told = await lab.untilEvent('noimage', 'ImageNotFound');
   t.match(told, { type: 'Warning', message: /nothing:1 could not be had/ });
   await lab.place('pulling', { image: 'slow:1' });
   node.engine.delay('pull', 60_000, 1);

@@ -130,14 +130,14 @@ const rows: Row[] = [
     desired: desiredOf(),
     observed: () =>
       nothingOf({ image: { state: 'Absent' }, failures: { ensureImage: failure('ImageNotFound') } }),
-    want: ['ImageReady=False/ImagePullFailed', 'Ready=False/Failed'],
+    want: ['ImageReady=False/ImageNotFound', 'Ready=False/Failed'],
   },
   {
     reason: 'ours was not made, and a registry asks for a login',
     desired: desiredOf({ image: 'nexus-workspace:0.1.0' }),
     observed: () =>
       nothingOf({ image: { state: 'Absent' }, failures: { ensureImage: failure('ImageDenied') } }),
-    want: ['ImageReady=False/ImagePullFailed', 'Ready=False/Failed'],
+    want: ['ImageReady=False/ImageNotFound', 'Ready=False/Failed'],
   },
   {
     reason: 'it cannot be given sshd',

@@ -10,7 +10,8 @@ import { EXIT } from '../../../cli/errors.ts';
 import { parseForward } from '../../../cli/forward/parse.ts';
 import { parseFormat } from '../../../cli/output/format.ts';
 import { renderTable } from '../../../cli/output/table.ts';
-import { verdict } from '../../../cli/wait/ready.ts';
+import { needsChange } from '../../../cli/wait/needs-change.ts';
+import { isAsDeclared } from '../../../cli/wait/ready.ts';
 import { nodeNameFrom } from '../../../controller/kit/node-name.ts';
 import { resolveOptions } from '../../../controller/kit/options.ts';
 import { shellWord } from '../../../controller/kit/shell-quote.ts';
@@ -99,22 +100,27 @@ const workspace = (spec: object, status: object | undefined): Workspace =>
 
 t.test('a workspace is ready only by a status that speaks of its spec', async t => {
   const conditions = (observedGeneration: number) => [{ type: 'Ready', status: 'True', observedGeneration }];
-  t.same(verdict(workspace({}, undefined)), { done: false });
-  t.same(verdict(workspace({}, { observedGeneration: 2, phase: 'Running', conditions: conditions(2) })), {
-    done: false,
-  });
-  t.same(verdict(workspace({}, { observedGeneration: 3, phase: 'Running', conditions: conditions(3) })), {
-    done: true,
-    ok: true,
-  });
-  t.same(verdict(workspace({}, { observedGeneration: 3, phase: 'Failed' })), { done: true, ok: false });
-  t.same(verdict(workspace({ running: false }, { observedGeneration: 3, phase: 'Stopped' })), {
-    done: true,
-    ok: true,
-  });
-  t.same(verdict(workspace({ running: false }, { observedGeneration: 3, phase: 'Stopping' })), {
-    done: false,
-  });
+  const running = { observedGeneration: 3, phase: 'Running', conditions: conditions(3) };
+  t.equal(isAsDeclared(workspace({}, undefined)), false);
+  t.equal(
+    isAsDeclared(workspace({}, { ...running, observedGeneration: 2, conditions: conditions(2) })),
+    false,
+  );
+  t.equal(isAsDeclared(workspace({}, running)), true);
+  t.equal(isAsDeclared(workspace({}, { observedGeneration: 3, phase: 'Failed' })), false);
+  const stopped = (phase: string) => workspace({ running: false }, { observedGeneration: 3, phase });
+  t.equal(isAsDeclared(stopped('Stopped')), true);
+  t.equal(isAsDeclared(stopped('Stopping')), false);
+});
+
+t.test('what only a change ends is told of the present spec alone', async t => {
+  const condition = { type: 'RepositoryReady', status: 'False', reason: 'RefNotFound', message: 'no branch' };
+  const status = { observedGeneration: 3, phase: 'Degraded', conditions: [condition] };
+  t.match(needsChange(workspace({}, status)), condition);
+  t.equal(needsChange(workspace({}, { ...status, observedGeneration: 2 })), undefined);
+  t.equal(needsChange(workspace({ running: false }, status)), undefined);
+  const silent = { ...condition, status: 'Unknown' };
+  t.equal(needsChange(workspace({}, { ...status, conditions: [silent] })), undefined);
 });
 
 t.test('a table lines up, and what users wrote cannot move the cursor', async t => {

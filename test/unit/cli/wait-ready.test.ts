@@ -5,6 +5,7 @@ import { EXIT } from '../../../cli/errors.ts';
 import { waitUntilReady } from '../../../cli/wait/ready.ts';
 import { createClient } from '../../../controller/client/create-client.ts';
 import type { Workspace } from '../../../crds/types.generated.ts';
+import { NEEDS_CHANGE } from '../../../crds/vocabulary.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { TinyApi } from '../../support/tiny-api.ts';
 import { until } from '../../support/until.ts';
@@ -43,6 +44,9 @@ function lab(t: Test) {
     });
   return { api, clock, notes, context, client, seen };
 }
+
+const isOver = (waiting: Promise<number>) =>
+  Promise.race([waiting.then(() => true), new Promise(resolve => setImmediate(() => resolve(false)))]);
 
 t.test('one that goes on failing is waited for only so long, and its way out is told', async t => {
   const { api, clock, notes, context, client, seen } = lab(t);
@@ -86,8 +90,6 @@ t.test('ready is what stays so for a moment, where no health check tells', async
     await seen(what[1]);
   };
   const wait = () => waitUntilReady(client, [workspace('Creating', '')], 600_000, context);
-  const isOver = (waiting: Promise<number>) =>
-    Promise.race([waiting.then(() => true), new Promise(resolve => setImmediate(() => resolve(false)))]);
   store('Creating', 'it begins');
   const waiting = wait();
   await seen('it begins');
@@ -154,4 +156,44 @@ t.test('one whose node is silent is told of at once, and not waited for to the e
   t.notMatch(notes.join('\n'), /silent/);
   await clock.advance(10_000);
   t.equal(await moves, EXIT.timeout);
+});
+
+t.test('what only a change ends is told once it stood for a moment, what may pass is waited for', async t => {
+  const { api, clock, notes, context, client, seen } = lab(t);
+  const store = (reason: string, message: string) => {
+    const { status, ...rest } = workspace('Degraded', message);
+    const condition = { type: 'RepositoryReady', status: 'False', reason, message, observedGeneration: 1 };
+    const value = { ...status, conditions: [condition] };
+    api.put(PATH, { ...rest, spec: { image: 'debian:99' }, status: value } as Workspace);
+  };
+  const put = async (...what: Parameters<typeof store>) => {
+    store(...what);
+    await seen(what[1]);
+  };
+  const wait = () => waitUntilReady(client, [workspace('Creating', '')], 300_000, context);
+  store('Cloning', 'it begins');
+  const waiting = wait();
+  await seen('it begins');
+  await put('RefNotFound', 'no branch y');
+  await clock.advance(2_900);
+  await put('Cloning', 'it is cloned');
+  await put('CloneFailed', 'out of reach');
+  await clock.advance(60_000);
+  t.equal(await isOver(waiting), false, 'the network may come back');
+  await put('RefNotFound', 'no branch z');
+  await clock.advance(3_000);
+  t.equal(await waiting, EXIT.failed);
+  t.match(notes.slice(-2), [
+    'error: shop cannot become ready: no branch z',
+    'next: nexus edit ws shop   (spec.repo.ref)',
+  ]);
+  for (const reason of NEEDS_CHANGE) {
+    notes.length = 0;
+    store(reason, reason);
+    const again = wait();
+    await seen(reason);
+    await clock.advance(3_000);
+    t.equal(await again, EXIT.failed, reason);
+    t.match(notes.slice(-2), [`error: shop cannot become ready: ${reason}`, /^next: nexus /]);
+  }
 });
