@@ -3,9 +3,11 @@ import { buffer, text } from 'node:stream/consumers';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Test } from 'tap';
 import type { Driver, EngineEvent, Instance, InstanceSpec } from '../../agent/driver.ts';
+import { withTimeout } from '../../controller/kit/abort.ts';
+import { systemClock } from '../../controller/kit/clock.ts';
 import { familiarName } from '../../controller/kit/image-name.ts';
 import { LABEL_NODE, LABEL_PLACEMENT, LABEL_SPEC_HASH, LABEL_WORKSPACE_UID } from '../../crds/names.ts';
-import { until } from '../support/until.ts';
+import { patience, until } from '../support/until.ts';
 
 export interface DriverUnderTest {
   driver: Driver;
@@ -324,9 +326,12 @@ export function driverConformance(t: Test, make: () => Promise<DriverUnderTest>)
       const iterator = driver.watch(abort.signal)[Symbol.asyncIterator]();
       t.same((await iterator.next()).value, { type: 'changed' }, 'first: look at everything');
       const until = async (type: EngineEvent['type']) => {
+        const lacks = (what: string) => new Error(`${what} ${type}; seen ${JSON.stringify(seen)}`);
         for (;;) {
-          const { value, done } = await iterator.next();
-          if (done) throw new Error(`ended before ${type}; seen ${JSON.stringify(seen)}`);
+          const { value, done } = await withTimeout(iterator.next(), patience(0), systemClock, () =>
+            lacks('waited in vain for'),
+          );
+          if (done) throw lacks('ended before');
           seen.push(value);
           if (value.type === type) return value;
         }

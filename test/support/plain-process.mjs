@@ -9,6 +9,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
 import { registerHooks, syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
+import { openHandles } from './open-handles.mjs';
 
 const hook = { enable: () => hook, disable: () => hook };
 asyncHooks.createHook = () => hook;
@@ -19,6 +20,10 @@ const tap = {
   shortCircuit: true,
 };
 registerHooks({ resolve: (name, context, next) => (name === 'tap' ? tap : next(name, context)) });
+
+// tap asks for them when a file's time is up.
+const handles = process._getActiveHandles.bind(process);
+process._getActiveHandles = () => openHandles(handles());
 
 const { NEXUS_COVERAGE: folder } = process.env;
 delete process.env.NEXUS_COVERAGE;

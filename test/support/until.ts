@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { waits } from './open-handles.mjs';
 
 /** What a machine with ten other things to do may take for anything. A wait that ends by what it waits for is no longer for it. */
 const PATIENCE_MS = 90_000;
@@ -22,10 +23,16 @@ export async function until<T>(
 ): Promise<T> {
   const timeoutMs = patience(options.timeoutMs);
   const deadline = performance.now() + timeoutMs;
-  for (;;) {
-    const found = await look();
-    if (found) return found;
-    if (performance.now() > deadline) throw new Error(`waited ${timeoutMs / 1000} s for ${options.what()}`);
-    await pause(options.everyMs ?? 50);
+  const wait = () => `waits for ${options.what()}`;
+  waits.add(wait);
+  try {
+    for (;;) {
+      const found = await look();
+      if (found) return found;
+      if (performance.now() > deadline) throw new Error(`waited ${timeoutMs / 1000} s for ${options.what()}`);
+      await pause(options.everyMs ?? 50);
+    }
+  } finally {
+    waits.delete(wait);
   }
 }
