@@ -4,8 +4,9 @@
  * `node examples/01-hello/serve.ts [--listen ADDRESS] [--port 9418]`
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,6 +17,7 @@ export const GIT_PORT = 9418;
 const START_TIMEOUT_MS = 10_000;
 
 export interface ServedRepository {
+  port: number;
   /** Ends the server and removes what was made for it. */
   stop(): Promise<void>;
 }
@@ -60,17 +62,41 @@ function accepts(host: string, port: number): Promise<boolean> {
 async function listening(child: ChildProcess, host: string, port: number): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   while (Date.now() < deadline && child.exitCode === null) {
-    if (await accepts(host, port)) return;
+    if ((await accepts(host, port)) && child.exitCode === null) return;
     await sleep(50);
   }
   throw new Error(`git daemon does not listen on ${host}:${port}; is the port taken?`);
 }
 
+/** The port itself, or undefined when it is taken. Of 0, one that is free. */
+async function freePort(host: string, port: number): Promise<number | undefined> {
+  const server = createServer();
+  try {
+    await once(server.listen({ host, port }), 'listening');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return undefined;
+    throw error;
+  }
+  const { port: free } = server.address() as AddressInfo;
+  await new Promise(resolve => server.close(resolve));
+  return free;
+}
+
+export interface ServeOptions {
+  /** Address to listen on. */
+  listen: string;
+  port: number;
+  /** Whether another port will do where that one is taken. */
+  orAnother?: boolean;
+}
+
 /** Resolves when it accepts connections; git://ADDRESS:PORT/hello.git is then there to clone. */
-export async function serveRepository(options: { listen: string; port: number }): Promise<ServedRepository> {
-  if (await accepts(options.listen, options.port))
+export async function serveRepository({ listen, ...wanted }: ServeOptions): Promise<ServedRepository> {
+  const port =
+    (await freePort(listen, wanted.port)) ?? (wanted.orAnother ? await freePort(listen, 0) : undefined);
+  if (port === undefined)
     throw new Error(
-      `port ${options.port} on ${options.listen} is taken; end what listens there and try again.`,
+      `port ${wanted.port} on ${listen} is taken; end what listens there, or name another with --port.`,
     );
   const base = mkdtempSync(join(tmpdir(), 'nexus-hello-'));
   makeRepository(base);
@@ -80,8 +106,8 @@ export async function serveRepository(options: { listen: string; port: number })
     `--base-path=${served}`,
     '--export-all',
     '--reuseaddr',
-    `--listen=${options.listen}`,
-    `--port=${options.port}`,
+    `--listen=${listen}`,
+    `--port=${port}`,
     served,
   ];
   const child = spawn('git', args, { stdio: 'ignore' });
@@ -92,12 +118,12 @@ export async function serveRepository(options: { listen: string; port: number })
     if (existsSync(base)) rmSync(base, { recursive: true, force: true });
   };
   try {
-    await listening(child, options.listen, options.port);
+    await listening(child, listen, port);
   } catch (error) {
     await stop();
     throw error;
   }
-  return { stop };
+  return { port, stop };
 }
 
 if (import.meta.main) {

@@ -3,7 +3,7 @@
  * foreground; Ctrl-C stops server and agent and leaves workspaces as they are.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
-import { existsSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { existsSync, fstatSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir, setPriority } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,6 +21,8 @@ const CLI = join(ROOT, 'cli', 'main.ts');
 const NEXUS = join(ROOT, 'cli', 'nexus');
 const EXAMPLE = join(ROOT, 'examples', '01-hello');
 const BUILD = join(ROOT, 'manifests', 'release', 'build.ts');
+/** Where the example's workspace is told to clone from, on port 9418. */
+const GIT_URL = 'git://node.nexus.internal/hello.git';
 const READY_TIMEOUT_MS = 60_000;
 const HELLO_TIMEOUT = '5m';
 /** Lines of the log that tell why a start failed. */
@@ -45,12 +47,12 @@ interface Up {
   exited: Promise<number>;
 }
 
-function startUp(engine: Engine, logFile: string): Up {
+function startUp(engine: Engine, gitPort: number, logFile: string): Up {
   const log = openSync(logFile, 'a', 0o600);
   const { size: begun } = fstatSync(log);
   const failed = (how: string) =>
     new Error(`server and agent ${how}${lastWords(logFile, begun)}\ntheir log: ${logFile}`);
-  const args = ['up', `--docker-socket=${engine.socket}`, `--allow-host-port=${GIT_PORT}`];
+  const args = ['up', `--docker-socket=${engine.socket}`, `--allow-host-port=${gitPort}`];
   // Its own process group, so that Ctrl-C reaches it once, through this process, in the right order.
   const child = fork(CLI, args, { stdio: ['ignore', log, log, 'ipc'], detached: true });
   const exited = new Promise<number>(resolve => child.once('exit', code => resolve(code ?? 1)));
@@ -81,14 +83,28 @@ function lastWords(logFile: string, from: number): string {
   return words.length > 0 ? `:\n  ${words.join('\n  ')}` : '';
 }
 
-function nexus(...args: string[]): Promise<number> {
+function applyExample(gitPort: number): Promise<number> {
+  const url = gitPort === GIT_PORT ? GIT_URL : GIT_URL.replace('/hello.git', `:${gitPort}/hello.git`);
+  const manifest = readFileSync(join(EXAMPLE, 'workspace.yaml'), 'utf8').replace(GIT_URL, url);
   return new Promise((resolve, reject) => {
-    const child = spawn(NEXUS, args, {
-      stdio: 'inherit',
+    const child = spawn(NEXUS, ['apply', '-f', '-', '--wait', '--timeout', HELLO_TIMEOUT], {
+      stdio: ['pipe', 'inherit', 'inherit'],
     });
     child.once('error', reject);
     child.once('exit', code => resolve(code ?? 1));
+    child.stdin.on('error', () => {}).end(manifest);
   });
+}
+
+/** That of an earlier start if it is free, since the workspace knows the repository by it. */
+async function serveExample(docker: Docker, home: string): Promise<ServedRepository> {
+  const file = join(home, 'hello-git-port');
+  const before = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
+  const listen = await gatewayOf(docker);
+  const git = await serveRepository({ listen, port: before || GIT_PORT, orAnother: true });
+  if (git.port !== GIT_PORT) say(`example's Git     port ${git.port}, since ${GIT_PORT} was taken`);
+  writeFileSync(file, `${git.port}\n`);
+  return git;
 }
 
 function nexusOutput(...args: string[]): Promise<string> {
@@ -177,13 +193,13 @@ async function main(): Promise<number> {
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
   try {
-    git = await serveRepository({ listen: await gatewayOf(docker), port: GIT_PORT });
-    up = startUp(engine, logFile);
+    git = await serveExample(docker, home);
+    up = startUp(engine, git.port, logFile);
     await up.ready;
     await nexusOutput('wait', 'nodes', '-l', 'nexus.dev/os', '--for', 'condition=Ready', '--timeout', '30s');
     say('server and agent  ready');
     say();
-    const code = await nexus('apply', '-f', EXAMPLE, '--wait', '--timeout', HELLO_TIMEOUT);
+    const code = await applyExample(git.port);
     if (code === 0) await tellHowToConnect(home, logFile);
     else if (!stopping)
       say(
