@@ -15,12 +15,12 @@ const ROOT = join(import.meta.dirname, '..');
 const PLAIN_PROCESS = pathToFileURL(join(import.meta.dirname, 'support', 'plain-process.mjs')).href;
 const JOBS = Number(process.env.TAP_JOBS ?? 4);
 const FILE_TIMEOUT_MS = 600_000;
-/** From the end of a file's time to its end by force: tap gives it 10 s to end its parts and clear up. */
-const GRACE_MS = 30_000;
 /** Slow, and they run hardly a line that no other runs. */
 const NOT_MEASURED = /^test\/(e2e|conformance|property)\//;
 /** They need nothing but the machine's packages, and go first: the set-up waits for the network half of its time. */
 const BESIDE_SET_UP = /^test\/(unit|property|integration\/(client|gateway|kit|reconcilers|runtime|store))\//;
+/** They take a minute, and wait much of it. */
+const LONG = /^test\/e2e\//;
 const running = new Set<ChildProcess>();
 let stopped: NodeJS.Signals | undefined;
 
@@ -34,6 +34,15 @@ function filesOf(patterns: string[]): string[] {
   return [...found].sort();
 }
 
+/** The long ones evenly among the others, so that processors have work while they wait; in order otherwise. */
+function mixed(files: string[]): string[] {
+  const groups = [files.filter(file => LONG.test(file)), files.filter(file => !LONG.test(file))];
+  return groups
+    .flatMap(group => group.map((file, i) => ({ file, at: i / group.length })))
+    .sort((a, b) => a.at - b.at)
+    .map(({ file }) => file);
+}
+
 function endsWithSignals(child: ChildProcess): void {
   running.add(child);
   child.once('close', () => running.delete(child));
@@ -42,12 +51,7 @@ function endsWithSignals(child: ChildProcess): void {
 
 /** Those that run end by themselves and clear up; those that wait then end as they begin. */
 function endWithSignals(): void {
-  t.on('spawn', file => {
-    file.on('process', endsWithSignals);
-    // Its own time is up first, or it could not tell what it was waiting for.
-    const { setTimeout } = file;
-    file.setTimeout = ms => setTimeout.call(file, ms > 0 ? ms + GRACE_MS : ms);
-  });
+  t.on('spawn', file => file.on('process', endsWithSignals));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => end(signal));
 }
 
@@ -101,11 +105,11 @@ ready.catch(() => {});
 await bundleTap();
 t.setTimeout(0);
 t.jobs = JOBS;
-// Without a plan: of a file that is ended by force there are two results, and the last of all would be one too many.
+t.plan(files.length);
 for (const file of files) if (BESIDE_SET_UP.test(file)) run(file);
 try {
   await ready;
-  for (const file of files) if (!BESIDE_SET_UP.test(file)) run(file);
+  for (const file of mixed(files.filter(file => !BESIDE_SET_UP.test(file)))) run(file);
 } catch (error) {
   end('SIGTERM');
   t.bailout((error as Error).message);

@@ -21,7 +21,7 @@ metadata: {name: ${name}, namespace: default}
 spec:
   image: "${image}"
   env: [{name: GREETING, value: "${greeting}"}]
-  services: [{name: loop, command: "while :; do sleep 1; done"}]
+  services: [{name: loop, command: "exec sleep 1000"}]
 `;
 
 t.setTimeout(600_000);

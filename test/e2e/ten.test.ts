@@ -22,7 +22,7 @@ spec:
   env: [{name: WHO, value: ${name}}]
   services:
   - {name: web, command: "exec python3 -c 'import os,socket\\ns=socket.create_server((\\"127.0.0.1\\",3000))\\nwhile True:\\n c,_=s.accept(); c.sendall(os.environ[\\"WHO\\"].encode()); c.close()'", port: 3000, healthCheck: {tcp: {}, intervalSeconds: 1}}
-  - {name: loop${i}, command: "while :; do sleep 1; done", dependsOn: [web]}
+  - {name: loop${i}, command: "exec sleep 1000", dependsOn: [web]}
 `,
     )
     .join('');

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { CHEAP_KEY_EXCHANGE } from './ssh-login.ts';
 
 /** Files of the real ssh for one machine, `host` (`box`), at a port of loopback; removed with `t`. */
 export function sshBox(
@@ -25,6 +26,7 @@ export function sshBox(
       `  UserKnownHostsFile ${file('known')}`,
       '  StrictHostKeyChecking yes',
       '  BatchMode yes',
+      `  ${CHEAP_KEY_EXCHANGE}`,
     ].join('\n'),
   );
   return {

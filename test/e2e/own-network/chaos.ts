@@ -35,7 +35,7 @@ t.test('five nodes in a storm of failures', async t => {
     onNodeLoss,
     env: [{ name: 'GREETING', value: 'hello' }],
     ssh: { authorizedKeys: [USER_KEY.publicKey] },
-    services: [{ name: 'loop', command: 'while :; do sleep 1; done' }],
+    services: [{ name: 'loop', command: 'exec sleep 1000' }],
   });
 
   const workspaces = async () => (await client.list<Workspace>(WORKSPACE, { namespace: 'default' })).items;

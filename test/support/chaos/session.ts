@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Workspace } from '../../../crds/types.generated.ts';
+import { CHEAP_KEY_EXCHANGE } from '../ssh-login.ts';
 import { until } from '../until.ts';
 import { GATEWAY_PORT } from './machine.ts';
 
@@ -102,7 +103,7 @@ export function sshOptions({ workspace, way, dir, key, gatewayKeys }: SessionOpt
   const common = [
     ...['-F', 'none', '-i', key, '-o', 'IdentitiesOnly=yes', '-o', `UserKnownHostsFile=${known}`],
     ...['-o', 'StrictHostKeyChecking=yes', '-o', 'BatchMode=yes', '-o', 'LogLevel=ERROR'],
-    ...['-o', 'ConnectTimeout=10'],
+    ...['-o', 'ConnectTimeout=10', '-o', CHEAP_KEY_EXCHANGE],
   ];
   const jump = [
     ...['ssh', ...common, '-o', 'HostKeyAlias=gateway', '-p', String(GATEWAY_PORT)],

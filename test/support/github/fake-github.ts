@@ -114,6 +114,8 @@ export async function fakeGitHub({ address = '127.0.0.1' } = {}): Promise<FakeGi
       GIT_SSL_CAINFO: caFile,
       CURL_CA_BUNDLE: caFile,
       GH_NO_UPDATE_NOTIFIER: '1',
+      // gh ends before it would pay to collect garbage.
+      GOGC: 'off',
     },
     world,
     calls,
