@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 
 export interface FakeEngine {
   socketPath: string;
+  server: Server;
   /** Breaks every connection and stops listening. */
   die(): Promise<void>;
 }
@@ -37,5 +38,5 @@ export async function fakeEngine(t: Test, handle: Handler = () => {}): Promise<F
     await die();
     await rm(dir, { recursive: true, force: true });
   });
-  return { socketPath, die };
+  return { socketPath, server, die };
 }

@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { PassThrough, type Writable } from 'node:stream';
-import type WebSocket from 'ws';
 import { DriverError, type ExecOptions, type ExecProcess } from '../../driver.ts';
 import { endedBy, FirstLine, killingTree, tellingPid } from '../process-tree.ts';
 import type { LxdClient } from './api/lxd-client.ts';
@@ -16,6 +14,8 @@ interface Fds {
 /** What LXD says when there is nothing to run, as a shell's exit codes. */
 const NOT_FOUND = 127;
 const NOT_EXECUTABLE = 126;
+/** LXD has sent all when it tells the exit code. */
+const LAST_OUTPUT_MS = 10_000;
 
 /** LXD knows users by number only, and nothing of their groups. */
 const AS_USER = `
@@ -98,15 +98,16 @@ async function startProcess(
     signal,
   );
   const stdout = new PassThrough();
-  const ended = Promise.all([outputTo(sockets.stdout, stdout), outputTo(sockets.stderr, stderr)]);
+  const outputs = [outputTo(sockets.stdout, stdout), outputTo(sockets.stderr, stderr)];
   const all = Object.values(sockets);
   const stdin = stdinOf(sockets.stdin);
   try {
-    await lxdCall(what, () => Promise.all(all.map(opened)));
+    await lxdCall(what, () => Promise.all(all.map(socket => lxd.opened(socket))));
   } catch (error) {
     for (const socket of all) socket.terminate();
     throw error;
   }
+  for (const socket of all) socket.on('error', () => {});
   if (!hasInput) end(stdin);
   const exit = exitCode(lxd, operation)
     .catch(error => {
@@ -115,7 +116,8 @@ async function startProcess(
     .finally(async () => {
       stdin.destroy();
       sockets.control.close();
-      await ended;
+      for (const output of outputs) output.endWithSilence(lxd.clock, LAST_OUTPUT_MS);
+      await Promise.all(outputs.map(({ ended }) => ended));
       for (const socket of all) socket.close();
     });
   exit.catch(() => {});
@@ -127,11 +129,6 @@ async function startProcess(
 
 function end(stdin: Writable): void {
   stdin.end(() => stdin.destroy());
-}
-
-async function opened(socket: WebSocket): Promise<void> {
-  if (socket.readyState === socket.CONNECTING) await once(socket, 'open');
-  socket.on('error', () => {});
 }
 
 /** LXD tells it with the end of the operation. */

@@ -55,7 +55,7 @@ export interface LxcDriverOptions {
 /** LXD 5.0 or later, or Incus, by their REST API: system containers. */
 export function createLxcDriver(options: LxcDriverOptions): Driver {
   const { node, socketPath, clock = systemClock, log = silentLogger } = options;
-  const lxd = new LxdClient(socketPath);
+  const lxd = new LxdClient(socketPath, clock);
   const facts = knownOnce(() => lxdCall('ask LXD', () => readFacts(lxd)));
   const context: LxcContext = {
     lxd,

@@ -1,7 +1,9 @@
-import { once } from 'node:events';
+import type WebSocket from 'ws';
+import type { Clock } from '../../../controller/kit/clock.ts';
 import { LABEL_NODE, LABEL_PLACEMENT } from '../../../crds/names.ts';
 import { DriverError, type EngineEvent } from '../../driver.ts';
 import { EventQueue } from '../event-queue.ts';
+import { Silence } from '../silence.ts';
 import { lxdCall } from './api/lxd-error.ts';
 import type { LxdInstance } from './api/types.ts';
 import type { Known, LxcContext } from './context.ts';
@@ -25,6 +27,10 @@ const INSTANCE_ACTIONS: Record<string, EngineEvent['type']> = {
   'instance-renamed': 'changed',
 };
 
+/** Days may pass without an event: LXD is asked for a sign of life, and gone when it gives none. */
+const PING_MS = 20_000;
+const SILENCE_MS = 60_000;
+
 /** LXD's events about this node. They bear no labels: whose an instance or volume is was seen before, or is looked up. */
 export async function* watchEngine(
   context: LxcContext,
@@ -45,18 +51,40 @@ export async function* watchEngine(
       if (event) events.push(event);
     });
   });
+  let stopListening = () => {};
   try {
-    await lxdCall('watch', () => once(socket, 'open'));
+    await lxdCall('watch', () => context.lxd.opened(socket, signal), signal);
     socket.on('error', lost).on('close', () => lost());
+    stopListening = endWithSilence(socket, context.clock);
     yield { type: 'changed' };
     yield* events;
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {
     signal.removeEventListener('abort', onAbort);
+    stopListening();
     socket.on('error', () => {});
     socket.terminate();
   }
+}
+
+/** Ends a socket whose other end has gone without a word. */
+function endWithSilence(socket: WebSocket, clock: Clock): () => void {
+  const silence = new Silence(clock, SILENCE_MS, () => socket.terminate());
+  const onLife = () => silence.heard();
+  socket.on('message', onLife).on('ping', onLife).on('pong', onLife);
+  const ping = () => {
+    if (socket.readyState !== socket.OPEN) return () => {};
+    socket.ping();
+    return clock.after(PING_MS, () => {
+      cancel = ping();
+    });
+  };
+  let cancel = ping();
+  return () => {
+    cancel();
+    silence.stop();
+  };
 }
 
 async function toEvent(context: LxcContext, { metadata }: Lifecycle): Promise<EngineEvent | undefined> {

@@ -1,9 +1,13 @@
+import { once } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
-import { json } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import WebSocket from 'ws';
+import { withTimeout } from '../../../../controller/kit/abort.ts';
+import { type Clock, systemClock } from '../../../../controller/kit/clock.ts';
+import { DriverError } from '../../../driver.ts';
+import { Silence } from '../../silence.ts';
 import { LxdError } from './lxd-error.ts';
 
 /** An answer of LXD's API, as its envelope says it. */
@@ -44,17 +48,27 @@ const SUCCESS = 200;
 /** Seconds of one wait for an operation; it is asked again after that. */
 const WAIT_SECONDS = 20;
 const PROGRESS_SECONDS = 1;
+/** For how long LXD may say nothing while it owes an answer, or take nothing of what it is sent. */
+const READ_SILENCE_MS = 60_000;
+/** Some changes it makes before it answers: a pool, a volume's removal. */
+const CHANGE_SILENCE_MS = 300_000;
+const OPEN_MS = 60_000;
 /** LXD sends far smaller ones. */
 const MAX_MESSAGE_BYTES = 64 * 2 ** 20;
 
-/** LXD's and Incus' REST API on their Unix socket. Errors are LxdError, or the system's when nobody answers. */
+/**
+ * LXD's and Incus' REST API on their Unix socket. Errors are LxdError, the system's when nobody answers, and DriverError
+ * (EngineUnavailable) when LXD took a call and was silent. None goes on for ever.
+ */
 export class LxdClient {
   readonly socketPath: string;
+  readonly clock: Clock;
   readonly #agent = new Agent({ keepAlive: true });
   readonly #sockets = new Set<WebSocket>();
 
-  constructor(socketPath: string) {
+  constructor(socketPath: string, clock: Clock = systemClock) {
     this.socketPath = socketPath;
+    this.clock = clock;
   }
 
   async get<T>(path: string, signal?: AbortSignal): Promise<T> {
@@ -77,8 +91,8 @@ export class LxdClient {
   }
 
   async call<T>(method: string, path: string, options: CallOptions = {}): Promise<Answer<T>> {
-    const message = await this.#send(method, path, options);
-    const answer = (await json(message)) as Answer<T>;
+    const { message, text } = await this.#send(method, path, options);
+    const answer = JSON.parse(text) as Answer<T>;
     if (message.headers.etag) answer.etag = message.headers.etag;
     if (answer.type === 'error') throw new LxdError(answer.error_code ?? 0, answer.error ?? 'unknown error');
     return answer;
@@ -86,8 +100,7 @@ export class LxdClient {
 
   /** Whether there is something at a path that answers HEAD. */
   async has(path: string): Promise<boolean> {
-    const message = await this.#send('HEAD', path, {});
-    message.resume();
+    const { message } = await this.#send('HEAD', path, {});
     return message.statusCode === 200;
   }
 
@@ -119,7 +132,7 @@ export class LxdClient {
     }
   }
 
-  /** Opens when LXD took it; errors and its end are the caller's to listen to. */
+  /** Opens when LXD took it (see `opened`); errors and its end are the caller's to listen to. */
   webSocket(path: string): WebSocket {
     const socket = new WebSocket(`ws://lxd${path}`, {
       // By the connection, as the library's own URLs for this cannot hold every path.
@@ -132,15 +145,27 @@ export class LxdClient {
     return socket;
   }
 
+  /** Resolves when a socket is open; rejects with its error, the signal's, or when LXD does not open it. */
+  async opened(socket: WebSocket, signal?: AbortSignal): Promise<void> {
+    if (socket.readyState !== socket.CONNECTING) return;
+    await withTimeout(once(socket, 'open', { signal }), OPEN_MS, this.clock, () =>
+      silent('a stream', OPEN_MS),
+    );
+  }
+
   close(): void {
     this.#agent.destroy();
     for (const socket of this.#sockets) socket.terminate();
   }
 
-  async #send(method: string, path: string, options: CallOptions): Promise<IncomingMessage> {
+  async #send(
+    method: string,
+    path: string,
+    options: CallOptions,
+  ): Promise<{ message: IncomingMessage; text: string }> {
     const { body, headers = {}, signal } = options;
     const isRaw = body instanceof Readable || Buffer.isBuffer(body);
-    const text = body === undefined || isRaw ? undefined : JSON.stringify(body);
+    const json = body === undefined || isRaw ? undefined : JSON.stringify(body);
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const sent = request({
       socketPath: this.socketPath,
@@ -151,14 +176,40 @@ export class LxdClient {
       headers: {
         host: 'lxd',
         'content-type': isRaw ? 'application/octet-stream' : 'application/json',
-        ...(text !== undefined && { 'content-length': Buffer.byteLength(text) }),
+        ...(json !== undefined && { 'content-length': Buffer.byteLength(json) }),
         ...(Buffer.isBuffer(body) && { 'content-length': body.length }),
         ...headers,
       },
     });
+    let message: IncomingMessage | undefined;
+    const silenceMs = method === 'GET' || method === 'HEAD' ? READ_SILENCE_MS : CHANGE_SILENCE_MS;
+    const silence = new Silence(this.clock, silenceMs, () => {
+      const error = silent(`${method} ${path}`, silenceMs);
+      message?.destroy(error);
+      sent.destroy(error);
+    });
     sent.on('response', resolve).on('error', reject);
-    if (body instanceof Readable) pipeline(body, sent).catch(reject);
-    else sent.end(text ?? body);
-    return promise;
+    if (body instanceof Readable) pipeline(heard(body, silence), sent).catch(reject);
+    else sent.end(json ?? body);
+    try {
+      message = await promise;
+      const chunks: Buffer[] = [];
+      for await (const chunk of heard(message, silence)) chunks.push(chunk);
+      return { message, text: Buffer.concat(chunks).toString() };
+    } finally {
+      silence.stop();
+    }
   }
+}
+
+async function* heard(stream: Readable, silence: Silence): AsyncGenerator<Buffer, void, undefined> {
+  silence.heard();
+  for await (const chunk of stream) {
+    silence.heard();
+    yield chunk as Buffer;
+  }
+}
+
+function silent(what: string, ms: number): DriverError {
+  return new DriverError('EngineUnavailable', `LXD took a call (${what}) and was silent for ${ms / 1000} s`);
 }
