@@ -2,6 +2,8 @@ import { Agent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { inspect } from 'node:util';
 import Docker from 'dockerode';
+import { type Clock, systemClock } from '../../../controller/kit/clock.ts';
+import { boundCalls } from './bound-calls.ts';
 
 /** Where an engine listens: a Unix socket, or TCP with TLS when a certificate is given. */
 export interface EngineAddress {
@@ -20,7 +22,7 @@ export interface Connection {
 }
 
 /** A client with sockets of its own. Connects with the first call. */
-export function connect(address: EngineAddress): Connection {
+export function connect(address: EngineAddress, clock: Clock = systemClock): Connection {
   const { socketPath, host, port, ca, cert, key } = address;
   const tls = cert !== undefined;
   const agent = tls ? new HttpsAgent({ keepAlive: true, ca, cert, key }) : new Agent({ keepAlive: true });
@@ -33,6 +35,7 @@ export function connect(address: EngineAddress): Connection {
     agent,
   };
   const docker = new Docker(options);
+  boundCalls(docker, clock);
   return { docker, close: () => agent.destroy() };
 }
 

@@ -47,7 +47,7 @@ export interface DockerDriverOptions extends EngineAddress {
 /** Docker 20.10 or later, or Podman 4 or later by its Docker-compatible socket. */
 export function createDockerDriver(options: DockerDriverOptions): Driver {
   const { node, clock = systemClock, log = silentLogger } = options;
-  const { docker, close } = connect(options);
+  const { docker, close } = connect(options, clock);
   const facts = knownOnce(() => engineCall('ask the engine', () => readFacts(docker, options)));
   const context: DockerContext = {
     docker,

@@ -79,7 +79,7 @@ export async function parseEngineAddress(
 }
 
 async function ask(address: EngineAddress, clock: Clock): Promise<EngineFacts> {
-  const { docker, close } = connect(address);
+  const { docker, close } = connect(address, clock);
   try {
     return await withTimeout(
       readFacts(docker, address),

@@ -6,12 +6,15 @@ import fc from 'fast-check';
 import t from 'tap';
 import { connect } from '../../../agent/drivers/docker/address.ts';
 import { Demultiplexer } from '../../../agent/drivers/docker/demultiplexer.ts';
+import { followLines } from '../../../agent/drivers/docker/images/follow.ts';
 import { pullErrorCode } from '../../../agent/drivers/docker/images/pull.ts';
 import { PullProgress } from '../../../agent/drivers/docker/images/pull-progress.ts';
 import { checkReference, isContentId, withTag } from '../../../agent/drivers/docker/images/reference.ts';
 import { parseProbe } from '../../../agent/drivers/images/recipe.ts';
 import { endedBy, FirstLine } from '../../../agent/drivers/process-tree.ts';
-import { settle } from '../../support/fake-clock.ts';
+import { FakeClock, settle } from '../../support/fake-clock.ts';
+import { fakeEngine } from '../../support/fake-engine.ts';
+import { until } from '../../support/until.ts';
 
 t.test('what the client renders of each call does not grow with its open connections', async t => {
   const server = createServer((_, response) => response.end('OK'));
@@ -28,6 +31,44 @@ t.test('what the client renders of each call does not grow with its open connect
   const { agent } = docker.modem as unknown as { agent: { freeSockets: object } };
   t.equal(Object.keys(agent.freeSockets).length, 1, 'a connection is kept');
   t.equal(inspect({ agent }, { showHidden: true, depth: null }), '{ agent: Agent }');
+});
+
+t.test('a call that the engine takes and never answers is ended, and so is a stream that stops', async t => {
+  const clock = new FakeClock();
+  let calls = 0;
+  let ended = 0;
+  const { socketPath } = await fakeEngine(t, request => {
+    calls += 1;
+    request.socket.once('close', () => {
+      ended += 1;
+    });
+  });
+  const { docker, close } = connect({ socketPath }, clock);
+  t.teardown(close);
+  const calling = [docker.listContainers(), docker.getContainer('x').remove()];
+  const outcomes = Promise.allSettled(calling);
+  await until(() => calls === 2, { timeoutMs: 5000, what: () => 'the calls' });
+  await clock.advance(60_000);
+  await t.rejects(calling[0]!, { code: 'EngineUnavailable', message: /GET \/containers\/json\).* 60 s/ });
+  await clock.advance(540_000);
+  await t.rejects(calling[1]!, { code: 'EngineUnavailable' });
+  await outcomes;
+  await until(() => ended === 2, { timeoutMs: 5000, what: () => 'the end of their connections' });
+  t.equal(clock.pending, 0);
+
+  const stream = new PassThrough();
+  const lines: unknown[] = [];
+  const following = followLines(stream, { signal: new AbortController().signal, clock }, line =>
+    lines.push(line),
+  );
+  following.catch(() => {});
+  for (let line = 0; line < 3; line++) {
+    stream.write(`${line}\n`);
+    await clock.advance(800_000);
+  }
+  t.same(lines, [0, 1, 2], 'while something comes it goes on');
+  await clock.advance(100_000);
+  await t.rejects(following, { code: 'EngineUnavailable' });
 });
 
 function frame(stream: number, payload: Uint8Array): Buffer {

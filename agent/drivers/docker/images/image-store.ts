@@ -46,7 +46,7 @@ export function dockerImages(context: DockerContext, keeper: NetworkKeeper<Netwo
     check: checkReference,
     find,
     findComplete,
-    pull: (reference, report, signal, login) => pullImage(docker, { reference, login }, report, signal),
+    pull: (reference, report, signal, login) => pullImage(context, { reference, login }, report, signal),
 
     async complete(base, report, signal) {
       const { missing, manager } = await probeImage(context, base, signal);

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
-import type Docker from 'dockerode';
 import { DriverError, type DriverErrorCode, type ImageLogin } from '../../../driver.ts';
 import type { Report } from '../../images/shared-tasks.ts';
+import type { DockerContext } from '../context.ts';
 import { engineMessage, statusOf, toDriverError } from '../errors.ts';
 import { followLines } from './follow.ts';
 import { type PullLine, PullProgress } from './pull-progress.ts';
@@ -9,7 +9,7 @@ import { isContentId, withTag } from './reference.ts';
 
 /** Fetches an image from its registry. Throws ImageNotFound, ImageDenied, ImagePullFailed, Invalid or EngineUnavailable. */
 export async function pullImage(
-  docker: Docker,
+  { docker, clock }: Pick<DockerContext, 'docker' | 'clock'>,
   { reference, login }: { reference: string; login?: ImageLogin },
   report: Report,
   signal: AbortSignal,
@@ -27,7 +27,7 @@ export async function pullImage(
       abortSignal: signal,
       ...(login && { authconfig: authConfig(login) }),
     })) as Readable;
-    await followLines<PullLine>(stream, signal, line => {
+    await followLines<PullLine>(stream, { signal, clock }, line => {
       problem ??= line.error;
       progress.add(line);
       report(progress.progress());
