@@ -1,5 +1,8 @@
 import type { Clock, Milliseconds } from '../../controller/kit/clock.ts';
 
+/** Of a download: large layers are unpacked without a word on a slow disk. */
+export const DOWNLOAD_SILENCE_MS: Milliseconds = 900_000;
+
 /**
  * Calls `onSilence`, once, when nothing was heard for `ms`; time while it is paused does not count. Taken in two halves: a
  * process that was itself held up for as long gets to hear what has come meanwhile.

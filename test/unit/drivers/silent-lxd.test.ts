@@ -5,6 +5,7 @@ import t, { type Test } from 'tap';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { LxdClient } from '../../../agent/drivers/lxc/api/lxd-client.ts';
 import { runInInstance } from '../../../agent/drivers/lxc/exec.ts';
+import { pullImage } from '../../../agent/drivers/lxc/images/pull.ts';
 import { createLxcDriver } from '../../../agent/drivers/lxc/lxc-driver.ts';
 import { Endings } from '../../../agent/drivers/process-tree.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -58,7 +59,7 @@ async function settledWhile<T>(pass: (seconds: number) => Promise<void>, promise
   promise.then(settle, settle);
   await until(
     async () => {
-      if (!isSettled) await pass(1);
+      if (!isSettled) await pass(10);
       return isSettled;
     },
     { timeoutMs: 10_000, everyMs: 1, what: () => 'an end' },
@@ -148,6 +149,26 @@ t.test('what a slow reader has not taken yet is not cut off', async t => {
   const [received, code] = await settledWhile(pass, Promise.all([buffer(stdout), exit]));
   t.ok(received.equals(sent), `${received.length} bytes`);
   t.equal(code, 3);
+});
+
+t.test('a download of which nothing more comes is given up', async t => {
+  let isCancelled = false;
+  const { lxd, clock } = await silentLxd(t, {
+    handle: ({ method }, response) => {
+      isCancelled ||= method === 'DELETE';
+      const download = { id: 'x', status_code: 103, metadata: { download_progress: 'rootfs: 45% (1MB/s)' } };
+      const answer =
+        method === 'POST'
+          ? { type: 'async', operation: '/1.0/operations/x', metadata: download }
+          : { type: 'sync', metadata: download };
+      response.end(JSON.stringify(answer));
+    },
+  });
+  const image = { server: 'https://images.example', alias: 'debian/12', reference: 'debian:12' };
+  const pulling = pullImage({ lxd, clock }, image, () => {}, new AbortController().signal);
+  const minutes = (passed: number) => clock.advance(passed * 6000);
+  await t.rejects(settledWhile(minutes, pulling), { code: 'ImagePullFailed', message: /15 minutes/ });
+  t.ok(isCancelled, 'LXD too');
 });
 
 t.test('events that end without a word are noticed, and a day without any is none', async t => {

@@ -2,10 +2,7 @@ import { createInterface } from 'node:readline';
 import { addAbortSignal, type Readable } from 'node:stream';
 import type { Clock } from '../../../../controller/kit/clock.ts';
 import { DriverError } from '../../../driver.ts';
-import { Silence } from '../../silence.ts';
-
-/** A large layer is unpacked without a word on a slow disk. */
-const SILENCE_MS = 900_000;
+import { DOWNLOAD_SILENCE_MS, Silence } from '../../silence.ts';
 
 /**
  * Reads an answer of the engine that comes as lines of JSON, to its end. Lines that are none are left out. Throws
@@ -19,9 +16,12 @@ export async function followLines<T>(
   addAbortSignal(signal, stream);
   const failed = new Promise<never>((_, reject) => stream.on('error', reject));
   failed.catch(() => {});
-  const silence = new Silence(clock, SILENCE_MS, () =>
+  const silence = new Silence(clock, DOWNLOAD_SILENCE_MS, () =>
     stream.destroy(
-      new DriverError('EngineUnavailable', `the engine told nothing of its work for ${SILENCE_MS / 1000} s`),
+      new DriverError(
+        'EngineUnavailable',
+        `the engine told nothing of its work for ${DOWNLOAD_SILENCE_MS / 1000} s`,
+      ),
     ),
   );
   const lines = createInterface({ input: stream });

@@ -1,5 +1,7 @@
+import { childAbort } from '../../../../controller/kit/abort.ts';
 import { DriverError, type DriverErrorCode } from '../../../driver.ts';
 import type { Report } from '../../images/shared-tasks.ts';
+import { DOWNLOAD_SILENCE_MS, Silence } from '../../silence.ts';
 import { LxdError, toDriverError } from '../api/lxd-error.ts';
 import type { LxcContext } from '../context.ts';
 import { fingerprintOf } from './reference.ts';
@@ -20,7 +22,7 @@ export interface RemoteImage {
 
 /** Fetches an image from its server; gives its fingerprint. Throws ImageNotFound, ImagePullFailed or EngineUnavailable. */
 export async function pullImage(
-  { lxd }: LxcContext,
+  { lxd, clock }: Pick<LxcContext, 'lxd' | 'clock'>,
   { server, alias, reference }: RemoteImage,
   report: Report,
   signal: AbortSignal,
@@ -28,6 +30,16 @@ export async function pullImage(
   const message = `pulling ${reference}`;
   report({ phase: 'pulling', message });
   const fingerprint = fingerprintOf(alias);
+  const { controller, unlink } = childAbort(signal);
+  const silence = new Silence(clock, DOWNLOAD_SILENCE_MS, () =>
+    controller.abort(
+      new DriverError(
+        'ImagePullFailed',
+        `${message}: nothing more came for ${DOWNLOAD_SILENCE_MS / 60_000} minutes`,
+      ),
+    ),
+  );
+  let told: string | undefined;
   try {
     const { metadata } = await lxd.change<PullMetadata>('POST', '/1.0/images', {
       body: {
@@ -41,8 +53,10 @@ export async function pullImage(
           ...(fingerprint === undefined ? { alias } : { fingerprint }),
         },
       },
-      signal,
+      signal: controller.signal,
       onProgress: ({ download_progress: progress }) => {
+        if (progress !== told) silence.heard();
+        told = progress;
         const percent = pullPercent(progress);
         report({ phase: 'pulling', message, ...(percent !== undefined && { percent }) });
       },
@@ -52,9 +66,12 @@ export async function pullImage(
     report({ phase: 'pulling', percent: 100, message: `pulled ${reference}` });
     return metadata.fingerprint;
   } catch (error) {
-    signal.throwIfAborted();
+    controller.signal.throwIfAborted();
     if (!(error instanceof LxdError)) throw toDriverError(error, message);
     throw new DriverError(pullErrorCode(error.message), `${message}: ${error.message}`, { cause: error });
+  } finally {
+    silence.stop();
+    unlink();
   }
 }
 
