@@ -57,6 +57,7 @@ export function createGuestWatch(options: GuestWatchOptions): GuestWatch {
           beginning = undefined;
           onChange();
         }
+        log.debug({ instance: instanceId }, 'the inside told that it ends');
       } catch (error) {
         if (!stopping.signal.aborted)
           log.debug({ err: error, instance: instanceId }, 'the inside went silent');

@@ -25,6 +25,7 @@ export interface ScriptGuestOptions {
 
 /** Asked for by `configure` when the program in the instance is another one. */
 const EXIT_BOOT_FILES = 75;
+const STATE_TRIES = 3;
 /** A snapshot is a few KiB, and some 30 with a configuration; more is not one. */
 const SNAPSHOT_BYTES = 256 * 1024;
 /** Snapshots that are read at once, and how often one more is: whoever is root in an instance may tell as many as they like. */
@@ -55,9 +56,16 @@ export function createScriptGuest(options: ScriptGuestOptions): Guest {
     render: renderGuest,
 
     async state(id, signal) {
-      const result = await guestExec({ driver, clock }, id, ['state'], signal ? { signal } : {});
-      if (result.code !== 0) throw failure(id, 'state', result);
-      return parse(id, result.stdout);
+      for (let tries = 1; ; tries++) {
+        const result = await guestExec({ driver, clock }, id, ['state'], signal ? { signal } : {});
+        if (result.code !== 0) throw failure(id, 'state', result);
+        try {
+          return parse(id, result.stdout);
+        } catch (error) {
+          // LXD before 5.14 loses, once in a while, some or all of what a command prints that ends at once (canonical/lxd#11890).
+          if (tries === STATE_TRIES) throw error;
+        }
+      }
     },
 
     watch: (id, signal) => watchStates({ driver, clock }, { id, signal, watchers }),

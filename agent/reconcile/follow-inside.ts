@@ -72,6 +72,7 @@ async function readGuest(
     // It ended since it was listed.
     if (error instanceof DriverError && ['NotRunning', 'NotFound'].includes(error.code))
       backend.view.invalidate();
+    context.log.debug({ placement: desired.name, err: error }, 'the inside could not be seen');
     return { guestError: (error as Error).message };
   }
 }

@@ -1,4 +1,3 @@
-import { exponentialMs } from '../../controller/kit/backoff.ts';
 import { isApiError } from '../../controller/kit/errors.ts';
 import { jsonEqual } from '../../controller/kit/json.ts';
 import { isTrue } from '../../controller/runtime/conditions.ts';
@@ -29,6 +28,7 @@ import { warning } from './notice.ts';
 import { noticesBetween } from './notices.ts';
 import { observe } from './observe.ts';
 import { pendingKeys } from './pending-keys.ts';
+import { isBlink, restOutcome } from './rest-outcome.ts';
 import { createUnit, disposeUnit, hasStartedAnew, recall, type Unit } from './unit.ts';
 import { whatWaits } from './what-waits.ts';
 
@@ -81,7 +81,8 @@ export class PlacementReconciler implements Reconciler {
       const { due, waitMs } = this.#sort(unit, actions);
       // Failures that this plan has left behind are not told any more.
       // Ports open in no time: that they were not is no news, or each restart of the agent would be.
-      if (due.length === 0 || due.some(action => laneOf(action) !== 'forwards'))
+      const isNews = due.length === 0 || due.some(action => laneOf(action) !== 'forwards');
+      if (isNews && !isBlink(unit, observed))
         this.#report(placement, unit, {
           desired,
           observed: { ...observed, failures: unit.attempts.failures() },
@@ -280,20 +281,6 @@ export class PlacementReconciler implements Reconciler {
   }
 }
 
-/** Nothing can be done now. What could not be seen tells nobody when it can: it is looked at again, ever less often. */
-function restOutcome(unit: Unit, observed: Observed, waitsMs: number[]): Outcome {
-  const isBlind = observed.engineError !== undefined || observed.guestError !== undefined;
-  unit.blindLooks = isBlind ? unit.blindLooks + 1 : 0;
-  const waits = [
-    waitsMs,
-    observed.isHeldBack ? HELD_BACK_MS : [],
-    isBlind ? exponentialMs(unit.blindLooks - 1, BLIND) : [],
-  ].flat();
-  return waits.length === 0 ? done : { kind: 'requeueAfter', ms: Math.min(...waits) };
-}
-
 const SECRET_MS = 250;
-const HELD_BACK_MS = 100;
-const BLIND = { baseMs: 500, maxMs: 15_000 };
 const LEADERS = new Set(['create', 'start', 'stop', 'remove']);
 const FOLLOWERS = new Set(['create', 'start', 'configure', 'remove', 'removeVolume', 'release']);

@@ -5,6 +5,7 @@ import type { Clock, Milliseconds } from '../../controller/kit/clock.ts';
 import { isApiError } from '../../controller/kit/errors.ts';
 import { jsonEqual, mergePatch } from '../../controller/kit/json.ts';
 import type { Logger } from '../../controller/kit/log.ts';
+import { getCondition } from '../../controller/runtime/conditions.ts';
 import { PLACEMENT } from '../../crds/kinds.ts';
 import type { Placement, PlacementStatus } from '../../crds/types.generated.ts';
 
@@ -72,6 +73,10 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
         const key = { namespace, name };
         const written = await client.patch(PLACEMENT, key, 'merge', body, { subresource: 'status', signal });
         options.onWrite?.('written');
+        log.debug(
+          { placement: name, changed: whatChanged(entry.baseline, wanted) },
+          'the status was written',
+        );
         entry.baseline = written.status ?? wanted;
         entry.own = { resourceVersion: written.metadata.resourceVersion ?? '', at: clock.now() };
         // What the server made of it counts as written, or a pruned field would be sent for ever.
@@ -144,4 +149,17 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
       }
     },
   };
+}
+
+/** For a log: the fields, and of conditions what they say now. */
+function whatChanged(before: PlacementStatus | undefined, now: PlacementStatus): string[] {
+  const fields = Object.keys(now) as (keyof PlacementStatus)[];
+  return fields
+    .filter(field => field !== 'conditions' && !jsonEqual(before?.[field], now[field]))
+    .map(field => (field === 'services' ? `services ${JSON.stringify(now.services)}` : field))
+    .concat(
+      (now.conditions ?? [])
+        .filter(condition => !jsonEqual(condition, getCondition(before?.conditions, condition.type)))
+        .map(({ type, status, reason }) => `${type} ${status} ${reason}`),
+    );
 }

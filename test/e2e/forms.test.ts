@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import type { EngineByHand } from '../support/engine-by-hand.ts';
 import { onEachEngine } from '../support/on-each-engine.ts';
+import { patience } from '../support/until.ts';
 import { isReady, upLab, webServer } from '../support/up-lab.ts';
 
 const run = promisify(execFile);
@@ -24,7 +25,7 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
   const { up } = lab;
   const kubectl = async (args: string[], input = '') => {
     const env = { PATH: process.env.PATH, HOME: up.home, KUBECONFIG: up.kubeconfig };
-    const started = run('kubectl', args, { env, timeout: 60_000 });
+    const started = run('kubectl', args, { env, timeout: patience(60_000) });
     started.child.stdin?.end(input);
     const { stdout } = await started;
     return stdout;

@@ -6,6 +6,7 @@ import type { EngineByHand } from '../support/engine-by-hand.ts';
 import { type NexusUp, nexusUp } from '../support/nexus-up.ts';
 import { onEachEngine } from '../support/on-each-engine.ts';
 import { randomFrom, testSeed } from '../support/random.ts';
+import { tellWhenFailed } from '../support/tell-when-failed.ts';
 import { until } from '../support/until.ts';
 
 /** Of each lane; lanes run side by side, each with a server, an agent and a node of its own. LXD takes longer. */
@@ -51,6 +52,7 @@ interface Lane {
 async function lane(t: Test, { engine, image, rounds, random }: Lane): Promise<void> {
   const up = await nexusUp({ engine });
   t.teardown(() => up.destroy());
+  tellWhenFailed(t, () => ({ client: up.client, logs: { 'nexus up': up.log } }));
 
   const kill = () => {
     const { server, agent } = up.pids();
@@ -92,7 +94,7 @@ async function lane(t: Test, { engine, image, rounds, random }: Lane): Promise<v
         {
           timeoutMs: 60_000,
           everyMs: 250,
-          what: () => `nothing to be left of ${name} (round ${round})\n${up.log().slice(-3000)}`,
+          what: () => `nothing to be left of ${name} (round ${round})`,
         },
       );
       await until(async () => (await leftInApi(up)) === '', {
@@ -106,7 +108,7 @@ async function lane(t: Test, { engine, image, rounds, random }: Lane): Promise<v
     await disturbed(() => apply(name, greeting));
     await up.untilWorkspace(
       name,
-      `ready after round ${round} (seed ${SEED})\n${up.log().slice(-3000)}`,
+      `ready after round ${round} (seed ${SEED})`,
       w =>
         w.status?.observedGeneration === w.metadata.generation &&
         (w.status?.conditions?.some(c => c.type === 'Ready' && c.status === 'True') ?? false),

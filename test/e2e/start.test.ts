@@ -12,17 +12,17 @@ import { dockerByHand } from '../support/docker-by-hand.ts';
 import { findTestEngine } from '../support/engine.ts';
 import { freePorts } from '../support/ports.ts';
 import { cli } from '../support/run-cli.ts';
-import { until } from '../support/until.ts';
+import { until, within } from '../support/until.ts';
 
 const START = fileURLToPath(new URL('../../manifests/install/start.sh', import.meta.url));
 const engine = await findTestEngine();
-t.setTimeout(240_000);
+t.setTimeout(420_000);
 
 t.test(
   'npm start ends in a running workspace from an empty home, stops cleanly, and goes on from there',
   {
     skip: 'problem' in engine ? engine.problem : false,
-    timeout: 110_000,
+    timeout: 400_000,
   },
   async t => {
     if ('problem' in engine) return;
@@ -60,7 +60,7 @@ t.test(
     };
     const stop = async (child: ChildProcess) => {
       child.kill('SIGINT');
-      const [code] = await once(child, 'exit');
+      const [code] = await within(once(child, 'exit'), { timeoutMs: 60_000, what: () => 'npm start to end' });
       return code as number;
     };
     const containers = () => engine.docker.listContainers({ filters: { label: [`${LABEL_NODE}=${node}`] } });

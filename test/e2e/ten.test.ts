@@ -4,6 +4,7 @@ import type { Workspace } from '../../crds/types.generated.ts';
 import type { EngineByHand } from '../support/engine-by-hand.ts';
 import { nexusUp } from '../support/nexus-up.ts';
 import { onEachEngine } from '../support/on-each-engine.ts';
+import { tellWhenFailed } from '../support/tell-when-failed.ts';
 import { until } from '../support/until.ts';
 
 const COUNT = 10;
@@ -35,6 +36,7 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
   const image = await engine.image();
   const up = await nexusUp({ engine });
   t.teardown(() => up.destroy());
+  tellWhenFailed(t, () => ({ client: up.client, logs: { 'nexus up': up.log } }));
   const { code, stdout, stderr } = await up.apply(manifest(image), '--wait', '--timeout', '120s');
   if (code !== 0) t.comment(stderr);
   t.equal(code, 0);

@@ -5,6 +5,7 @@ import { findTestEngine } from '../support/engine.ts';
 import { lxdByHand } from '../support/lxd-by-hand.ts';
 import { noLxd, startLxd } from '../support/lxd-lab.ts';
 import { nexusUp } from '../support/nexus-up.ts';
+import { tellWhenFailed } from '../support/tell-when-failed.ts';
 import { untilObject } from '../support/until-object.ts';
 import { isReady, webServer, workspaceManifest } from '../support/up-lab.ts';
 
@@ -25,6 +26,7 @@ t.test('Docker and LXD on one node', { skip }, async t => {
     },
   });
   t.teardown(() => up.destroy());
+  tellWhenFailed(t, () => ({ client: up.client, logs: { 'nexus up': up.log } }));
   const images = { docker: await docker.image(), lxc: await lxd.image() };
   const web = { name: 'web', port: 3000, command: webServer(3000, 'one').replace('127.0.0.1', '0.0.0.0') };
 

@@ -12,7 +12,6 @@ import type { Transport } from '../../controller/client/transport.ts';
 import { loadCrds, loadPolicy } from '../../controller/defaults.ts';
 import { systemClock } from '../../controller/kit/clock.ts';
 import { ApiError } from '../../controller/kit/errors.ts';
-import { silentLogger } from '../../controller/kit/log.ts';
 import { secretHash } from '../../controller/kit/secret-hash.ts';
 import { ensureNode } from '../../controller/reconcilers/node/ensure-node.ts';
 import { createMemoryStore } from '../../controller/store/memory.ts';
@@ -21,7 +20,9 @@ import { nodeNamespace } from '../../crds/names.ts';
 import type { Event } from '../../crds/object.ts';
 import type { Placement, PlacementSpec } from '../../crds/types.generated.ts';
 import { placementSecret, placementSpec, type SpecPatch } from './agent-data.ts';
-import { until } from './until.ts';
+import { recordingLogger } from './recording-logger.ts';
+import { tellWhenFailed } from './tell-when-failed.ts';
+import { until, within } from './until.ts';
 
 const WAIT_MS = 20_000;
 
@@ -41,6 +42,7 @@ export class AgentLab {
   readonly serve: () => Promise<{ url: string; token: string }>;
   readonly #transport: () => Transport;
   readonly #t: Test;
+  readonly #agents = recordingLogger();
   #cut = new AbortController();
 
   private constructor(
@@ -78,6 +80,7 @@ export class AgentLab {
       await server.close();
       await store.close();
     });
+    tellWhenFailed(t, () => ({ client: lab.admin, logs: { agents: () => lab.#agents.lines.join('\n') } }));
     await ensureNode(lab.admin, { name: node });
     return lab;
   }
@@ -233,15 +236,18 @@ export class AgentLab {
     const abort = new AbortController();
     const { promise: ready, resolve: onReady } = Promise.withResolvers<void>();
     const ended = runAgent(
-      { nodeName: this.node, client: this.agentClient(), log: silentLogger, onReady, ...options },
+      { nodeName: this.node, client: this.agentClient(), log: this.#agents.log, onReady, ...options },
       abort.signal,
     );
     // A start that fails must not wait for ever.
-    const started = Promise.race([ready, ended]);
+    const started = within(Promise.race([ready, ended]), {
+      timeoutMs: 60_000,
+      what: () => 'an agent to be at work',
+    });
     started.catch(() => {});
     const stop = async () => {
       abort.abort();
-      await ended;
+      await within(ended, { timeoutMs: 60_000, what: () => 'an agent to end' });
     };
     this.#t.teardown(() => stop().catch(() => {}));
     return { ready: started, stop };

@@ -6,6 +6,7 @@ import type { Test } from 'tap';
 import { runAgent } from '../../agent/main.ts';
 import { writeKubeconfig } from '../../controller/client/write-kubeconfig.ts';
 import type { AgentLab } from './agent-lab.ts';
+import { within } from './until.ts';
 
 const self = fileURLToPath(import.meta.url);
 
@@ -45,7 +46,15 @@ export async function startAgentProcess(
     }
   };
   t.teardown(kill);
-  const ready = once(child, 'message').then(() => {});
+  const said = once(child, 'message').then(() => {});
+  const over = ended.then(([code, signal]) => {
+    throw new Error(`the agent ended with ${code ?? signal} before it was at work`);
+  });
+  const ready = within(Promise.race([said, over]), {
+    timeoutMs: 60_000,
+    what: () => 'an agent to be at work',
+  });
+  over.catch(() => {});
   ready.catch(() => {});
   return { process: child, ready, kill };
 }

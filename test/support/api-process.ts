@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Limits } from '../../controller/apiserver/context.ts';
+import { within } from './until.ts';
 
 /** The API server over the durable store, in a process of its own. */
 export interface ApiProcess {
@@ -37,7 +38,10 @@ export async function startApiProcess(options: ApiProcessOptions): Promise<ApiPr
     { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] },
   );
   const exited = once(child, 'exit') as Promise<[number | null, string | null]>;
-  const line = await Promise.race([firstLine(child), exited.then(() => undefined)]);
+  const line = await within(Promise.race([firstLine(child), exited.then(() => undefined)]), {
+    timeoutMs: 60_000,
+    what: () => `the API server in ${folder} to serve`,
+  });
   if (line === undefined) throw new Error(`the API server in ${folder} did not start`);
   const { server: url, ca, token } = JSON.parse(line) as { server: string; ca: string; token: string };
   return {
@@ -47,12 +51,15 @@ export async function startApiProcess(options: ApiProcessOptions): Promise<ApiPr
     token,
     async tokenOf(user, groups = []) {
       child.send({ user, groups });
-      const [made] = (await once(child, 'message')) as [string];
+      const [made] = (await within(once(child, 'message'), {
+        timeoutMs: 30_000,
+        what: () => `a token of ${user}`,
+      })) as [string];
       return made;
     },
     async end(signal = 'SIGTERM') {
       child.kill(signal);
-      return exited;
+      return within(exited, { timeoutMs: 60_000, what: () => `the API server to end by ${signal}` });
     },
   };
 }

@@ -6,7 +6,7 @@ import { findTestEngine } from './engine.ts';
 import { ensureTestImage } from './images.ts';
 import { sshBox } from './ssh-box.ts';
 import { steadyPorts } from './steady-ports.ts';
-import { until } from './until.ts';
+import { patience, until } from './until.ts';
 
 const run = promisify(execFile);
 
@@ -56,7 +56,7 @@ export async function bareMachine(t: Test, { withEngine }: BareMachineOptions) {
   const shell = async (command: string) =>
     (
       await run('docker', ['-H', `unix://${socketPath}`, 'exec', container.id, 'sh', '-c', command], {
-        timeout: 60_000,
+        timeout: patience(60_000),
       })
     ).stdout.trim();
   const hostKey = await until(

@@ -6,6 +6,7 @@ import { stopEnforcing } from '../../agent/drivers/network/firewall.ts';
 import { LABEL_NODE } from '../../crds/names.ts';
 import type { EngineByHand, Look } from './engine-by-hand.ts';
 import { buildTestImage, ensureTestImage } from './images.ts';
+import { patience } from './until.ts';
 
 const run = promisify(execFile);
 const ignore = () => {};
@@ -14,7 +15,7 @@ const ignore = () => {};
 export function dockerByHand({ docker, socketPath }: { docker: Docker; socketPath: string }): EngineByHand {
   const host = ['-H', `unix://${socketPath}`];
   const cli = async (...args: string[]) =>
-    (await run('docker', [...host, ...args], { timeout: 60_000 })).stdout.trim();
+    (await run('docker', [...host, ...args], { timeout: patience(60_000) })).stdout.trim();
   const filters = (node: string) => ({ label: [`${LABEL_NODE}=${node}`] });
   const containers = (node: string) => docker.listContainers({ all: true, filters: filters(node) });
   const volumes = async (node: string) => {

@@ -5,6 +5,8 @@ import type { Test } from 'tap';
 import { type AgentOptions, runAgent } from '../../agent/main.ts';
 import type { LocalServer } from './local-server.ts';
 import { recordingLogger } from './recording-logger.ts';
+import { tellWhenFailed } from './tell-when-failed.ts';
+import { within } from './until.ts';
 
 /**
  * A further machine: joined by `nexus node token` and `nexus agent join`, its agent in this process with the in-memory
@@ -37,6 +39,7 @@ export async function farAgent(
     await stop();
     rmSync(home, { recursive: true, force: true });
   });
-  await ready.promise;
+  tellWhenFailed(t, () => ({ logs: { [`agent of ${name}`]: () => lines.join('\n') } }));
+  await within(ready.promise, { timeoutMs: 60_000, what: () => `the agent of ${name} to be at work` });
   return { home, lines, stop };
 }

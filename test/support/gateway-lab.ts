@@ -22,7 +22,8 @@ import { NODE, ROLE_BINDING, USER, WORKSPACE } from '../../crds/kinds.ts';
 import { ROLE_MEMBER } from '../../crds/names.ts';
 import { recordingLogger } from './recording-logger.ts';
 import { startSshd } from './sshd.ts';
-import { until } from './until.ts';
+import { tellWhenFailed } from './tell-when-failed.ts';
+import { patience, until } from './until.ts';
 
 /** Keys for all tests: making them takes its time. */
 export const KEYS = {
@@ -94,6 +95,7 @@ export async function gatewayLab(
     await sshd.close();
     rmSync(dir, { recursive: true, force: true });
   });
+  tellWhenFailed(t, () => ({ client, logs: { gateway: () => lines.join('\n') } }));
 
   const lab = {
     dir,
@@ -185,7 +187,7 @@ export async function gatewayLab(
           const child = execFile(
             program,
             args,
-            { timeout: 60_000, maxBuffer: 64 * 1024 * 1024 },
+            { timeout: patience(60_000), maxBuffer: 64 * 1024 * 1024 },
             (error, stdout, stderr) =>
               resolve({ code: error ? Number(error.code ?? 255) : 0, stdout, stderr }),
           );

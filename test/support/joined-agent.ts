@@ -8,6 +8,7 @@ import { NODE } from '../../crds/kinds.ts';
 import type { EngineByHand } from './engine-by-hand.ts';
 import { nodePorts } from './ports.ts';
 import { MAIN } from './program.ts';
+import { tellWhenFailed } from './tell-when-failed.ts';
 import { untilObject } from './until-object.ts';
 import type { UpLab } from './up-lab.ts';
 
@@ -57,6 +58,7 @@ export async function joinedAgent(
     await ended;
   });
   const log = () => readFileSync(logFile, 'utf8');
+  tellWhenFailed(t, () => ({ logs: { [`agent of ${name}`]: log } }));
   await untilObject(
     up.client,
     NODE,

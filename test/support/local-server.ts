@@ -10,6 +10,7 @@ import { SERVER_OPTIONS } from '../../controller/options.ts';
 import { freePorts } from './ports.ts';
 import { type CliOptions, type CliResult, cli } from './run-cli.ts';
 import { layServerTls } from './server-tls.ts';
+import { within } from './until.ts';
 
 export interface LocalServer {
   home: string;
@@ -90,9 +91,9 @@ async function started(
   const ready = Promise.withResolvers<void>();
   const ended = run(abort.signal, ready.resolve);
   ended.catch(ready.reject);
-  await ready.promise;
+  await within(ready.promise, { timeoutMs: 60_000, what: () => 'a server or an agent to be ready' });
   return async () => {
     abort.abort();
-    await ended;
+    await within(ended, { timeoutMs: 60_000, what: () => 'a server or an agent to end' });
   };
 }

@@ -10,7 +10,7 @@ import type { LxdInstance, LxdNetwork, LxdPool, LxdVolume } from '../../agent/dr
 import { hasProgram } from '../../manifests/install/packages.mjs';
 import type { TestImage } from './images.ts';
 import { giveImage } from './lxd-images.ts';
-import { until } from './until.ts';
+import { patience, until } from './until.ts';
 
 const run = promisify(execFile);
 
@@ -85,7 +85,10 @@ export function lxdAt(
     dir,
     lxd,
     lxc: async (...args) => {
-      const started = run('lxc', args, { env: { ...process.env, LXD_DIR: dir, HOME: dir }, timeout: 60_000 });
+      const started = run('lxc', args, {
+        env: { ...process.env, LXD_DIR: dir, HOME: dir },
+        timeout: patience(60_000),
+      });
       // It takes a configuration from there.
       started.child.stdin?.end();
       const { stdout } = await started;
@@ -160,7 +163,7 @@ async function execRecorded(
 ): Promise<string> {
   const { metadata } = await lxd.change<Recorded>('POST', `/1.0/instances/${instance}/exec`, {
     body: { command: ['sh', '-c', command], interactive: false, 'record-output': true },
-    signal: AbortSignal.timeout(60_000),
+    signal: AbortSignal.timeout(patience(60_000)),
   });
   if (!metadata) throw new Error(`LXD told nothing of ${command}`);
   const read = (path: string) => readFile(join(dir, 'logs', instance, basename(path)), 'utf8');

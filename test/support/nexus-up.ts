@@ -13,6 +13,8 @@ import { freePorts, type NodePorts, nodePorts } from './ports.ts';
 import { MAIN } from './program.ts';
 import { type CliOptions, type CliResult, cli } from './run-cli.ts';
 import { layServerTls } from './server-tls.ts';
+import { lastLines } from './tell-when-failed.ts';
+import { within } from './until.ts';
 import { untilObject } from './until-object.ts';
 
 export interface NexusUp {
@@ -96,19 +98,30 @@ export async function nexusUp(options: NexusUpOptions = {}): Promise<NexusUp> {
     started.stdout?.pipe(log);
     started.stderr?.pipe(log);
     exited = new Promise(resolve => started.once('exit', code => resolve(code)));
-    await new Promise<void>((resolve, reject) => {
+    const serves = new Promise<void>((resolve, reject) => {
       started.once('message', () => resolve());
-      void exited.then(code =>
-        reject(new Error(`nexus up exited with ${code}:\n${readFileSync(logFile, 'utf8').slice(-4000)}`)),
-      );
+      void exited.then(code => reject(new Error(`nexus up exited with ${code}:\n${told()}`)));
     });
+    await within(serves, { timeoutMs: 60_000, what: () => `nexus up to serve\n${told()}` });
   };
+  const told = () => lastLines(readFileSync(logFile, 'utf8'), 30);
   const stop = async () => {
     child?.kill('SIGTERM');
-    return exited;
+    try {
+      return await within(exited, { timeoutMs: 60_000, what: () => `nexus up to end\n${told()}` });
+    } catch (error) {
+      await up.kill();
+      throw error;
+    }
   };
 
-  await start();
+  // What does not come up is ended, or its test would never be.
+  try {
+    await start();
+  } catch (error) {
+    child?.kill('SIGKILL');
+    throw error;
+  }
   const { client } = await connect({ file: kubeconfig });
   const key = (name: string) => ({ name, namespace: 'default' });
   const ports = nodePorts();
@@ -162,9 +175,12 @@ export async function nexusUp(options: NexusUpOptions = {}): Promise<NexusUp> {
     {
       look: found => found?.status?.conditions?.some(c => c.type === 'Ready' && c.status === 'True'),
       timeoutMs: 30_000,
-      what: () => `node ${node} to be ready\n${up.log().slice(-3000)}`,
+      what: () => `node ${node} to be ready\n${told()}`,
     },
-  );
+  ).catch(async error => {
+    await up.destroy();
+    throw error;
+  });
   await client.patch(NODE, { name: node }, 'merge', { spec: { ports } });
   return up;
 }

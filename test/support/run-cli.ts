@@ -1,6 +1,7 @@
 import { PassThrough, Readable } from 'node:stream';
 import type { Io } from '../../cli/command.ts';
 import { runCli } from '../../cli/main.ts';
+import { within } from './until.ts';
 
 export interface CliResult {
   code: number;
@@ -20,6 +21,9 @@ export interface CliOptions {
   /** The same of standard error. */
   onNote?: (soFar: string) => void;
 }
+
+/** More than the time-out of any that is given one. */
+const MOST_MS = 240_000;
 
 /** Runs a command line in this process, with streams and environment of its own. */
 export async function cli(args: string[], options: CliOptions = {}): Promise<CliResult> {
@@ -42,6 +46,10 @@ export async function cli(args: string[], options: CliOptions = {}): Promise<Cli
     env: { NO_COLOR: '1', PATH: process.env.PATH, ...options.env },
     cwd: options.cwd ?? process.cwd(),
   };
-  const code = await runCli(args, io, options.signal ?? new AbortController().signal);
+  const running = runCli(args, io, options.signal ?? new AbortController().signal);
+  const code = await within(running, {
+    timeoutMs: MOST_MS,
+    what: () => `nexus ${args.join(' ')} to end; it said:\n${out.stdout}${out.stderr}`,
+  });
   return { code, ...out };
 }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
@@ -8,6 +8,7 @@ import { giveImage, imageAlias } from './lxd-images.ts';
 import { checkLxd, LXD, type LxdLab, lxdAt, makePool, startLxd, untilLxd } from './lxd-lab.ts';
 import { madeOnce } from './made-once.ts';
 import { startOf } from './start-of.ts';
+import { tellWhenFailed } from './tell-when-failed.ts';
 
 /**
  * Runs LXD until a process has ended, however that ends; then shuts it down with all that it runs, and removes its folder, in
@@ -37,6 +38,7 @@ export async function sharedLxd(t: Test): Promise<LxdLab> {
   const dir = join(tmpdir(), `nexus-lxd-of-${runner}-${startOf(runner)}`);
   const lxd = new LxdClient(join(dir, 'unix.socket'));
   t.teardown(() => lxd.close());
+  tellWhenFailed(t, () => ({ logs: { LXD: () => readFileSync(join(dir, 'daemon.log'), 'utf8') } }));
   // Users of unprivileged containers pass through it.
   mkdirSync(dir, { recursive: true, mode: 0o711 });
   const ready = join(dir, 'ready');

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { publicKeyOf } from '../../controller/kit/ssh-key-file.ts';
-import { until } from './until.ts';
+import { patience, until } from './until.ts';
 
 const run = promisify(execFile);
 
@@ -36,7 +36,7 @@ export function sshLogin({ port, user = 'dev', privateKey, hostKey, dir }: SshTa
     ...['-o', CHEAP_KEY_EXCHANGE, `${user}@127.0.0.1`],
   ];
   const exec = async (command: string): Promise<string> => {
-    const { stdout } = await run('ssh', [...options, command], { timeout: 30_000 });
+    const { stdout } = await run('ssh', [...options, command], { timeout: patience(30_000) });
     return stdout.trim();
   };
   return {

@@ -36,3 +36,18 @@ export async function until<T>(
     waits.delete(wait);
   }
 }
+
+/** What `promise` resolves with; rejects when that takes too long. For what tells its end by an event that may never come. */
+export async function within<T>(promise: Promise<T>, options: Omit<UntilOptions, 'everyMs'>): Promise<T> {
+  const timeoutMs = patience(options.timeoutMs);
+  const over = new AbortController();
+  const late = pause(timeoutMs, undefined, { signal: over.signal }).then(() => {
+    throw new Error(`waited ${timeoutMs / 1000} s for ${options.what()}`);
+  });
+  late.catch(() => {});
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    over.abort();
+  }
+}

@@ -9,6 +9,7 @@ import type { ConditionType, Reason } from '../../crds/vocabulary.ts';
 import type { EngineByHand, Look } from './engine-by-hand.ts';
 import { type NexusUpOptions, nexusUp } from './nexus-up.ts';
 import { sshLogin } from './ssh-login.ts';
+import { lastLines, tellWhenFailed } from './tell-when-failed.ts';
 import { untilObjects } from './until-object.ts';
 
 /** A web server on loopback alone, made of what the test image has. Answers with `text`. */
@@ -31,6 +32,7 @@ export async function upLab(t: Test, engine: EngineByHand, options: Omit<NexusUp
   const image = await engine.image();
   const up = await nexusUp({ ...options, engine });
   t.teardown(() => up.destroy());
+  tellWhenFailed(t, () => ({ client: up.client, logs: { 'nexus up': up.log } }));
   const dir = join(up.home, 'test-ssh');
   mkdirSync(dir);
   const { client, node, ports } = up;
@@ -79,7 +81,7 @@ export async function upLab(t: Test, engine: EngineByHand, options: Omit<NexusUp
         look: events => countIn(events, reason) > more,
         timeoutMs,
         what: events =>
-          `an Event ${reason} on ${name}, beside ${events.map(event => event.reason)}\n${notRequests(up.log()).slice(-4000)}`,
+          `an Event ${reason} on ${name}, beside ${events.map(event => event.reason)}\n${lastLines(up.log(), 30)}`,
       }),
     idOf,
     look,
@@ -129,12 +131,3 @@ const eventsAbout = (name: string) => ({
 
 const countIn = (events: Event[], reason: Reason) =>
   events.filter(event => event.reason === reason).reduce((sum, { count }) => sum + (count ?? 1), 0);
-
-/** The lines of a log that tell of more than a request. */
-function notRequests(log: string): string {
-  return log
-    .split('\n')
-    .filter(line => !line.endsWith('"msg":"request"}'))
-    .map(line => line.slice(0, 500))
-    .join('\n');
-}

@@ -223,7 +223,7 @@ bound_own_log() {
 # for reading too, so that it never blocks.
 tell_watchers() {
   local pipe name
-  { snapshot_head && printf '%s' "$SNAPSHOT"; } >"$RUN/snapshot.new" && mv -f "$RUN/snapshot.new" "$RUN/snapshot"
+  printf '%s' "$HEAD$SNAPSHOT" >"$RUN/snapshot.new" && mv -f "$RUN/snapshot.new" "$RUN/snapshot"
   for pipe in "$RUN"/watchers/*; do
     [ -p "$pipe" ] || continue
     name=$RUN/${pipe##*/}

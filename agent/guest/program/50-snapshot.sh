@@ -27,21 +27,16 @@ files_touched() {
   return 1
 }
 
-# The first lines: AT, when the look began, in hundredths of a second since the machine was started. Two that look side by
-# side may tell in the other order.
-snapshot_head() {
-  printf 'nexus-guest 1\n'
-  [ -z "$AT" ] || printf 'at %s\n' "$AT"
-}
-
-# The rest into SNAPSHOT, with $FILES as they were hashed last; the same for the same state, unlike AT.
+# Everything into HEAD and SNAPSHOT, with $FILES as they were hashed last. HEAD tells when the look began, in hundredths of a
+# second since the machine was started: two that look side by side may tell in the other order. The rest is the same for the
+# same state.
 snapshot() {
   local boot='' version configured=no running=no restarts unit name newline='
 '
-  AT=
+  HEAD="nexus-guest 1$newline"
   if first_line /proc/uptime; then
-    AT=${LINE%% *}
-    AT=${AT%.*}${AT#*.}
+    LINE=${LINE%% *}
+    HEAD="${HEAD}at ${LINE%.*}${LINE#*.}$newline"
   fi
   first_line "$RUN/boot-id" && boot=$LINE
   version=$VERSION

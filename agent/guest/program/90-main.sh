@@ -80,8 +80,7 @@ state() {
   watch_home
   hash_files
   snapshot
-  snapshot_head
-  printf '%s' "$SNAPSHOT"
+  printf '%s' "$HEAD$SNAPSHOT"
 }
 
 # Prints the state at once and after each change, until stdin ends: so it does not outlive who asked. A line of stdin may

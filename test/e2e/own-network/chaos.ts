@@ -10,7 +10,7 @@ import { People } from '../../support/chaos/people.ts';
 import { sshOptions } from '../../support/chaos/session.ts';
 import { shuffled, storm } from '../../support/chaos/storm.ts';
 import { randomFrom, testSeed } from '../../support/random.ts';
-import { until } from '../../support/until.ts';
+import { patience, until } from '../../support/until.ts';
 import { isReady } from '../../support/up-lab.ts';
 
 const DURATION_MS = Number(process.env.NEXUS_TEST_CHAOS_SECONDS ?? 75) * 1000;
@@ -149,7 +149,7 @@ t.test('five nodes in a storm of failures', async t => {
       const options = sshOptions({ ...sessions.options, workspace, way: 'direct' });
       // A node that comes back at the very end is told of as it was, until its agent has looked.
       const told = await until(
-        () => run('ssh', [...options, 'cat ~/told'], { timeout: 60_000 }).catch(() => undefined),
+        () => run('ssh', [...options, 'cat ~/told'], { timeout: patience(60_000) }).catch(() => undefined),
         {
           timeoutMs: 40_000,
           everyMs: 500,

@@ -1,4 +1,6 @@
 import t from 'tap';
+import { DriverError } from '../../../agent/driver.ts';
+import type { Guest } from '../../../agent/guest/guest.ts';
 import { GUEST_KEYS_PATH } from '../../../agent/guest/program.ts';
 import { AgentLab, memoryNode } from '../../support/agent-lab.ts';
 import { until } from '../../support/until.ts';
@@ -155,4 +157,44 @@ t.test('one that cannot be made again at once is not told as new, nor by the nex
   node.start();
   await lab.ready('shop');
   t.same([await told('Created'), await told('ContainerRecreated')], [1, 2]);
+});
+
+t.test('an inside that does not answer once is no news, and one that goes on so is', async t => {
+  const lab = await AgentLab.open(t);
+  const node = memoryNode(lab);
+  let lost = 0;
+  let asked = 0;
+  let watch = new AbortController();
+  const guest: Guest = {
+    ...node.guest,
+    async state(id, signal) {
+      asked++;
+      if (lost-- > 0) throw new DriverError('Internal', 'its answer was lost');
+      return node.guest.state(id, signal);
+    },
+    watch: (id, signal) => node.guest.watch(id, AbortSignal.any([signal, watch.signal])),
+  };
+  await node.start({ drivers: [{ driver: node.driver, guest }], resync: 200 }).ready;
+  await lab.place('a', { services: [{ name: 'web', command: 'web' }] });
+  await lab.ready('a');
+  /** Ends the watch for good, and waits for so many questions. */
+  const blind = async (answers: number, questions: number) => {
+    lost = answers;
+    asked = 0;
+    watch.abort();
+    await until(() => asked >= questions, {
+      timeoutMs: 20_000,
+      what: () => `${questions} questions, ${asked}`,
+    });
+  };
+  const { metadata } = await lab.get('a');
+  await blind(1, 3);
+  t.equal((await lab.get('a')).metadata.resourceVersion, metadata.resourceVersion);
+
+  await blind(Number.POSITIVE_INFINITY, 2);
+  const { status } = await lab.untilReason('a', 'ServicesReady', 'ServicesStarting');
+  t.equal(status?.services?.[0]?.state, 'Pending');
+  lost = 0;
+  watch = new AbortController();
+  await lab.ready('a');
 });

@@ -23,7 +23,7 @@ import { createInformer } from '../../../controller/runtime/informer.ts';
 import { CERTIFICATE_SIGNING_REQUEST } from '../../../crds/kinds.ts';
 import { newCertificateRequest } from '../../support/certificate-request.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { until } from '../../support/until.ts';
+import { patience, until } from '../../support/until.ts';
 import { type Any, startLab } from './lab.ts';
 
 const run = promisify(execFile);
@@ -141,7 +141,7 @@ t.test('kubectl uses it as it stands in a kubeconfig, and rights are by user and
         contexts: [{ name: 'c', context: { cluster: 'c', user: 'c', namespace: 'default' } }],
       }),
     );
-    return run('kubectl', ['--kubeconfig', file, ...args], { timeout: 60_000 });
+    return run('kubectl', ['--kubeconfig', file, ...args], { timeout: patience(60_000) });
   };
   t.match(
     (await kubectl('auth', 'whoami')).stdout,

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { findGo, PYTHON } from '../../../manifests/install/client-toolchains.ts';
 import { BUILD_MS, goClients } from '../../support/go-clients.ts';
+import { patience } from '../../support/until.ts';
 import { startKubectlLab } from './kubectl-lab.ts';
 
 const CLIENTS = fileURLToPath(new URL('../../clients/', import.meta.url));
@@ -43,7 +44,11 @@ t.test(
     const cwd = join(CLIENTS, 'go');
     const program = await goClients(go!);
     const KUBECONFIG = await kubeconfigOf(t);
-    const { code, output } = await run(program, ['-test.v'], { cwd, env: { KUBECONFIG }, timeout: 60_000 });
+    const { code, output } = await run(program, ['-test.v'], {
+      cwd,
+      env: { KUBECONFIG },
+      timeout: patience(60_000),
+    });
     const results = output.match(/^--- (PASS|FAIL|SKIP): \w+/gm) ?? [];
     t.equal(code, 0, output.replaceAll(/^(=== |[IE]\d{4} ).*\n/gm, ''));
     t.ok(results.length >= 13, 'all tests were run');
@@ -64,7 +69,7 @@ t.test(
     const { code, output } = await run(PYTHON, ['clients_test.py'], {
       cwd,
       env: { KUBECONFIG },
-      timeout: 60_000,
+      timeout: patience(60_000),
     });
     t.equal(code, 0, output);
     t.match(output, /Ran 6 tests/, 'all tests were run');

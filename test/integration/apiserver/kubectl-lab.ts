@@ -6,6 +6,7 @@ import type { Test } from 'tap';
 import { openTls } from '../../../controller/apiserver/tls.ts';
 import { systemClock } from '../../../controller/kit/clock.ts';
 import { layServerTls } from '../../support/server-tls.ts';
+import { patience } from '../../support/until.ts';
 import { type Lab, startLab } from './lab.ts';
 
 export interface Result {
@@ -22,7 +23,7 @@ export function runKubectl(env: KubectlEnv, words: string, input = '', program =
     const child = execFile(
       program,
       words.split(' '),
-      { env: { GOGC: 'off', ...env }, timeout: 60_000 },
+      { env: { GOGC: 'off', ...env }, timeout: patience(60_000) },
       (error, out, err) => resolve({ code: error ? Number(error.code ?? 1) : 0, out, err }),
     );
     child.stdin?.end(input);

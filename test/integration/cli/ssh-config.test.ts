@@ -9,7 +9,7 @@ import { dockerByHand } from '../../support/docker-by-hand.ts';
 import { findTestEngine } from '../../support/engine.ts';
 import type { EngineByHand } from '../../support/engine-by-hand.ts';
 import { type NexusUp, nexusUp } from '../../support/nexus-up.ts';
-import { until } from '../../support/until.ts';
+import { patience, until } from '../../support/until.ts';
 
 const run = promisify(execFile);
 
@@ -28,7 +28,7 @@ function person(up: NexusUp) {
     cli: (...args: string[]) => up.cli(args, { env: { HOME: home, NEXUS_HOME: up.home } }),
     /** A program with the person's configuration; rejects unless it exits with 0. */
     with: async (program: string, ...args: string[]) =>
-      (await run(program, ['-F', file, ...args], { timeout: 60_000 })).stdout,
+      (await run(program, ['-F', file, ...args], { timeout: patience(60_000) })).stdout,
     remove: () => rmSync(home, { recursive: true }),
   };
 }
@@ -136,7 +136,9 @@ async function tests(engine: EngineByHand) {
   });
 
   await t.test('removed, it leaves no trace, and open sessions go on', async t => {
-    const session = run('ssh', ['-F', me.file, 'blog.ws', 'read line; echo $line'], { timeout: 60_000 });
+    const session = run('ssh', ['-F', me.file, 'blog.ws', 'read line; echo $line'], {
+      timeout: patience(60_000),
+    });
     const { stdin } = session.child;
     await until(
       async () =>

@@ -14,7 +14,7 @@ import { greeting } from '../../support/greeting.ts';
 import { memberManifest } from '../../support/member.ts';
 import { type NexusUp, nexusUp } from '../../support/nexus-up.ts';
 import { freePorts } from '../../support/ports.ts';
-import { until } from '../../support/until.ts';
+import { patience, until } from '../../support/until.ts';
 
 const run = promisify(execFile);
 const KEY = generateSshKey('alice@laptop');
@@ -56,7 +56,7 @@ function laptop(up: NexusUp) {
     ours: join(nexusHome, 'ssh', 'config'),
     cli: (args: string[], options: Parameters<NexusUp['cli']>[1] = {}) => up.cli(args, { ...options, env }),
     ssh: async (...args: string[]) =>
-      (await run('ssh', ['-F', join(home, '.ssh', 'config'), ...args], { timeout: 60_000 })).stdout,
+      (await run('ssh', ['-F', join(home, '.ssh', 'config'), ...args], { timeout: patience(60_000) })).stdout,
     remove: () => rmSync(home, { recursive: true }),
   };
 }

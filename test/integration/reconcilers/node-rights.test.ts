@@ -9,6 +9,7 @@ import {
 } from '../../../controller/reconcilers/node/node-reconciler.ts';
 import { CLUSTER_ROLE, NAMESPACE, NODE, SUBJECT_ACCESS_REVIEW } from '../../../crds/kinds.ts';
 import { nodeNamespace, nodeUser } from '../../../crds/names.ts';
+import { patience } from '../../support/until.ts';
 import { World } from './world.ts';
 
 /** Whether the agent of a node may report its Node. */
@@ -87,7 +88,10 @@ t.test('the namespace of a node that the cache does not show yet is left alone',
     heartbeats: new Heartbeats(systemClock, 40_000),
   } as unknown as NodeReconcilerOptions);
   const pass = () =>
-    reconciler.reconcile({ name: 'n1' }, { signal: AbortSignal.timeout(60_000), log: silentLogger });
+    reconciler.reconcile(
+      { name: 'n1' },
+      { signal: AbortSignal.timeout(patience(60_000)), log: silentLogger },
+    );
   await pass();
   t.equal((await client.get(NAMESPACE, { name: nodeNamespace('n1') })).metadata.deletionTimestamp, undefined);
   await client.delete(NODE, { name: 'n1' });

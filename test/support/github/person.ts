@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { type CliOptions, type CliResult, cli } from '../run-cli.ts';
+import { patience } from '../until.ts';
 import type { FakeGitHub } from './fake-github.ts';
 
 export interface PersonOptions {
@@ -62,7 +63,7 @@ export async function person(t: Test, github: FakeGitHub, options: PersonOptions
         execFile(
           'sh',
           ['-ec', line],
-          { cwd: join(home, 'work'), env, timeout: 60_000 },
+          { cwd: join(home, 'work'), env, timeout: patience(60_000) },
           (error, stdout, stderr) =>
             resolve({
               code: typeof error?.code === 'number' ? error.code : error ? 255 : 0,

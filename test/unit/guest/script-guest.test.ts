@@ -69,6 +69,17 @@ t.test('a state that is none is an error', async t => {
   });
 });
 
+t.test('a state whose output the engine has lost is asked for again, a few times', async t => {
+  let lost = 2;
+  const { guest, calls } = scripted(() => ({
+    stdout: lost-- > 0 ? STATE.slice(0, lost * 20) : `${STATE}end\n`,
+  }));
+  t.match(await guest.state('i'), { bootId: 'b' });
+  t.equal(calls.length, 3);
+  lost = 3;
+  await t.rejects(guest.state('i'), { code: 'Internal', message: /cannot be read/ });
+});
+
 t.test('snapshots of a watch come one by one, without repeats', async t => {
   const other = STATE.replace('sshd yes 0', 'sshd yes 1');
   const at = (time: number, text: string) => `${text.replace('\n', `\nat ${time}\n`)}end\n`;
