@@ -139,7 +139,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     return client.patch(EVENT, { name, namespace }, 'merge', body, { signal });
   }
 
-  async function write(key: string, item: WaitingEvent): Promise<void> {
+  async function write(key: string, item: WaitingEvent, attempt: number): Promise<void> {
     const { said, times, first, last } = item;
     const namespace = said.object.namespace ?? 'default';
     const before = written.get(key);
@@ -165,8 +165,16 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       written.set(key, made);
     } catch (error) {
       if (!isApiError(error, 'AlreadyExists')) throw error;
-      // Said by an earlier life of this component: go on counting.
       const present = await client.get(EVENT, { name, namespace }, signal);
+      // What this wrote itself, and was not answered.
+      if (
+        attempt > 0 &&
+        present.count === times &&
+        present.firstTimestamp === first &&
+        present.lastTimestamp === last
+      )
+        return void written.set(key, made);
+      // Said by an earlier life of this component: go on counting.
       const next = { name, count: (present.count ?? 1) + times, first: present.firstTimestamp ?? first };
       await bump(name, namespace, said, next, last);
       written.set(key, next);
@@ -196,7 +204,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     for (let attempt = 0; ; attempt++) {
       const cancel = clock.after(SLOW_MS, wentAway);
       try {
-        await write(key, item).finally(cancel);
+        await write(key, item, attempt).finally(cancel);
         isAway = false;
         return void count('written');
       } catch (error) {

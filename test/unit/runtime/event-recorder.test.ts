@@ -1,5 +1,6 @@
 import t from 'tap';
 import { createClient } from '../../../controller/client/create-client.ts';
+import type { Transport } from '../../../controller/client/transport.ts';
 import { ApiError } from '../../../controller/kit/errors.ts';
 import { silentLogger } from '../../../controller/kit/log.ts';
 import { Metrics } from '../../../controller/kit/metrics.ts';
@@ -163,6 +164,30 @@ t.test('a server that is away is waited for, one that refuses is not; nothing is
   await recorder.flush();
   t.equal(events().length, 1);
   t.match(await metrics.text(), 'nexus_events_total{component="test",result="failed"} 2');
+});
+
+t.test('what was written, but not answered, is counted once', async t => {
+  const { api, clock, make, events } = setup();
+  let unanswered = 1;
+  const transport: Transport = {
+    async request(request) {
+      const response = await api.request(request);
+      if (request.method !== 'POST' || unanswered-- <= 0) return response;
+      response.destroy();
+      throw new ApiError('Unreachable', 'no answer');
+    },
+    close: () => api.close(),
+  };
+  const recorder = make({ client: createClient({ transport, clock }) });
+  recorder.event(shop, 'Normal', 'Started', 'x');
+  await clock.advance(10_000);
+  recorder.event(shop, 'Normal', 'Started', 'x');
+  await recorder.flush();
+  t.same(
+    events().map(({ count }) => count),
+    [2],
+  );
+  t.equal(unanswered, -1, 'it was sent twice');
 });
 
 t.test('what waits for a server that is away outlives the process', async t => {
