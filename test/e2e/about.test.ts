@@ -5,7 +5,7 @@ import { onEachEngine } from '../support/on-each-engine.ts';
 import { until } from '../support/until.ts';
 import { upLab } from '../support/up-lab.ts';
 
-t.setTimeout(400_000);
+t.setTimeout(590_000);
 
 await onEachEngine(t, 'services and sessions are told of the workspace', { test });
 

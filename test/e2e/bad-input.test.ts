@@ -15,7 +15,7 @@ async function applied(lab: UpLab, name: string, spec: WorkspaceSpec): Promise<v
   if (code !== 0) throw new Error(`apply exited with ${code}: ${stderr}`);
 }
 
-t.setTimeout(400_000);
+t.setTimeout(590_000);
 
 await onEachEngine(t, 'what a person gets wrong is told, can be put right and be deleted', { test });
 

@@ -5,7 +5,7 @@ import type { EngineByHand } from '../support/engine-by-hand.ts';
 import { onEachEngine } from '../support/on-each-engine.ts';
 import { upLab } from '../support/up-lab.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(590_000);
 
 await onEachEngine(t, 'a changed .nexus/config.yaml is told, and carried out when its user says so', {
   test,

@@ -15,7 +15,7 @@ const notRoot = process.getuid?.() === 0 ? false : 'it is harm that only root ca
 /** Within seconds. */
 const REPAIRED_MS = 15_000;
 
-t.setTimeout(400_000);
+t.setTimeout(590_000);
 
 await onEachEngine(t, 'what is broken by hand is repaired unasked and told', { test });
 

@@ -16,7 +16,7 @@ const noKubectl = await run('kubectl', ['version', '--client']).then(
   () => 'there is no kubectl',
 );
 
-t.setTimeout(400_000);
+t.setTimeout(590_000);
 
 await onEachEngine(t, 'a workspace by way of kubectl', { skip: noKubectl, test });
 

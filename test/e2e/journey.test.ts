@@ -20,7 +20,7 @@ import { watchProcesses } from '../support/process-watch.ts';
 import { until } from '../support/until.ts';
 import { type UpLab, upLab, webServer } from '../support/up-lab.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(590_000);
 
 /** Far above what it takes (printed), and as many times that as this machine has more to do than processors for it. */
 const LIMIT_MS = 60_000 * Math.max(1, (loadavg()[0] ?? 1) / availableParallelism());

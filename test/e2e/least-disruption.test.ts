@@ -12,7 +12,7 @@ import { upLab, webServer } from '../support/up-lab.ts';
 
 const KEY = generateSshKey();
 
-t.setTimeout(400_000);
+t.setTimeout(590_000);
 
 await onEachEngine(t, 'a change disturbs no more than it must', { test });
 

@@ -9,7 +9,7 @@ import { upLab } from '../support/up-lab.ts';
 
 /** Within seconds. */
 const BACK_MS = 30_000;
-t.setTimeout(300_000);
+t.setTimeout(590_000);
 
 /** Tells a Secret: without it there is no service. */
 const TELL_TOKEN = `exec python3 -c "

@@ -12,7 +12,7 @@ import { sharedLxd } from '../support/shared-lxd.ts';
 import { systemdMachine } from '../support/systemd-machine.ts';
 import { until } from '../support/until.ts';
 
-t.setTimeout(300_000);
+t.setTimeout(590_000);
 
 t.test('two machines with systemd become nodes and are upgraded together', { skip: noLxd() }, async t => {
   const out = t.testdir({});

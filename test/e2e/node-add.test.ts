@@ -13,7 +13,7 @@ import { upLab } from '../support/up-lab.ts';
 
 const EXECUTABLE = `nexus-${process.platform}-${process.arch}`;
 
-t.setTimeout(400_000);
+t.setTimeout(590_000);
 const engine = await findTestEngine();
 const skip = 'problem' in engine && engine.problem;
 const openLab = (t: Test) => {

@@ -16,13 +16,13 @@ import { until, within } from '../support/until.ts';
 
 const START = fileURLToPath(new URL('../../manifests/install/start.sh', import.meta.url));
 const engine = await findTestEngine();
-t.setTimeout(420_000);
+t.setTimeout(590_000);
 
 t.test(
   'npm start ends in a running workspace from an empty home, stops cleanly, and goes on from there',
   {
     skip: 'problem' in engine ? engine.problem : false,
-    timeout: 400_000,
+    timeout: 580_000,
   },
   async t => {
     if ('problem' in engine) return;

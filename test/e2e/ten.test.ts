@@ -9,7 +9,7 @@ import { until } from '../support/until.ts';
 
 const COUNT = 10;
 const names = Array.from({ length: COUNT }, (_, i) => `ten-${i}`);
-t.setTimeout(340_000);
+t.setTimeout(590_000);
 
 const manifest = (image: string) =>
   names

@@ -9,7 +9,7 @@ import { tellWhenFailed } from '../support/tell-when-failed.ts';
 import { untilObject } from '../support/until-object.ts';
 import { isReady, webServer, workspaceManifest } from '../support/up-lab.ts';
 
-t.setTimeout(300_000);
+t.setTimeout(590_000);
 const found = await findTestEngine();
 const skip = noLxd() || ('problem' in found && found.problem);
 

@@ -8,7 +8,7 @@ import { noPodman, startPodman } from '../support/podman.ts';
 import { until } from '../support/until.ts';
 import { isReady, upLab } from '../support/up-lab.ts';
 
-t.setTimeout(400_000);
+t.setTimeout(590_000);
 const found = await findTestEngine();
 const skip = ('problem' in found && found.problem) || (await noPodman());
 

@@ -13,7 +13,7 @@ import { type Person, person } from '../support/github/person.ts';
 import { until } from '../support/until.ts';
 import { upLab } from '../support/up-lab.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(590_000);
 const found = await findTestEngine();
 const skip =
   ('problem' in found && found.problem) || (hasProgram('gh') ? false : 'gh is missing: apt-get install gh');

@@ -12,7 +12,7 @@ import { upLab } from '../../support/up-lab.ts';
 
 /** Within seconds. */
 const BACK_MS = 30_000;
-t.setTimeout(380_000);
+t.setTimeout(590_000);
 
 /** Answers with a variable that comes from a Secret: without it there is no service. */
 const TELL_TOKEN = `exec python3 -c "

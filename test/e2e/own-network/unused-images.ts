@@ -13,7 +13,7 @@ import { until } from '../../support/until.ts';
 import { untilObject } from '../../support/until-object.ts';
 import { upLab } from '../../support/up-lab.ts';
 
-t.setTimeout(260_000);
+t.setTimeout(590_000);
 const engine = await ownEngine(t);
 const { docker } = engine;
 const lab = await upLab(t, dockerByHand(engine), { args: ['--keep-images=1s', '--resync=1s'] });
