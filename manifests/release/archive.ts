@@ -42,7 +42,7 @@ export async function writeArchive({ bundle, about, node, name, target }: Archiv
   try {
     const written = pipeline(tar, createGzip(), createWriteStream(draft));
     add('bin/nexus', LAUNCHER, 0o755);
-    add('lib/nexus/nexus.cjs', programText('folder', bundle, about, { folder }));
+    add('lib/nexus/nexus.cjs', programText('folder', bundle, about, { folder, isCached: false }));
     for (const [file, text] of bundle.files) add(`lib/nexus/${folder}/${file}`, text);
     const { size } = await stat(node);
     const entry = tar.entry({ name: `${name}/lib/nexus/node`, mode: 0o755, mtime: new Date(0), size });

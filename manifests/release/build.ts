@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { aboutCheckout } from './about.ts';
 import { writeArchive } from './archive.ts';
 import { bundle as bundleCheckout } from './bundle.ts';
+import { codeCaches } from './code-cache.ts';
 import { writeExecutable } from './executable.ts';
 import { writeFolder } from './folder.ts';
 import { freshnessOf, isFresh } from './freshness.ts';
@@ -41,7 +42,8 @@ async function main(): Promise<void> {
   const since = Date.now();
   const [bundle, about] = await Promise.all([bundleCheckout(ROOT), aboutCheckout(ROOT)]);
   const freshness = out === join(ROOT, 'dist') ? freshnessOf(ROOT, bundle.inputs, since) : undefined;
-  await writeFolder(out, bundle, { about, freshness });
+  const caches = await codeCaches(bundle, process.execPath);
+  await writeFolder(out, bundle, { about, caches, freshness });
   say(join(out, 'nexus.cjs'));
   if (values.bundle) return;
 
@@ -51,7 +53,7 @@ async function main(): Promise<void> {
     const isArchive = platform.form === 'archive';
     const target = join(out, `nexus-${name}${isArchive ? '.tar.gz' : ''}`);
     if (isArchive) await writeArchive({ bundle, about, node, name: `nexus-${name}`, target });
-    else await writeExecutable({ bundle, about, node, isHost: name === HOST_PLATFORM, target });
+    else await writeExecutable({ bundle, about, node, target, ...(node === process.execPath && { caches }) });
     say(target);
   }
   await writeFile(join(out, LICENSES), licenses(ROOT, bundle.packages));

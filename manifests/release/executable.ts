@@ -14,21 +14,13 @@ const SENTINEL = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 /** node:sqlite is experimental, which is ours to know and not the user's. */
 const NODE_FLAGS = ['--disable-warning=ExperimentalWarning'];
 
-/** For make-code-cache.cjs, which sets back those of the heap. */
-const CACHE_FLAGS = [
-  '--random-seed=1',
-  '--initial-heap-size=2000',
-  '--min-semi-space-size=128',
-  '--max-semi-space-size=128',
-];
-
 export interface ExecutableOptions {
   bundle: Bundle;
   about: About;
   /** Node.js of the platform that it is for, of the version that runs this. */
   node: string;
-  /** Whether that Node.js runs here too. Then what V8 compiled comes along, which is half of a short command's time. */
-  isHost: boolean;
+  /** Of codeCaches(), where that Node.js runs here. */
+  caches?: Map<string, Buffer>;
   target: string;
 }
 
@@ -37,7 +29,7 @@ export async function writeExecutable({
   bundle,
   about,
   node,
-  isHost,
+  caches,
   target,
 }: ExecutableOptions): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'nexus-release-'));
@@ -45,25 +37,14 @@ export async function writeExecutable({
   const draft = `${target}.${process.pid}`;
   try {
     const assets: Record<string, string> = {};
-    const add = async (name: string, text: string) => {
-      await writeFile(file(name), text);
+    for (const [name, content] of [...bundle.files, ...(caches ?? [])]) {
+      await writeFile(file(name), content);
       assets[name] = name;
-    };
-    const packs: string[] = [];
-    for (const [name, text] of bundle.files) {
-      if (!name.endsWith('.cjs')) await add(name, text);
-      else {
-        packs.push(name);
-        await add(name, `(function (module) {${text}})`);
-      }
     }
-    if (isHost) {
-      const args = [...CACHE_FLAGS, join(import.meta.dirname, 'make-code-cache.cjs'), folder];
-      // Without what NODE_OPTIONS may load before it: the bytes would depend on that.
-      await run(node, args, { env: {} });
-      for (const name of packs.map(pack => pack.replace(/cjs$/, 'cache'))) assets[name] = name;
-    }
-    await writeFile(file('main.js'), programText('executable', bundle, about, { isCached: isHost }));
+    await writeFile(
+      file('main.js'),
+      programText('executable', bundle, about, { isCached: caches !== undefined }),
+    );
     // Paths from there, since Node.js keeps that of the main.
     const config = { main: 'main.js', output: 'blob', assets, execArgv: NODE_FLAGS };
     await writeFile(file('sea.json'), JSON.stringify({ ...config, disableExperimentalSEAWarning: true }));

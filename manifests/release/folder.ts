@@ -9,18 +9,18 @@ import { programText } from './program-text.ts';
 const KEEP_MS = 24 * 3600 * 1000;
 
 /**
- * Writes a bundle as `nexus.cjs` with a folder of packs beside it, named after what is in them. With `freshness` comes
- * `checkout.cjs`, which runs it only while that holds.
+ * Writes a bundle as `nexus.cjs` with a folder of packs and their codeCaches() beside it, named after what is in the packs.
+ * With `freshness` comes `checkout.cjs`, which runs it only while that holds.
  */
 export async function writeFolder(
   out: string,
   bundle: Bundle,
-  { about, freshness }: { about: About; freshness?: Freshness },
+  { about, caches, freshness }: { about: About; caches: Map<string, Buffer>; freshness?: Freshness },
 ): Promise<void> {
   const folder = bundleFolder(bundle);
   await mkdir(join(out, folder), { recursive: true });
-  for (const [name, text] of bundle.files) await replace(join(out, folder, name), text);
-  await replace(join(out, 'nexus.cjs'), programText('folder', bundle, about, { folder }));
+  for (const [name, content] of [...bundle.files, ...caches]) await replace(join(out, folder, name), content);
+  await replace(join(out, 'nexus.cjs'), programText('folder', bundle, about, { folder, isCached: true }));
   if (freshness) {
     await replace(join(out, 'checkout.json'), JSON.stringify(freshness));
     await copyFile(join(import.meta.dirname, 'main-checkout.cjs'), join(out, 'checkout.cjs'));
@@ -40,7 +40,7 @@ export function bundleFolder({ files }: Bundle): string {
 }
 
 /** Nobody ever reads half of it. */
-async function replace(file: string, text: string): Promise<void> {
-  await writeFile(`${file}.${process.pid}`, text);
+async function replace(file: string, content: string | Buffer): Promise<void> {
+  await writeFile(`${file}.${process.pid}`, content);
   await rename(`${file}.${process.pid}`, file);
 }

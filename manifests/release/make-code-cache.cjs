@@ -14,7 +14,7 @@ const folder = process.argv[2];
 // In order: what was compiled before leaves its traces.
 const names = readdirSync(folder).filter(file => file.endsWith('.cjs'));
 for (const name of names.sort()) {
-  const text = readFileSync(join(folder, name), 'utf8');
+  const text = readFileSync(join(folder, name), 'latin1');
   setFlagsFromString('--no-lazy');
   const script = new Script(text, { filename: name });
   // V8 refuses a cache that was made under other flags than those it runs with.

@@ -6,10 +6,8 @@ type Wanted = [string, ...(string | RegExp)[]];
 export interface PackPlan {
   /** Each has what its modules need and none before it has. */
   first: Wanted[];
-  /** Each has what its modules need and nobody else does. */
+  /** Each has what its modules need and nobody else does; what several need is in a pack of theirs, named after them. */
   others: Wanted[];
-  /** Has what two or more of the others need. */
-  shared: string;
   /** One more of the others, with what the plan does not name. */
   rest: string;
 }
@@ -56,19 +54,18 @@ export function assignPacks({ outputs }: Metafile, plan: PackPlan): AssignedPack
     for (const chunk of [...reached].sort()) if (!packs.has(chunk)) packs.set(chunk, name);
   };
   for (const [name, ...wanted] of plan.first) give(reach(wanted.flatMap(chunksOf)), name);
-  const named = plan.others.map(([name, ...wanted]) => ({ name, from: wanted.flatMap(chunksOf) }));
-  const unnamed = [...entries.values()].filter(
-    chunk => !packs.has(chunk) && !named.some(({ from }) => from.includes(chunk)),
-  );
-  const others = [...named, { name: plan.rest, from: unnamed }].map(({ name, from }) => ({
+  // What begins a chunk belongs to the first that names it.
+  const left = new Set([...entries.values()].filter(chunk => !packs.has(chunk)));
+  const take = (from: string[]) => from.filter(chunk => left.delete(chunk));
+  const named = plan.others.map(([name, ...wanted]) => ({ name, from: take(wanted.flatMap(chunksOf)) }));
+  const others = [...named, { name: plan.rest, from: [...left] }].map(({ name, from }) => ({
     name,
     reached: reach(from),
   }));
-  give(
-    chunks.filter(chunk => others.filter(({ reached }) => reached.has(chunk)).length > 1),
-    plan.shared,
-  );
-  for (const { name, reached } of others) give(reached, name);
+  for (const chunk of chunks) {
+    const names = others.filter(({ reached }) => reached.has(chunk)).map(({ name }) => name);
+    give([chunk], names.join('-'));
+  }
 
   const start = chunkOf(plan.first[0]?.[1] as string);
   return {

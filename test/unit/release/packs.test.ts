@@ -48,12 +48,11 @@ const PLAN = {
     ['server', 'server.ts'],
     ['agent', 'agent.ts'],
   ] as [string, ...string[]][],
-  shared: 'shared',
   rest: 'rest',
 };
 
 t.test(
-  'what is needed first has a pack of its own, what two of the others need is shared, and nothing is left out',
+  'what is needed first has a pack of its own, what several of the others need one of theirs, and nothing is left out',
   t => {
     const { packs, start } = assignPacks(CHUNKS, PLAN);
     t.equal(start, 'main');
@@ -66,8 +65,8 @@ t.test(
       parse: 'cli',
       server: 'server',
       agent: 'agent',
-      yaml: 'shared',
-      store: 'shared',
+      yaml: 'server-agent',
+      store: 'server-rest',
       odd: 'rest',
       oddest: 'rest',
     });
@@ -78,6 +77,14 @@ t.test(
 t.test('the sources that a command depends on are those it may load, not those of other commands', t => {
   const { inputsOf } = assignPacks(CHUNKS, PLAN);
   t.same(inputsOf('cli/get.ts'), ['get.ts', 'kit.ts', 'main.ts', 'table.ts', 'watch.ts']);
+  t.end();
+});
+
+t.test('what two of the others name is of the first', t => {
+  const { packs } = assignPacks(CHUNKS, { ...PLAN, others: [...PLAN.others, ['more', /^(agent|odd)\.ts/]] });
+  t.equal(packs.get('agent'), 'agent');
+  t.equal(packs.get('odd'), 'more');
+  t.equal(packs.get('store'), 'server-more');
   t.end();
 });
 
