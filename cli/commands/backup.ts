@@ -1,6 +1,7 @@
 import { createReadStream, createWriteStream, existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
+import { isApiError } from '../../controller/kit/errors.ts';
 import { askYes, canAsk } from '../ask.ts';
 import type { Command, Flags } from '../command.ts';
 import { CliError, EXIT, usageError } from '../errors.ts';
@@ -69,10 +70,14 @@ export const restore: Command = {
     if (!yes && !canAsk(context)) throw usageError(LOSS, `nexus restore ${file} --yes`);
     if (!yes && !(await askYes(context, `${LOSS}. Go on?`))) throw new CliError('nothing was restored');
     const client = await context.client();
-    const { body } = await client.stream('POST', '/nexus/v1/restore', {
+    const sent = client.stream('POST', '/nexus/v1/restore', {
       body: createReadStream(file),
       headers: { 'content-type': 'application/vnd.sqlite3' },
       signal: context.signal,
+    });
+    const { body } = await sent.catch(error => {
+      if (!isApiError(error, 'BadRequest')) throw error;
+      throw new CliError(`${file} cannot be restored: ${error.message}`, { cause: error });
     });
     let text = '';
     for await (const chunk of body) text += chunk.toString();

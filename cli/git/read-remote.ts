@@ -29,6 +29,8 @@ export interface ReadOptions {
 }
 
 const BRANCHES_TOLD = 5;
+/** Of a file that tells what a repository needs. */
+const MAX_FILE_BYTES = 1024 * 1024;
 
 /** Asks the server for the ref, without fetching anything. Throws CliError. */
 export async function findRef(
@@ -75,7 +77,7 @@ function missingRef(url: string, ref: string, names: string[]): CliError {
 export interface RemoteTree {
   commit: string;
   has(path: string): boolean;
-  /** Undefined when it is not there or no file. */
+  /** Undefined when it is not there or no file. Throws CliError when it is over 1 MiB. */
   read(path: string): Promise<string | undefined>;
 }
 
@@ -116,7 +118,14 @@ export async function withRemoteTree<T>(
       has: path => files.has(path),
       async read(path) {
         const id = files.get(path);
-        return id === undefined ? undefined : (await git(['cat-file', 'blob', id])).toString();
+        if (id === undefined) return undefined;
+        const bytes = Number((await git(['cat-file', '-s', id])).toString());
+        if (bytes > MAX_FILE_BYTES)
+          throw new CliError(
+            `${path} of ${url} has ${(bytes / MAX_FILE_BYTES).toFixed(1)} MiB; more than 1 MiB of a file is not read`,
+            { next: 'commit a smaller one and push it, or describe the workspace by a file: --from FILE' },
+          );
+        return (await git(['cat-file', 'blob', id])).toString();
       },
     });
   } finally {

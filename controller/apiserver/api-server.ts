@@ -10,6 +10,7 @@ import { Admission, type AdmissionPlugin } from './admission/admission.ts';
 import { certificateRequestAdmission } from './admission/certificate-requests.ts';
 import { namespaceLifecycle } from './admission/namespace-lifecycle.ts';
 import { nodeRestriction } from './admission/node-restriction.ts';
+import { ownerReferences } from './admission/owner-references.ts';
 import { rbacEscalation } from './admission/rbac-escalation.ts';
 import { systemDefinitions } from './admission/system-definitions.ts';
 import { userAdmission } from './admission/user.ts';
@@ -126,6 +127,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       systemDefinitions(new Set(crds.map(crd => crd.metadata.name))),
       rbacEscalation(authorizer, rights),
       nodeRestriction,
+      ownerReferences(authorizer, registry),
       certificateRequestAdmission(authorizer),
       workspaceAdmission,
       userAdmission(store),

@@ -94,7 +94,7 @@ export async function registerMaintenance(app: FastifyInstance, options: Mainten
       const file = join(dir, `restore-${randomBytes(6).toString('hex')}`);
       try {
         await pipeline(request.body as Readable, createWriteStream(file, { mode: 0o600 }));
-        const result = await store.restore(file).catch(refuse);
+        const result = await store.restore(file).catch(error => refuse(error, file));
         await options.onRestored?.();
         log.info(result, 'restored from a backup');
         return reply.send(result);
@@ -105,9 +105,11 @@ export async function registerMaintenance(app: FastifyInstance, options: Mainten
   });
 }
 
-/** A file that is no backup is the sender's fault. */
-function refuse(error: unknown): never {
+/** A file that is no backup is the sender's fault, who does not know it by the name that it has here. */
+function refuse(error: unknown, file: string): never {
   if (error instanceof StoreError && (error.code === 'Corrupt' || error.code === 'NewerSchema'))
-    throw new ApiError('BadRequest', error.message, undefined, { cause: error });
+    throw new ApiError('BadRequest', error.message.replaceAll(file, 'the backup'), undefined, {
+      cause: error,
+    });
   throw error;
 }

@@ -157,11 +157,15 @@ function finished({ context, audit }: RouteParts, call: Call, request: FastifyRe
   });
   const fields = { verb, path, user: user?.name ?? '', code, ms };
   if (code >= 500) context.log.warn(fields, 'request');
-  else if (WRITES.has(verb) && !QUIET.has(resource)) context.log.info(fields, 'request');
+  else if (isNews(verb, resource, code)) context.log.info(fields, 'request');
   else context.log.debug(fields, 'request');
 }
 
 const WRITES = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
+
+/** That it is there already, or was changed meanwhile, is an answer that reconcilers reckon with. */
+const isNews = (verb: string, resource: string, code: number) =>
+  WRITES.has(verb) && !QUIET.has(resource) && code !== 409;
 
 export function sendStatus(reply: FastifyReply, error: ApiError): FastifyReply {
   const { retryAfterSeconds } = error.details ?? {};

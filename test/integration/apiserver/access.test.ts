@@ -124,6 +124,12 @@ t.test('requests are counted and logged, without bodies, queries or tokens', asy
       fields: { path: CM, user: 'admin', code: 201, ms: 0 },
     },
   );
+  await call('POST', CM, configMap('c', {}));
+  t.match(
+    logged.findLast(line => line.fields.verb === 'create'),
+    { level: 'debug', fields: { code: 409 } },
+    'reconcilers reckon with it',
+  );
   t.notMatch(JSON.stringify(logged), /sesame|hush/);
   t.notOk(JSON.stringify(logged).includes(token));
   t.equal((await call('GET', '/metrics')).code, 200);

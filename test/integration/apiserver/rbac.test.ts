@@ -191,6 +191,37 @@ t.test('nobody gives away what they do not hold, unless they may', async t => {
   t.equal((await ann('PATCH', `${ROLES}/less`, grab, MERGE)).code, 200, 'may escalate');
 });
 
+t.test('who names an owner whose deletion it blocks may update the finalizers of that owner', async t => {
+  const { call, as } = await startRbacLab(t);
+  const ann = await as('ann');
+  await call('POST', `${RBAC}/clusterroles`, clusterRole('r', [rule('*', '', 'configmaps')]));
+  await call('POST', BINDINGS, binding('b', 'r', user('ann')));
+  const node = { apiVersion: 'nexus.dev/v1alpha1', kind: 'Node', metadata: { name: 'n1' }, spec: {} };
+  const { body: made } = await call('POST', '/apis/nexus.dev/v1alpha1/nodes', node);
+  const owned = (name: string, blockOwnerDeletion: boolean, kind = 'Node') => {
+    const owner = { apiVersion: 'nexus.dev/v1alpha1', kind, name: 'n1', uid: made.metadata.uid };
+    const { metadata, ...rest } = configMap(name);
+    return { ...rest, metadata: { ...metadata, ownerReferences: [{ ...owner, blockOwnerDeletion }] } };
+  };
+  const why =
+    "cannot set blockOwnerDeletion if an ownerReference refers to a resource you can't set finalizers on: , <nil>";
+  const told = (name: string, what = why) => `configmaps "${name}" is forbidden: ${what}`;
+  refused(t, await ann('POST', CM, owned('a', true)), 403, 'Forbidden', told('a'));
+  t.equal((await ann('POST', CM, owned('b', false))).code, 201, 'what blocks nothing is free');
+  refused(t, await ann('PATCH', `${CM}/b`, owned('b', true), MERGE), 403, 'Forbidden', told('b'));
+  const unknown = /cannot find RESTMapping for APIVersion nexus.dev\/v1alpha1 Kind Nothing: no matches/;
+  t.match((await ann('POST', CM, owned('c', true, 'Nothing'))).body.message, unknown);
+  t.equal((await call('PATCH', `${CM}/b`, owned('b', true), MERGE)).code, 200, 'an admin may');
+  t.equal((await ann('PATCH', `${CM}/b`, { data: { x: 'y' } }, MERGE)).code, 200, 'what was there stays');
+  await call(
+    'POST',
+    `${RBAC}/clusterroles`,
+    clusterRole('f', [rule('update', 'nexus.dev', 'nodes/finalizers', 'n1')]),
+  );
+  await call('POST', `${RBAC}/clusterrolebindings`, clusterBinding('f', 'f', user('ann')));
+  t.equal((await ann('POST', CM, owned('a', true))).code, 201);
+});
+
 t.test('an aggregation rule asks for everything, since it can gather anything', async t => {
   const { call, as } = await startRbacLab(t);
   const manage = rule('*', 'rbac.authorization.k8s.io', 'clusterroles');

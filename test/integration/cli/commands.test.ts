@@ -1,5 +1,6 @@
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import t from 'tap';
 import { parse } from 'yaml';
 import { EXIT } from '../../../cli/errors.ts';
@@ -242,6 +243,13 @@ t.test('a backup is written whole, readable for its owner, and restored', async 
   t.match(await server.cli(['restore', file], { tty: true, stdin: 'y\n' }), { stdout: /^restored / });
   t.match(await server.cli(['restore', file, '--yes']), { code: 0, stdout: /^restored / });
   t.notOk(existsSync(`${file}.${process.pid}.part`));
+  const newer = new DatabaseSync(file);
+  newer.exec('PRAGMA user_version = 99');
+  newer.close();
+  const { code, stderr } = await server.cli(['restore', file, '--yes']);
+  t.equal(code, EXIT.failed);
+  t.match(stderr, `error: ${file} cannot be restored: the backup was written by a newer version of nexus`);
+  t.notMatch(stderr, /restore-[0-9a-f]{12}/, 'the name that it has at the server is nobody’s business');
 });
 
 t.test('no access is exit 6, a server out of reach and none at all exit 7', async t => {

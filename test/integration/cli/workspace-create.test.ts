@@ -143,6 +143,14 @@ t.test('without a configuration it is what the files tell, said out loud', async
   });
 });
 
+t.test('a file that is too large is not read, and named', async t => {
+  await publish(root, 'large', { '.nexus/config.yaml': '#'.repeat(1024 * 1024 + 1) });
+  const { code, stderr } = await declare(at('large'));
+  t.equal(code, EXIT.failed);
+  t.match(stderr, /error: \.nexus\/config\.yaml of \S+large\.git has 1\.0 MiB; .*\nnext: .*--from FILE/);
+  t.same(readdirSync(temporary), []);
+});
+
 t.test('submodules and Git LFS are told of', async t => {
   await publish(root, 'big', { '.gitmodules': '', '.gitattributes': '*.bin filter=lfs diff=lfs\n' });
   const { stderr } = await cli(['workspace', 'create', '--dry-run', at('big')]);
