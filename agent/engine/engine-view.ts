@@ -1,4 +1,4 @@
-import { slept } from '../../controller/kit/abort.ts';
+import { childAbort, slept } from '../../controller/kit/abort.ts';
 import { Backoff } from '../../controller/kit/backoff.ts';
 import type { Clock } from '../../controller/kit/clock.ts';
 import type { Logger } from '../../controller/kit/log.ts';
@@ -75,8 +75,10 @@ export function createEngineView(options: EngineViewOptions): EngineView {
       const backoff = new Backoff({ baseMs: 250, maxMs: 2_000 }, options.random);
       let lost = false;
       while (!signal.aborted) {
+        // An engine that sends events and fails all else must not be followed once more with each attempt.
+        const { controller, unlink } = childAbort(signal);
         try {
-          const events = driver.watch(signal)[Symbol.asyncIterator]();
+          const events = driver.watch(controller.signal)[Symbol.asyncIterator]();
           // A generator starts listening with its first `next`; only then may a list be kept.
           let next = events.next();
           next.catch(() => {});
@@ -95,6 +97,9 @@ export function createEngineView(options: EngineViewOptions): EngineView {
         } catch (error) {
           if (signal.aborted) break;
           if (!lost) log.warn({ err: error, driver: driver.name }, 'the engine does not answer');
+        } finally {
+          controller.abort();
+          unlink();
         }
         watching = false;
         invalidate();

@@ -30,6 +30,8 @@ if (skip) {
       image: await image('ready'),
       ports: [a!, b!],
       tellsExitCode: false,
+      // LXD 5.0 was seen to send no event of a stop, one in a thousand; the agent looks at everything now and then.
+      forgetsEvents: true,
     };
   });
 }
