@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import { CONFIG_MAP, CRD, EVENT, NAMESPACE, NODE, PLACEMENT, SECRET, WORKSPACE } from '../../crds/kinds.ts';
 import type { EngineByHand } from '../support/engine-by-hand.ts';
@@ -41,10 +42,14 @@ async function test(t: Test, engine: EngineByHand): Promise<void> {
   t.equal(code, 0, stderr);
   t.match(stdout, /^workspace.*\/shop created/m);
   // Events are counted together for a moment before they are written.
-  await until(async () => (await lab.countOf('shop', 'HookSucceeded')) === 2, {
-    timeoutMs: 10_000,
-    what: () => 'both hooks to be told',
-  });
+  let told = 0;
+  await until(
+    async () => {
+      told = await lab.countOf('shop', 'HookSucceeded');
+      return told === 2;
+    },
+    { timeoutMs: 10_000, what: () => `both hooks to be told, not ${told}` },
+  );
   await passes(lab, 2);
 
   await t.test('a second apply says so, writes nothing, and nothing follows from it', async t => {
@@ -103,8 +108,8 @@ async function picture(lab: UpLab) {
 
 /** Requests to write that the server has answered, but for Leases. */
 async function writes({ up }: UpLab): Promise<number> {
-  const { text } = await up.client.raw('GET', '/metrics');
-  return text
+  const metrics = await up.client.raw('GET', '/metrics');
+  return metrics.text
     .split('\n')
     .filter(line => /^apiserver_request_total\{.*verb="(create|update|patch|delete)/i.test(line))
     .filter(line => !line.includes('"leases"'))
@@ -119,8 +124,8 @@ async function actions(lab: UpLab): Promise<string[]> {
 /** Waits until the agent has looked at the workspace so many times more. */
 async function passes(lab: UpLab, count: number): Promise<void> {
   const read = async () => {
-    const text = await agentMetrics(lab).catch(() => '');
-    const lines = text
+    const metrics = await agentMetrics(lab).catch(() => '');
+    const lines = metrics
       .split('\n')
       .filter(line => line.startsWith('nexus_reconcile_total') && line.includes('placement'));
     return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
@@ -135,14 +140,12 @@ async function passes(lab: UpLab, count: number): Promise<void> {
 function agentMetrics({ up }: UpLab): Promise<string> {
   return new Promise((resolve, reject) => {
     const socketPath = join(up.home, 'agent', 'agent.sock');
-    request({ socketPath, path: '/metrics' }, response => {
-      let text = '';
-      response.setEncoding('utf8').on('data', chunk => {
-        text += chunk;
-      });
-      response.on('end', () => resolve(text)).on('error', reject);
-    })
+    const asked = request({ socketPath, path: '/metrics', timeout: 30_000 }, response => {
+      text(response).then(resolve, reject);
+    });
+    asked
       .on('error', reject)
+      .on('timeout', () => asked.destroy(new Error('the agent does not tell its metrics')))
       .end();
   });
 }

@@ -10,7 +10,7 @@ import { dockerByHand } from '../support/docker-by-hand.ts';
 import { findTestEngine } from '../support/engine.ts';
 import { fakeGitHub } from '../support/github/fake-github.ts';
 import { type Person, person } from '../support/github/person.ts';
-import { until } from '../support/until.ts';
+import { until, within } from '../support/until.ts';
 import { upLab } from '../support/up-lab.ts';
 
 t.setTimeout(590_000);
@@ -66,7 +66,10 @@ async function openSession(t: Test, who: Person, args: string[]) {
   t.teardown(() => void child.kill());
   const ended = once(child, 'exit').then(() => Date.now());
   child.stdin.write('hello\n');
-  await once(child.stdout, 'data');
+  await within(once(child.stdout, 'data'), {
+    timeoutMs: 60_000,
+    what: () => `an answer of ${command}, which ended with ${child.exitCode ?? child.signalCode}`,
+  });
   return { isOpen: () => child.exitCode === null && child.signalCode === null, ended };
 }
 

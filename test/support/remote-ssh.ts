@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { Test } from 'tap';
 import { freePorts } from './ports.ts';
+import { within } from './until.ts';
 
 /** A connection by way of `ssh -D`, which speaks SOCKS 5 (RFC 1928), to a port of the workspace's loopback. */
 async function socks(proxy: number, port: number): Promise<Socket> {
@@ -90,5 +91,5 @@ export async function remoteSsh(t: Test, { args, echo }: RemoteSshOptions): Prom
   await untilPrinted(/(still 42)/);
   idle.destroy();
   ssh.stdin.end();
-  t.equal(await ended, 0);
+  t.equal(await within(ended, { timeoutMs: 60_000, what: () => 'ssh to end' }), 0);
 }

@@ -193,8 +193,9 @@ t.test('forwards come and go; connections of those that stay live on', async t =
   socket.write('2');
   await once(socket, 'data');
   t.match(made.list('shop'), { web: { port: portOf(b), state: 'Open' }, other: { hostPort: two } });
+  const closed = once(socket, 'close');
   await made.close('shop', 'web');
-  await once(socket, 'close');
+  await closed;
   await t.rejects(once(connect({ port: one, host: '127.0.0.1' }), 'connect'), 'the port is released');
   await made.closeAll('shop');
   t.same(made.list('shop'), {});

@@ -1,10 +1,11 @@
 import { execFile, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { localServer } from '../../support/local-server.ts';
-import { until } from '../../support/until.ts';
+import { until, within } from '../../support/until.ts';
 
 const run = promisify(execFile);
 const NEXUS = fileURLToPath(new URL('../../../cli/nexus', import.meta.url));
@@ -59,9 +60,10 @@ t.test('Ctrl-C ends what was under way with 130, and what goes on until then wit
     const child = spawn(NEXUS, args, { env, stdio: ['ignore', 'pipe', 'ignore'] });
     const ended = new Promise(resolve => child.once('exit', (status, signal) => resolve(status ?? signal)));
     // What it prints first comes after it has begun to listen to signals.
-    await new Promise(resolve => child.stdout.once('data', resolve));
+    await within(once(child.stdout, 'data'), { timeoutMs: 60_000, what: () => `${args.join(' ')} to print` });
     child.kill('SIGINT');
-    t.equal(await ended, code, args[0]);
+    const end = within(ended, { timeoutMs: 60_000, what: () => `${args.join(' ')} to end` });
+    t.equal(await end, code, args[0]);
   }
 });
 

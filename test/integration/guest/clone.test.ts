@@ -10,7 +10,7 @@ import { createScriptGuest } from '../../../agent/guest/script-guest.ts';
 import { systemClock } from '../../../controller/kit/clock.ts';
 import { silentLogger } from '../../../controller/kit/log.ts';
 import { makeRepository, publish, startGitServer } from '../../support/git-server.ts';
-import { until } from '../../support/until.ts';
+import { until, within } from '../../support/until.ts';
 import { openLab } from './lab.ts';
 
 const run = promisify(execFile);
@@ -25,7 +25,7 @@ if (lab) {
   const made = await makeRepository(dir, 'shop');
   // The container must not reach the host: the server comes to it by a remote forward.
   const tunnel = lab.session(['-R', `127.0.0.1:8080:127.0.0.1:${server.port}`, 'echo open; sleep 1000']);
-  await once(tunnel.stdout!, 'data');
+  await within(once(tunnel.stdout!, 'data'), { timeoutMs: 60_000, what: () => 'a tunnel to the server' });
 
   const base = 'http://127.0.0.1:8080';
   const open = `${base}/shop.git`;
