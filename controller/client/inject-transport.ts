@@ -35,6 +35,8 @@ export function injectTransport(app: Injectable, headers: Record<string, string>
         signal?.removeEventListener('abort', destroy);
       };
       const destroy = () => {
+        // Of a request that is over nothing is left to end, and an abort makes an error with a trace.
+        if (!open.has(destroy)) return;
         release();
         controller.abort();
         destroyResponse();
