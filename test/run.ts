@@ -91,6 +91,8 @@ function run(file: string): void {
       timeout: FILE_TIMEOUT_MS,
       buffered: JOBS > 1,
       env: {
+        // Engines and short commands in Go collect garbage seldom.
+        GOGC: '300',
         ...env,
         TAP_TIMEOUT: String(FILE_TIMEOUT_MS / 1000),
         ...(NEXUS_COVERAGE && !NOT_MEASURED.test(file) && { NEXUS_COVERAGE }),
