@@ -25,6 +25,8 @@ export async function openSqliteStore({ file: name, ...rest }: SqliteStoreOption
     const compactRevision = found.compactRevision + (found.isBackup ? REVISION_MARGIN : 0);
     const state = await loadState(thread, file, compactRevision, options);
     await thread.call('ready', found.isBackup ? compactRevision : undefined);
+    // Before the first write, and beside whatever else a start does: it waits for the disk.
+    thread.call('mark').catch(() => {});
     if (found.isBackup)
       options.log.info({ file }, 'took up a backup that was put in the place of the database');
     options.log.info({ file, revision: state.revision, keys: state.count('') }, 'opened the database');

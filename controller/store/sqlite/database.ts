@@ -1,5 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { corruptError, openError, writeError } from './failure.ts';
+import { hasLog, LogMark, lacksLog } from './log-mark.ts';
 import { type Row, rowChecksum } from './row.ts';
 import { APPLICATION_ID, createViews, inTransaction, META, migrate, pragmaNumber } from './schema.ts';
 
@@ -10,6 +11,9 @@ const VACUUM_PAGES = 256;
 const VACUUM_FROM = 1_024;
 /** How long a program that reads along, such as the sqlite3 tool, may hold up a commit. */
 const BUSY_TIMEOUT_MS = 5_000;
+/** Commits after which the write-ahead log is moved into the file; a step of compaction counts as several. */
+const MARK_COMMITS = 1_000;
+const SWEEP_COMMITS = 100;
 
 /**
  * `server`: write-ahead log, every commit on disk before it returns.
@@ -26,11 +30,14 @@ export class Database {
   #reading: Iterator<Row, void> | undefined;
   /** A commit failed and it is not known yet that the file is as before it. */
   #isSuspect = false;
+  readonly #mark: LogMark | undefined;
+  #commits = 0;
 
   /** Checks, migrates and opens an existing file; creates an empty one. Throws StoreError Corrupt, NewerSchema, Unavailable. */
   constructor(file: string, purpose: Purpose) {
     this.file = file;
     let db: DatabaseSync | undefined;
+    const isAlone = !hasLog(file);
     try {
       db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
       const isNew = pragmaNumber(db, 'page_count') === 0;
@@ -42,10 +49,15 @@ export class Database {
       db.exec('PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY');
       db.exec('PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864');
       migrate(db, file);
+      if (isAlone && !isNew && lacksLog(db))
+        throw corruptError(file, `lacks its write-ahead log, ${file}-wal, and with it what was written last`);
       this.#db = db;
+      if (purpose === 'server') this.#mark = new LogMark(db);
       this.#insert = db.prepare('INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
     } catch (error) {
-      if (db) leave(db, file);
+      // Where there was no log, closing takes the empty one away.
+      if (db && isAlone) db.close();
+      else if (db) leave(db, file);
       throw openError(file, error);
     }
   }
@@ -57,6 +69,11 @@ export class Database {
     } catch (error) {
       throw openError(this.file, error);
     }
+  }
+
+  /** From now on a write-ahead log that somebody removes is missed. */
+  mark(): void {
+    this.#mark?.renew();
   }
 
   meta(name: string): number {
@@ -106,6 +123,7 @@ export class Database {
       this.#undo(base);
       throw writeError(this.file, error);
     }
+    if (commit) this.#committed(1);
   }
 
   /** One step towards `target`. Returns how far the log is swept. Throws Unavailable. */
@@ -116,18 +134,27 @@ export class Database {
       throw writeError(this.file, error);
     } finally {
       this.#vacuumStep();
+      this.#committed(SWEEP_COMMITS);
     }
   }
 
   close(): void {
     this.#reading = undefined;
-    this.#db.close();
+    if (this.#mark?.settle() === false) leave(this.#db, this.file);
+    else this.#db.close();
   }
 
   /** Closes the database of a server with its files as they are: for one that turned out to be damaged. */
   leave(): void {
     this.#reading = undefined;
     leave(this.#db, this.file);
+  }
+
+  #committed(commits: number): void {
+    this.#commits += commits;
+    if (this.#isSuspect || this.#commits < MARK_COMMITS) return;
+    this.#commits = 0;
+    this.mark();
   }
 
   *#rows(): Generator<Row, void> {

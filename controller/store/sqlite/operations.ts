@@ -17,6 +17,8 @@ export interface Operations {
   publishBackup(revision: number, file: string): number;
   /** The log was read and is sound: makes the views, and a backup one's own, of which history up to `adoptAt` is not to be served. */
   ready(adoptAt?: number): void;
+  /** From now on a write-ahead log that somebody removes is missed. */
+  mark(): void;
   sweep(target: number): number;
   close(): void;
 }
@@ -73,6 +75,7 @@ export function createOperations(): Operations {
       opened().setMeta(META.compactRevision, adoptAt);
       opened().setMeta(META.isBackup, 0);
     },
+    mark: () => opened().mark(),
     sweep: target => opened().sweep(target),
     close() {
       if (isDoubtful) database?.leave();

@@ -36,6 +36,8 @@ export const META = {
   isBackup: 'is_backup',
   /** How often a commit failed and was undone. */
   repairs: 'repairs',
+  /** 1 in a file whose write-ahead log has more; absent as good as 0, also in what an earlier version wrote. See LogMark. */
+  inLog: 'in_log',
 } as const;
 
 /** Brings a database to the newest version, each step whole or not at all. Throws StoreError NewerSchema. */

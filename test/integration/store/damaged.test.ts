@@ -111,6 +111,10 @@ const LOG_DAMAGES: Record<string, (log: string) => void> = {
   'changed in one byte': log => flip(log, 30_000),
   'changed in one byte of its head': log => flip(log, 17),
   gone: log => rmSync(log),
+  'gone, with its index': log => {
+    rmSync(log);
+    rmSync(log.replace(/-wal$/, '-shm'));
+  },
 };
 
 for (const [i, [what, damage]] of Object.entries(LOG_DAMAGES).entries()) {
@@ -140,6 +144,41 @@ t.test('a server that was killed, or lost its power, finds every write again', a
   await whole('no-index', file => rmSync(`${file}-shm`));
   await whole('index-of-nothing', file => writeFileSync(`${file}-shm`, Buffer.alloc(32_768)));
   await whole('half-an-index', file => flip(`${file}-shm`, 60));
+});
+
+t.test(
+  'a database that was closed, by us or by a tool, needs no write-ahead log; one of an earlier version neither',
+  async t => {
+    const alone = async (what: string, file: string) => {
+      for (const part of PARTS.slice(1)) rmSync(`${file}${part}`, { force: true });
+      const store = await openSqliteStore({ file });
+      t.equal(store.count(''), 300, what);
+      await store.close();
+    };
+    const closed = killed('closed');
+    await (await openSqliteStore({ file: closed })).close();
+    await alone('by us', closed);
+    const byTool = killed('by-tool');
+    sql(byTool, 'SELECT 1 FROM log');
+    await alone('by a tool that moved the log into it', byTool);
+    const earlier = killed('earlier');
+    sql(earlier, "DELETE FROM meta WHERE name = 'in_log'");
+    await alone('of an earlier version', earlier);
+  },
+);
+
+t.test('a database of a running server is no backup without its write-ahead log', async t => {
+  const store = await openSqliteStore({ file: join(folder, 'target-of-part.db') });
+  t.teardown(() => store.close());
+  const empty = killed('empty');
+  truncateSync(`${empty}-wal`);
+  rmSync(`${empty}-shm`);
+  await t.rejects(openSqliteStore({ file: empty }), { code: 'Corrupt' }, 'an empty one is none');
+  const part = killed('part');
+  const whole = killed('whole');
+  for (const beside of PARTS.slice(1)) rmSync(`${part}${beside}`);
+  await t.rejects(store.restore(part), { code: 'Corrupt', message: /part\.db lacks its write-ahead log/ });
+  t.equal((await store.restore(whole)).changed, 300);
 });
 
 t.test('an index of an earlier life of the write-ahead log tells nothing of this one', async t => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -126,6 +126,29 @@ t.test('a commit that compacts to a gap says so in the file', async t => {
   db.append([created(1_001, '/b')], { base: 1, commit: true, compactTo: 1_000 });
   t.equal(db.meta(META.compactRevision), 1_000);
 });
+
+t.test(
+  'the file alone is known to be a part for as long as it is open, also after its log was moved into it',
+  t => {
+    const { db, file, sql } = open(t);
+    const copy = `${file}.copy`;
+    const alone = () => {
+      copyFileSync(file, copy);
+      new Database(copy, 'copy').close();
+    };
+    db.mark();
+    t.strictSame(sql("SELECT value FROM meta WHERE name = 'in_log'"), [[0]], 'with its log it is whole');
+    t.throws(alone, { code: 'Corrupt', message: /write-ahead log/ });
+    db.append([created(1, '/a')], commit(0));
+    sql('PRAGMA wal_checkpoint(TRUNCATE)');
+    alone();
+    for (let i = 0; i < 10; i++) db.sweep(1);
+    t.throws(alone, { code: 'Corrupt' }, 'marked anew');
+    db.append([created(2, '/b')], commit(1));
+    t.throws(alone, { code: 'Corrupt' });
+    t.end();
+  },
+);
 
 t.test('room is given back when most of the file is free', async t => {
   const { db, sql } = open(t);
