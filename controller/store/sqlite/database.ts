@@ -1,6 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { corruptError, openError, writeError } from './failure.ts';
-import { hasLog, LogMark, lacksLog } from './log-mark.ts';
+import { hasLog, isMarked, LogMark } from './log-mark.ts';
 import { type Row, rowChecksum } from './row.ts';
 import { APPLICATION_ID, createViews, inTransaction, META, migrate, pragmaNumber } from './schema.ts';
 
@@ -49,7 +49,7 @@ export class Database {
       db.exec('PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY');
       db.exec('PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864');
       migrate(db, file);
-      if (isAlone && !isNew && lacksLog(db))
+      if (isAlone && !isNew && isMarked(db))
         throw corruptError(file, `lacks its write-ahead log, ${file}-wal, and with it what was written last`);
       this.#db = db;
       if (purpose === 'server') this.#mark = new LogMark(db);

@@ -9,11 +9,12 @@ import { META } from './schema.ts';
  */
 export class LogMark {
   readonly #db: DatabaseSync;
-  /** The mark may be the last word of the log itself. */
-  #isOpen = false;
+  /** The mark may be the last word of the log itself, also of one whose server was killed just then. */
+  #isOpen: boolean;
 
   constructor(db: DatabaseSync) {
     this.#db = db;
+    this.#isOpen = isMarked(db);
   }
 
   /** Moves the log into the file and marks that. What is committed is durable all the same when this fails. */
@@ -62,7 +63,7 @@ export class LogMark {
 export const hasLog = (file: string): boolean =>
   (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
 
-/** Of a file that has no log: whether it is marked as having one. */
-export function lacksLog(db: DatabaseSync): boolean {
+/** Of a file that has no log: whether it lacks it. */
+export function isMarked(db: DatabaseSync): boolean {
   return db.prepare('SELECT value FROM meta WHERE name = ?').get(META.inLog)?.value === 1;
 }

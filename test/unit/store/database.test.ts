@@ -150,6 +150,15 @@ t.test(
   },
 );
 
+t.test('the mark of a server that was killed as it set it does not outlive its log', t => {
+  const { db, file, sql } = open(t);
+  db.mark();
+  sql("UPDATE meta SET value = 1 WHERE name = 'in_log'");
+  new Database(file, 'server').close();
+  t.strictSame(sql("SELECT value FROM meta WHERE name = 'in_log'"), [[0]]);
+  t.end();
+});
+
 t.test('room is given back when most of the file is free', async t => {
   const { db, sql } = open(t);
   const value = `{"v":"${'x'.repeat(8_000)}"}`;
