@@ -24,6 +24,11 @@ const detailsOf = (subject: Subject, name: string) => ({
   kind: subject.plural,
 });
 
+/** What a client sent, in a sentence: text as it is, else as JSON. `String` fails on an object with a `toString` of its own. */
+export function shown(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined');
+}
+
 export function badRequest(message: string): ApiError {
   return new ApiError('BadRequest', message);
 }

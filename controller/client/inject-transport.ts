@@ -11,12 +11,14 @@ export interface Injectable {
     payload?: string | Buffer | Readable;
     payloadAsStream: true;
     signal: AbortSignal;
-  }): Promise<{
-    statusCode: number;
-    headers: Record<string, string | string[] | number | undefined>;
-    stream(): Readable;
-    raw: { res: { destroy(): unknown } };
-  }>;
+  }): PromiseLike<Injected>;
+}
+
+interface Injected {
+  statusCode: number;
+  headers: Record<string, string | string[] | number | undefined>;
+  stream(): Readable;
+  raw: { res: { destroy(): unknown } };
 }
 
 /** Requests to a server in the same process, without a socket. `headers` go with each, for a credential. */
@@ -50,7 +52,7 @@ export function injectTransport(app: Injectable, headers: Record<string, string>
               cause,
             });
       try {
-        const response = await app.inject({
+        const injected = app.inject({
           method: request.method as 'GET',
           url: request.path,
           headers: { ...request.headers, ...headers },
@@ -58,6 +60,8 @@ export function injectTransport(app: Injectable, headers: Record<string, string>
           payloadAsStream: true,
           signal: controller.signal,
         });
+        // It begins when it is asked for its result: at once, as of one that is aborted before it begins nobody hears the error.
+        const response = await new Promise<Injected>((...done) => void injected.then(...done));
         const stream = response.stream();
         stream.on('error', () => {});
         // light-my-request ends the request's side only; a server that listens on its response must hear of it too.

@@ -1,7 +1,7 @@
 import { type Clock, timestamp } from '../../kit/clock.ts';
 import type { Cause } from '../../kit/errors.ts';
 import type { DiscoveredResource } from '../discovery/discovered-resource.ts';
-import { badRequest, invalid } from '../refusals.ts';
+import { badRequest, invalid, shown } from '../refusals.ts';
 import { invalid as invalidValue } from '../schema/causes.ts';
 import { isObject, type JsonObject } from '../schema/json-schema.ts';
 import type { Attributes, Authorizer } from './authorizer.ts';
@@ -61,7 +61,7 @@ export function answerReview(
   if (!isObject(body)) throw badRequest('the body must be an object');
   if (body.kind !== undefined && body.kind !== kind.kind)
     throw badRequest(
-      `the kind in the data (${String(body.kind)}) does not match the expected kind (${kind.kind})`,
+      `the kind in the data (${shown(body.kind)}) does not match the expected kind (${kind.kind})`,
     );
   const head = { kind: kind.kind, apiVersion: `${kind.group}/${kind.version}` };
   if (kind.kind === 'SelfSubjectReview') {

@@ -81,9 +81,9 @@ function checkColumns(columns: unknown, path: Segment[], found: Cause[]): void {
   columns.forEach((column: JsonObject, i) => {
     const at = (name: string) => renderPath([...path, i, name]);
     const { type, format, jsonPath } = column;
-    if (!COLUMN_TYPES.includes(String(type)))
+    if (!COLUMN_TYPES.includes(type as string))
       found.push(causes.invalid(at('type'), type, `must be one of ${COLUMN_TYPES.join(',')}`));
-    if (format && !COLUMN_FORMATS.includes(String(format)))
+    if (format && !COLUMN_FORMATS.includes(format as string))
       found.push(causes.invalid(at('format'), format, `must be one of ${COLUMN_FORMATS.join(',')}`));
     if (!jsonPath) found.push(causes.required(at('jsonPath')));
   });

@@ -5,7 +5,7 @@ import { decodeBody, mediaTypeOf, unsupportedMediaType } from '../http/decode-bo
 import { parseWriteOptions } from '../http/write-options.ts';
 import { jsonPatch } from '../patch/json-patch.ts';
 import { mergePatch } from '../patch/merge-patch.ts';
-import { badRequest, invalid, methodNotAllowed, notFound } from '../refusals.ts';
+import { badRequest, invalid, methodNotAllowed, notFound, shown } from '../refusals.ts';
 import { keyOf, type ScalePaths } from '../registry/served-resource.ts';
 import { invalid as invalidValue, required } from '../schema/causes.ts';
 import { isObject, type JsonObject } from '../schema/json-schema.ts';
@@ -122,11 +122,11 @@ function asScale(value: unknown, { served, target }: ApiRequest): Scale {
   // Typed clients leave both out; the path says which one is meant.
   const { kind = SCALE_KIND.kind, apiVersion = wanted, metadata = {}, spec = {} } = value;
   if (kind !== SCALE_KIND.kind || apiVersion !== wanted)
-    throw badRequest(`the body must be a Scale of ${wanted}, not ${String(kind)} of ${String(apiVersion)}`);
+    throw badRequest(`the body must be a Scale of ${wanted}, not ${shown(kind)} of ${shown(apiVersion)}`);
   if (!isObject(metadata) || !isObject(spec ?? {})) throw badRequest('metadata and spec must be objects');
   if (metadata.name && metadata.name !== target.name)
     throw badRequest(
-      `the name of the object (${String(metadata.name)}) does not match the name on the URL (${target.name})`,
+      `the name of the object (${shown(metadata.name)}) does not match the name on the URL (${target.name})`,
     );
   const replicas = ((spec ?? {}) as JsonObject).replicas ?? 0;
   if (!Number.isInteger(replicas) || Math.abs(replicas as number) > MAX_INT32)

@@ -7,7 +7,7 @@ import { API_AUDIENCE } from '../auth/tokens.ts';
 import type { ApiContext, ApiRequest, ObjectAnswer } from '../context.ts';
 import { BUILTIN_TYPES, decodeBody, mediaTypeOf } from '../http/decode-body.ts';
 import { parseWriteOptions } from '../http/write-options.ts';
-import { badRequest, conflict, invalid, notFound } from '../refusals.ts';
+import { badRequest, conflict, invalid, notFound, shown } from '../refusals.ts';
 import { keyOf } from '../registry/served-resource.ts';
 import { invalid as invalidValue } from '../schema/causes.ts';
 import { isObject, type JsonObject } from '../schema/json-schema.ts';
@@ -83,7 +83,7 @@ function readSpec({ limits }: ApiContext, { body, headers, target }: ApiRequest)
   const { kind = TOKEN_REQUEST.kind, apiVersion = API_VERSION } = value;
   if (kind !== TOKEN_REQUEST.kind || apiVersion !== API_VERSION)
     throw badRequest(
-      `${String(kind)} in version "${String(apiVersion)}" cannot be handled as a TokenRequest of ${API_VERSION}`,
+      `${shown(kind)} in version "${shown(apiVersion)}" cannot be handled as a TokenRequest of ${API_VERSION}`,
     );
   const metadata = part(value, 'metadata');
   if (metadata.namespace && metadata.namespace !== target.namespace)
@@ -125,16 +125,16 @@ function boundTo(
 ): Bound {
   if (kind !== SECRET.kind || (apiVersion ?? 'v1') !== 'v1')
     throw badRequest(
-      `cannot bind token to object of type ${String(apiVersion)}, Kind=${String(kind)}; it must be a Secret`,
+      `cannot bind token to object of type ${shown(apiVersion)}, Kind=${shown(kind)}; it must be a Secret`,
     );
-  const entry = store.get(keyOf(SECRET, namespace, String(name)));
-  if (!entry) throw notFound(SECRET, String(name));
+  const entry = store.get(keyOf(SECRET, namespace, shown(name)));
+  if (!entry) throw notFound(SECRET, shown(name));
   const actual = entry.object.metadata.uid as string;
   if (uid && uid !== actual)
     throw conflict(
       { ...SECRET, plural: SECRET.kind },
-      String(name),
-      `the UID in the bound object reference (${String(uid)}) does not match the UID in record. The object might have been deleted and then recreated`,
+      shown(name),
+      `the UID in the bound object reference (${shown(uid)}) does not match the UID in record. The object might have been deleted and then recreated`,
     );
   return { key: entry.key, uid: actual };
 }

@@ -92,6 +92,8 @@ t.test('reviews that contradict themselves are refused', async t => {
   const named = { metadata: { name: 'x' }, spec: { resourceAttributes: {} } };
   refused(t, await ask('selfsubjectaccessreviews', named), 422, 'Invalid');
   refused(t, await ask('selfsubjectaccessreviews', { kind: 'Other' }), 400, 'BadRequest');
+  const odd = { toString: {} };
+  refused(t, await ask('selfsubjectaccessreviews', { kind: odd }), 400, 'BadRequest');
   refused(t, await ask('selfsubjectaccessreviews', '[]'), 400, 'BadRequest');
   refused(t, await call('GET', `${REVIEW}/selfsubjectaccessreviews`), 405, 'MethodNotAllowed');
 });

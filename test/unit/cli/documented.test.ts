@@ -33,7 +33,10 @@ const optionsIn = (help: string) =>
   [...help.matchAll(/(?<![\w-])--([a-z][\w-]*)/g)].map(([, name = '']) => name.replace(/^no-/, ''));
 
 /** Options of kubectl, etcd, node and benchmarks. */
-const OTHERS = new Set(['bound-object-kind', 'audience', 'bump-revision', 'random-seed', 'against']);
+const OTHERS = new Set([
+  ...['bound-object-kind', 'audience', 'bump-revision', 'random-seed', 'against'],
+  ...['max-semi-space-size', 'min-semi-space-size'],
+]);
 
 /** Of a command and of what it is for: `node`, `add`. */
 const helps = new Map<string, Promise<string>>();

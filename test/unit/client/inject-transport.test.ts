@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import fastify from 'fastify';
 import t from 'tap';
 import { injectTransport } from '../../../controller/client/inject-transport.ts';
 
@@ -55,3 +56,18 @@ t.test(
     t.same(brokenOff(), [true, true]);
   },
 );
+
+t.test('one that is aborted in the moment it is made takes nothing down', async t => {
+  const app = fastify();
+  t.teardown(() => app.close());
+  app.get('/', async () => 'an answer');
+  await app.ready();
+  const { request } = injectTransport(app);
+  const abort = new AbortController();
+  const asked = request({ method: 'GET', path: '/', headers: {}, signal: abort.signal });
+  abort.abort(new Error('enough'));
+  const read = async () => {
+    for await (const _ of (await asked).body);
+  };
+  await t.rejects(read(), { message: 'enough' });
+});
