@@ -148,8 +148,7 @@ export async function nexusUp(options: NexusUpOptions = {}): Promise<NexusUp> {
         .split(' ')
         .filter(Boolean)
         .map(Number);
-      const running = (command: string) =>
-        pids.find(pid => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(command));
+      const running = (command: string) => pids.find(pid => argumentsOf(pid).includes(command));
       return { server: running('controller'), agent: running('agent') };
     },
     log: () => readFileSync(logFile, 'utf8'),
@@ -183,4 +182,13 @@ export async function nexusUp(options: NexusUpOptions = {}): Promise<NexusUp> {
   });
   await client.patch(NODE, { name: node }, 'merge', { spec: { ports } });
   return up;
+}
+
+/** None of a process that has ended since it was listed. */
+function argumentsOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return [];
+  }
 }
